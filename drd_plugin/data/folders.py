@@ -1,0 +1,125 @@
+"""Directory trees of images, one folder a class, decoded when they are asked for.
+
+The shorter side is resized to the wanted size with antialiasing and the centre is cropped, so that images of any shape fit one batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .split import DataError, Dataset, Split, stratified
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+__all__ = ["FolderImages", "fit", "image_folder"]
+
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+TEST_NAMES = ("test", "val", "valid", "validation")
+
+
+def fit(image: Image.Image, size: int, channels: int) -> np.ndarray:
+    """An image as uint8[C, size, size]: the shorter side resized with antialiasing, the centre cropped."""
+    from PIL import Image, ImageOps
+
+    image = ImageOps.fit(image.convert("RGB" if channels == 3 else "L"), (size, size), Image.Resampling.BICUBIC)
+    return np.atleast_3d(np.asarray(image)).transpose(2, 0, 1)
+
+
+class FolderImages:
+    """Images on disk behind the indexing of a tensor.
+
+    Arguments:
+        paths: The image files, with length n.
+        size: Height and width of the decoded images in pixels.
+        channels: 3 for colour, 1 for grey.
+    """
+
+    def __init__(self, paths: Sequence[Path], size: int, channels: int = 3) -> None:
+        self.paths = tuple(paths)
+        self.size, self.channels = size, channels
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(n, C, H, W)."""
+        return len(self.paths), self.channels, self.size, self.size
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        """The images at the positions int64[B], as uint8[B, C, H, W].
+
+        Raises:
+            DataError: If a file cannot be decoded; the message names it.
+        """
+        import torch
+
+        with ThreadPoolExecutor() as pool:
+            return torch.from_numpy(np.stack(list(pool.map(self._decode, index.tolist()))))
+
+    def _decode(self, i: int) -> np.ndarray:
+        from PIL import Image
+
+        try:
+            with Image.open(self.paths[i]) as image:
+                return fit(image, self.size, self.channels)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise DataError(f"{self.paths[i]} cannot be read as an image ({error}): replace or remove the file.") from error
+
+
+def image_folder(root: Path, size: int | None = None, name: str | None = None) -> Dataset:
+    """A data set from a directory tree.
+
+    Arguments:
+        root: A folder with `train/` and `val/` (or `test/`), each with one folder a class; or one folder a class
+            directly, of which a fixed stratified fifth becomes the test split.
+        size: Height and width in pixels; 224 by default.
+        name: The data set's name; the folder's name by default.
+
+    Raises:
+        DataError: If the tree holds no class folders or no images, or the two splits have different classes.
+    """
+    root, size = Path(root), size or 224
+    name = name or root.name
+    held_out = next((root / test for test in TEST_NAMES if (root / test).is_dir()), None)
+    if (root / "train").is_dir() and held_out is not None:
+        return Dataset(_tree(root / "train", size, name), _tree(held_out, size, name))
+    whole = _tree(root, size, name)
+    train, test = stratified(whole.labels, 0.2)
+    return Dataset(_part(whole, train), _part(whole, test))
+
+
+def _tree(folder: Path, size: int, name: str) -> Split:
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder: give the root of a directory tree with one folder of images a class.")
+    classes = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
+    found = [sorted(p for p in (folder / c).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()) for c in classes]
+    paths = [path for group in found for path in group]
+    if not paths:
+        raise DataError(
+            f"{folder} holds no images in class folders: expected {folder}/CLASS/IMAGE with one of the endings {', '.join(sorted(SUFFIXES))}."
+        )
+    labels = np.repeat(np.arange(len(classes)), [len(group) for group in found])
+    return _split(name, FolderImages(paths, size), labels, classes, folder)
+
+
+def _split(name: str, images: FolderImages, labels: np.ndarray, classes: tuple[str, ...], folder: Path) -> Split:
+    sha = hashlib.sha256()
+    for path in images.paths:
+        sha.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\n".encode())
+    return Split(name, images, labels, classes, content=sha.hexdigest())
+
+
+def _part(whole: Split, index: np.ndarray) -> Split:
+    images = whole.images
+    assert isinstance(images, FolderImages)
+    part = FolderImages([images.paths[i] for i in index], images.size, images.channels)
+    return Split(whole.name, part, whole.labels[index], whole.classes, content=f"{whole.content}:{hashlib.sha256(index.tobytes()).hexdigest()}")

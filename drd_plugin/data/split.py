@@ -1,0 +1,173 @@
+"""A `Split`: un-augmented images with their labels and an identity; a `Dataset`: the two splits of a benchmark.
+
+Images are uint8[n, C, H, W]. Small sets are one tensor in memory; folders decode on demand behind the same indexing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["DataError", "Dataset", "Images", "Split", "from_arrays", "stratified"]
+
+
+class DataError(ValueError):
+    """Data that cannot be used: missing, unreadable, wrongly labelled, or of the wrong shape."""
+
+
+class Images(Protocol):
+    """Anything that gives un-augmented images by position: a uint8 tensor, or a folder that decodes lazily."""
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """(n, C, H, W)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Tensor, /) -> Tensor:
+        """The images at the positions int64[B], as uint8[B, C, H, W]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Un-augmented, labelled images.
+
+    Arguments:
+        name: The data set's name.
+        images: uint8[n, C, H, W], in memory or lazy.
+        labels: The class of each image, int64[n], in 0..C-1; every class has an example.
+        classes: The class names, in order.
+        content: A digest of the images; computed from the pixels for images in memory.
+
+    Raises:
+        DataError: If lengths differ, a label is out of range or a class has no example.
+    """
+
+    name: str
+    images: Images
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    content: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", np.asarray(self.labels, np.int64))
+        if len(self.labels) != len(self.images) or len(self.labels) == 0:
+            raise DataError(f"{self.name}: expected as many labels as images and at least one, got {len(self.labels)} labels and {len(self.images)} images.")
+        wrong = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.classes)))
+        if len(wrong):
+            raise DataError(
+                f"{self.name}: labels must be in 0..{len(self.classes) - 1} for {len(self.classes)} classes, "
+                f"got {self.labels[wrong[0]]} at position {wrong[0]} ({len(wrong)} such labels)."
+            )
+        empty = [name for name, count in zip(self.classes, self.class_counts, strict=True) if count == 0]
+        if empty:
+            raise DataError(f"{self.name}: no example of {', '.join(empty[:5])} ({len(empty)} empty classes): add examples or leave the classes out.")
+        if self.in_memory and str(self.images.dtype) != "torch.uint8":  # type: ignore[attr-defined]
+            raise DataError(f"{self.name}: expected uint8 images, got {self.images.dtype}: build the split with from_arrays().")  # type: ignore[attr-defined]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the images are one tensor."""
+        return hasattr(self.images, "dtype")
+
+    @property
+    def num_classes(self) -> int:
+        """C."""
+        return len(self.classes)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of an image."""
+        _, channels, height, width = self.images.shape
+        return channels, height, width
+
+    @cached_property
+    def class_counts(self) -> np.ndarray:
+        """The number of examples of each class, int64[C]."""
+        return np.bincount(self.labels, minlength=self.num_classes)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The split's identity: its name and a digest of shape, labels and image content."""
+        sha = hashlib.sha256(repr((tuple(self.images.shape), self.num_classes)).encode())
+        sha.update(self.labels.tobytes())
+        sha.update(self.images.numpy().tobytes() if self.in_memory else self.content.encode())  # type: ignore[attr-defined]
+        return f"{self.name}:{sha.hexdigest()[:16]}"
+
+    @cached_property
+    def statistics(self) -> tuple[list[float], list[float]]:
+        """Mean and standard deviation of each channel, of pixels in [0, 1], over at most 10,000 images on a fixed grid."""
+        import torch
+
+        index = torch.linspace(0, len(self) - 1, min(len(self), 10_000)).long()
+        total, square, count = torch.zeros(self.shape[0]), torch.zeros(self.shape[0]), 0
+        for part in index.split(500):
+            pixels = self.images[part].float().div_(255)
+            total += pixels.sum((0, 2, 3))
+            square += pixels.square().sum((0, 2, 3))
+            count += pixels[:, 0].numel()
+        mean = total / count
+        return mean.tolist(), (square / count - mean.square()).clamp_min(1e-8).sqrt().tolist()
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """The training split, from which subsets are selected, and the test split, which no selection ever sees."""
+
+    train: Split
+    test: Split
+
+    def __post_init__(self) -> None:
+        if self.train.classes != self.test.classes or self.train.shape != self.test.shape:
+            raise DataError(
+                f"{self.train.name}: the training split has {self.train.num_classes} classes and images {self.train.shape}, "
+                f"the test split {self.test.num_classes} and {self.test.shape}; they must agree."
+            )
+
+
+def from_arrays(name: str, images: np.ndarray | Tensor, labels: np.ndarray, classes: Sequence[str] | None = None) -> Split:
+    """A split from arrays in memory.
+
+    Arguments:
+        name: The data set's name.
+        images: uint8, or floating point in [0, 1], with shape [n, C, H, W] or [n, H, W].
+        labels: Integer labels, with length n.
+        classes: The class names; "0", "1", ... by default.
+
+    Raises:
+        DataError: If the images are NaN, outside [0, 1] or of another shape, or a label is out of range.
+    """
+    import torch
+
+    pixels = torch.as_tensor(images)
+    if pixels.ndim == 3:
+        pixels = pixels.unsqueeze(1)
+    if pixels.ndim != 4:
+        raise DataError(f"{name}: expected images of shape [n, C, H, W] or [n, H, W], got {tuple(pixels.shape)}.")
+    if pixels.is_floating_point():
+        usable = ((pixels >= 0) & (pixels <= 1)).flatten(1).all(1)
+        if not usable.all():
+            broken = (~usable).nonzero().flatten().tolist()
+            raise DataError(f"{name}: {len(broken)} images hold NaN or values outside [0, 1] (the first: {broken[:5]}); scale or repair them.")
+        pixels = (pixels * 255).round().to(torch.uint8)
+    names = classes if classes is not None else [str(c) for c in range(int(np.max(labels, initial=0)) + 1)]
+    return Split(name, pixels, np.asarray(labels), tuple(names))
+
+
+def stratified(labels: np.ndarray, share: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Two ascending index arrays: all but `share` of the examples, and that share, with equal class shares in both."""
+    from sklearn.model_selection import train_test_split
+
+    rest, part = train_test_split(np.arange(len(labels)), test_size=share, stratify=labels, random_state=seed)
+    return np.sort(rest), np.sort(part)

@@ -1,0 +1,183 @@
+"""Fitting a small class-conditional denoiser to a data set, saved in the diffusers format.
+
+References:
+    Denoising Diffusion Probabilistic Models (Ho et al., 2020), https://arxiv.org/abs/2006.11239
+    Classifier-Free Diffusion Guidance (Ho and Salimans, 2022), https://arxiv.org/abs/2207.12598: the null class.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..artifacts import write_aside
+from ..provenance import describe, environment
+from ..rng import generator
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ..data import Split
+
+__all__ = ["Fit"]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How to fit a denoiser.
+
+    Arguments:
+        model: `unet` (diffusers' UNet2DModel) or `dit` (DiTTransformer2DModel on pixels).
+        channels: The U-Net's channels at each resolution, multiples of 8; each further one halves the resolution.
+        width: The transformer's width.
+        depth: The transformer's number of blocks.
+        heads: The transformer's number of attention heads.
+        patch: The transformer's patch size in pixels.
+        epochs: Passes over the training set.
+        batch_size: Images a step.
+        lr: AdamW's peak learning rate; it rises over the first 5 % of the steps and falls to zero along a cosine.
+        ema: The decay of the moving average of the weights; the average is what is saved.
+        null_share: The share of labels that are replaced by the null class.
+        precision: `float32` or `bfloat16` (autocast).
+        seed: Decides initial weights, order, timesteps and noise.
+    """
+
+    model: Literal["unet", "dit"] = "unet"
+    channels: tuple[int, ...] = (32, 64)
+    width: int = 128
+    depth: int = 6
+    heads: int = 4
+    patch: int = 2
+    epochs: int = 200
+    batch_size: int = 128
+    lr: float = 2e-3
+    ema: float = 0.999
+    null_share: float = 0.1
+    precision: Literal["float32", "bfloat16"] = "float32"
+    seed: int = 0
+
+    def build(self, split: Split) -> nn.Module:
+        """The untrained network for this split, with initial weights decided by the seed."""
+        import torch
+        from diffusers import DiTTransformer2DModel, UNet2DModel
+
+        channels, size, _ = split.shape
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            if self.model == "unet":
+                return UNet2DModel(
+                    sample_size=size,
+                    in_channels=channels,
+                    out_channels=channels,
+                    block_out_channels=self.channels,
+                    down_block_types=("DownBlock2D",) * len(self.channels),
+                    up_block_types=("UpBlock2D",) * len(self.channels),
+                    layers_per_block=1,
+                    norm_num_groups=8,
+                    add_attention=False,
+                    num_class_embeds=split.num_classes + 1,
+                )
+            model = DiTTransformer2DModel(
+                num_attention_heads=self.heads,
+                attention_head_dim=self.width // self.heads,
+                in_channels=channels,
+                out_channels=channels,
+                num_layers=self.depth,
+                sample_size=size,
+                patch_size=self.patch,
+                num_embeds_ada_norm=split.num_classes,
+            )
+            for block in model.transformer_blocks:
+                block.norm1.emb.class_embedder.dropout_prob = 0.0  # labels are dropped once for the whole network, below
+            return model
+
+    def __call__(self, split: Split, out: Path, device: str = "auto", progress: bool = True) -> dict[str, Any]:
+        """Fits the denoiser and writes it to a folder with its card.
+
+        Arguments:
+            split: The images to learn, scaled to [-1, 1].
+            out: The folder to write `unet/` or `transformer/`, `scheduler/` and `card.json` to.
+            device: `auto`, or a torch device.
+            progress: Whether to show a progress bar.
+
+        Returns:
+            The card: command-independent settings, the loss by tenth of the training, the data set and the environment.
+
+        Raises:
+            FileExistsError: If the folder holds a denoiser already.
+        """
+        import torch
+        import torch.nn.functional as F
+        from diffusers import DDIMScheduler
+        from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+        from tqdm.auto import tqdm
+
+        from ..training.loader import resolve_device
+
+        out = Path(out)
+        if (out / "card.json").exists():
+            raise FileExistsError(f"{out} holds a denoiser already: give another folder, or remove this one.")
+        on, start = resolve_device(device), time.perf_counter()
+        model = self.build(split).to(on).train()
+        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(self.ema))
+        scheduler = DDIMScheduler(clip_sample=False, timestep_spacing="leading", steps_offset=0)
+        a = scheduler.alphas_cumprod.to(on)
+        images = split.images.to(on) if isinstance(split.images, torch.Tensor) else split.images
+        labels = torch.from_numpy(split.labels).to(on)
+        per_epoch = -(-len(split) // self.batch_size)
+        steps = self.epochs * per_epoch
+        optimizer = torch.optim.AdamW(model.parameters(), self.lr, weight_decay=0.01)
+        rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
+        chance = torch.Generator(on).manual_seed(self.seed)
+        order = generator(self.seed, "order")
+        losses: list[torch.Tensor] = []
+        with tqdm(total=steps, desc="fit", unit="step", disable=not progress, mininterval=1) as bar:
+            for epoch in range(self.epochs):
+                for index in torch.from_numpy(order.permutation(len(split))).tensor_split(per_epoch):
+                    x_0 = images[index].to(on).float() / 127.5 - 1
+                    t = torch.randint(0, len(a), (len(index),), generator=chance, device=on)
+                    noise = torch.randn(x_0.shape, generator=chance, device=on)
+                    x_t = a[t].sqrt()[:, None, None, None] * x_0 + (1 - a[t]).sqrt()[:, None, None, None] * noise
+                    dropped = torch.rand(len(index), generator=chance, device=on) < self.null_share
+                    label = labels[index.to(on)].masked_fill(dropped, split.num_classes)
+                    with torch.autocast(on.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+                        predicted = model(x_t, timestep=t, class_labels=label, return_dict=False)[0]
+                    loss = F.mse_loss(predicted.float(), noise)
+                    optimizer.zero_grad(set_to_none=True)
+                    loss.backward()
+                    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                    optimizer.step()
+                    rate.step()
+                    average.update_parameters(model)
+                    losses.append(loss.detach())
+                    bar.update()
+        course = torch.stack(losses)
+        if not course.isfinite().all():
+            raise FloatingPointError(f"the fit diverged: lower lr, now {self.lr}.")
+        part = {"unet": "unet", "dit": "transformer"}[self.model]
+        average.module.save_pretrained(out / part, safe_serialization=True)
+        scheduler.save_pretrained(out / "scheduler")
+        card = {
+            "fit": describe(self),
+            "dataset": split.name,
+            "fingerprint": split.fingerprint,
+            "classes": list(split.classes),
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "loss": [round(float(part.mean()), 5) for part in course.tensor_split(10)],
+            "seconds": round(time.perf_counter() - start, 1),
+            "environment": environment(str(on)),
+        }
+        with write_aside(out / "card.json") as aside:
+            aside.write_text(json.dumps(card, indent=2) + "\n")
+        return card
+
+
+def _rate(step: int, steps: int) -> float:
+    warmup = max(1, steps // 20)
+    if step < warmup:
+        return (step + 1) / warmup
+    return (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup))) / 2

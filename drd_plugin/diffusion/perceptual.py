@@ -1,0 +1,170 @@
+r"""Perceptual deviation by the LPIPS formula: a squared distance between weighted, channel-normalised features.
+
+    d(x, y) = sum_l 1 / (H_l W_l) sum_{h,w} || w_l * (f_l(x)_{hw} / |f_l(x)_{hw}| - f_l(y)_{hw} / |f_l(y)_{hw}|) ||^2
+
+so each image can be embedded once and d is the squared Euclidean distance of two embeddings. The features come from AlexNet or VGG16 with
+the learned weights of the `lpips` package, or from a network trained on the data set itself, with w = 1. `mse` embeds the pixels.
+
+References:
+    The Unreasonable Effectiveness of Deep Features as a Perceptual Metric (Zhang et al., 2018), https://arxiv.org/abs/1801.03924
+    https://github.com/richzhang/PerceptualSimilarity (`lpips` 0.1.4)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..data import DataError, Split
+from ..training.loader import Loader
+from ..training.loop import train
+from ..training.nets import Net, build
+from ..training.recipe import Recipe
+
+__all__ = ["CRITIC", "Embedding", "critic", "embedding", "lpips_at_hand"]
+
+CRITIC = Recipe(net="convnet", steps=400, batch_size=128, evaluations=1)
+"""How the network is trained whose layers stand in for a pretrained trunk."""
+
+TRUNKS = {"lpips-alex": "alexnet", "lpips-vgg": "vgg16"}
+
+
+class Embedding(Protocol):
+    """Maps images to vectors whose squared Euclidean distance is the deviation."""
+
+    name: str
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Images float32[B, C, H, W] in [-1, 1] to float32[B, D]."""
+
+
+class Pixels:
+    """The mean squared error of the pixels."""
+
+    name = "mse"
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """See `Embedding`."""
+        flat = images.flatten(1)
+        return flat / flat.shape[1] ** 0.5
+
+
+class NetworkFeatures:
+    """The LPIPS formula with w = 1 over the convolution blocks of a network.
+
+    Arguments:
+        net: A network whose backbone is a sequence of blocks.
+        loader: Gives the network's normalisation.
+    """
+
+    name = "network"
+
+    def __init__(self, net: Net, loader: Loader) -> None:
+        self.backbone = net.backbone.eval()
+        self.mean, self.std = loader.mean / 255, loader.std / 255
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """See `Embedding`."""
+        x = ((images + 1) / 2 - self.mean) / self.std
+        maps = []
+        for block in self.backbone.children():
+            x = block(x)
+            if x.ndim == 4 and not isinstance(block, nn.AdaptiveAvgPool2d):
+                maps.append(x)
+        return _concatenate(maps)
+
+
+class LPIPS:
+    """The `lpips` package's trunk and learned weights.
+
+    Arguments:
+        name: `lpips-alex` or `lpips-vgg`.
+        device: Where to compute; always in float32, since the package's epsilon vanishes in half precision.
+    """
+
+    def __init__(self, name: str, device: torch.device) -> None:
+        import lpips
+
+        self.name = name
+        self.model = lpips.LPIPS(net=name.removeprefix("lpips-"), verbose=False).to(device).eval().requires_grad_(False)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """See `Embedding`; grey images are repeated to three channels."""
+        x = self.model.scaling_layer(images.float().expand(-1, 3, -1, -1))
+        weights = [lin.model[-1].weight.clamp_min(0).sqrt() for lin in self.model.lins]
+        return _concatenate(self.model.net(x), weights)
+
+
+def _concatenate(maps: Iterable[Tensor], weights: Iterable[Tensor] | None = None) -> Tensor:
+    parts = []
+    for i, x in enumerate(maps):
+        unit = x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10)
+        scaled = unit / (x.shape[2] * x.shape[3]) ** 0.5
+        parts.append((scaled if weights is None else scaled * list(weights)[i]).flatten(1))
+    return torch.cat(parts, 1)
+
+
+def lpips_at_hand(name: str) -> bool:
+    """Whether the lpips package and the trunk's weights are on this machine, so that nothing would be downloaded."""
+    from importlib.util import find_spec
+
+    from torchvision.models import get_model_weights
+
+    file = get_model_weights(TRUNKS[name]).DEFAULT.url.rsplit("/", 1)[1]
+    return find_spec("lpips") is not None and (Path(torch.hub.get_dir()) / "checkpoints" / file).is_file()
+
+
+def critic(split: Split, seed: int, device: str) -> Net:
+    """The network whose layers stand in for a pretrained trunk, trained on the split by `CRITIC`."""
+    return train(split, CRITIC, seed_init=seed, seed_order=seed, device=device).net
+
+
+def embedding(name: str, split: Split, seed: int, device: torch.device, cache: Path | None = None) -> Embedding:
+    """The deviation's embedding by name.
+
+    Arguments:
+        name: `mse`, `network`, `lpips-alex`, `lpips-vgg`, or `auto`: `lpips-alex` where its weights are on this machine and the
+            images have at least 64 pixels, else `network`.
+        split: The data set, on which `network` is trained.
+        seed: The seed of that training.
+        device: Where to compute.
+        cache: A folder in which the trained network is kept and found again.
+
+    Raises:
+        DataError: If the name is unknown, or LPIPS is asked for without its weights.
+    """
+    if name == "auto":
+        name = "lpips-alex" if split.shape[1] >= 64 and lpips_at_hand("lpips-alex") else "network"
+    if name == "mse":
+        return Pixels()
+    if name == "network":
+        return NetworkFeatures(_cached_critic(split, seed, device, cache), Loader(split, device))
+    if name in TRUNKS:
+        if not lpips_at_hand(name):
+            raise DataError(
+                f"{name} needs the package lpips (pip install 'drd_plugin[lpips]') and torchvision's {TRUNKS[name]} weights in "
+                f"{torch.hub.get_dir()}/checkpoints: import torchvision; torchvision.models.{TRUNKS[name]}(weights='DEFAULT') fetches them."
+            )
+        return LPIPS(name, device)
+    raise DataError(f"unknown distance {name!r}: expected auto, network, mse, {', '.join(TRUNKS)}.")
+
+
+def _cached_critic(split: Split, seed: int, device: torch.device, cache: Path | None) -> Net:
+    from safetensors.torch import load_file, save_file
+
+    from ..artifacts import write_aside
+
+    path = None if cache is None else cache / "critic.safetensors"
+    if path is not None and path.exists():
+        net = build(CRITIC.net, split.shape[0], split.shape[1], split.num_classes, seed)
+        net.load_state_dict(load_file(path))
+        return net.to(device).eval()
+    net = critic(split, seed, str(device))
+    if path is not None:
+        with write_aside(path) as aside:
+            save_file(net.state_dict(), aside)
+    return net

@@ -1,0 +1,89 @@
+"""Where a number came from: the versions, the commit and the machine behind every artefact, and the identity of a setting."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime, timezone
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+__all__ = ["describe", "digest", "environment", "git_commit", "versions"]
+
+PACKAGES = ("drd_plugin", "torch", "torchvision", "numpy", "diffusers", "lpips", "scikit-learn", "pyarrow")
+
+
+@cache
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that a number may depend on; packages that are not installed are left out."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def git_commit() -> str | None:
+    """The commit of the checkout this package is imported from, marked `-dirty` where it was changed; None outside a checkout."""
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():
+        return None
+
+    def git(*command: str) -> str:
+        return subprocess.run(["git", "-C", str(root), *command], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+@cache
+def processor() -> str:
+    """The processor's name as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def environment(device: str) -> dict[str, Any]:
+    """Versions, commit, device, processor, system and the time (UTC, ISO 8601), ready for JSON."""
+    return {
+        "versions": versions(),
+        "git": git_commit(),
+        "device": device,
+        "processor": processor(),
+        "system": platform.platform(),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def describe(thing: Any) -> Any:
+    """A dataclass as nested plain data with its class under `name`; anything else as JSON has it."""
+    if is_dataclass(thing) and not isinstance(thing, type):
+        return {"name": type(thing).__name__} | {f.name: describe(getattr(thing, f.name)) for f in fields(thing)}
+    if isinstance(thing, Mapping):
+        return {str(key): describe(value) for key, value in thing.items()}
+    if isinstance(thing, (list, tuple)):
+        return [describe(value) for value in thing]
+    if isinstance(thing, Path):
+        return str(thing)
+    return thing
+
+
+def digest(thing: Any, length: int = 16) -> str:
+    """A short name for a setting: equal settings have equal names, on any machine."""
+    text = json.dumps(describe(thing), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:length]

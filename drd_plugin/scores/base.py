@@ -1,0 +1,127 @@
+"""What a score is: a frozen dataclass that orders the training examples by how hard they are.
+
+- A `MapScore` needs only the example (and a diffusion model).
+- A `FoldScore` watches one training run of a proxy network; one recorded run feeds every fold at once.
+
+The fields of the dataclass are the hyper-parameters, so `repr`, command-line flags, cache keys and provenance follow from them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from ..data import Split
+    from ..training import Outputs, State
+    from ..training.nets import Net
+
+__all__ = ["FoldScore", "MapScore", "Proxy", "Score", "Scorer"]
+
+
+class Score(ABC):
+    """Common to all scores.
+
+    Arguments:
+        higher_is_harder: Whether a larger value means a harder (less typical, less likely) example.
+        seeded_by: Which of `Seeds` the values depend on.
+    """
+
+    higher_is_harder: ClassVar[bool]
+    seeded_by: ClassVar[Literal["proxy", "noise", "selection"]]
+
+
+class Scorer(Protocol):
+    """A map score that has been made ready for a data set.
+
+    Arguments:
+        settings: What was settled while getting ready (timesteps, say), ready for JSON.
+        forwards: Denoiser forward passes for one example with each class's settings, for forecasts.
+    """
+
+    settings: Mapping[str, Any]
+
+    def __call__(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
+        """Scores a batch.
+
+        Arguments:
+            images: float32[B, C, H, W] in [-1, 1].
+            labels: int64[B].
+            index: Positions in the data set, int64[B]; noise is keyed by them.
+
+        Returns:
+            Independent estimates of each score, float32[B, R].
+        """
+
+
+class MapScore(Score):
+    """A score that needs only the example; its values do not depend on how examples are batched."""
+
+    seeded_by = "noise"
+
+    @abstractmethod
+    def prepare(
+        self, split: Split, seed: int, device: torch.device, cache: Path | None = None, progress: bool = True
+    ) -> Scorer:
+        """Loads or settles what scoring needs.
+
+        Arguments:
+            split: The training split.
+            seed: The noise seed.
+            device: Where to compute.
+            cache: A folder in which settled things are kept, so that a resumed run finds them again.
+            progress: Whether to show progress bars.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Proxy:
+    """A proxy network after its recorded run.
+
+    Arguments:
+        net: The trained network.
+        split: What it was trained on.
+        epochs: For how long.
+        device: Where it is.
+    """
+
+    net: Net
+    split: Split
+    epochs: int
+    device: str
+
+    @cached_property
+    def features(self) -> Tensor:
+        """Penultimate features of the un-augmented training set in `eval` mode, float32[n, width], on the CPU."""
+        from ..training import features
+
+        return features(self.net, self.split, self.device)
+
+
+class FoldScore(Score):
+    """A score that watches a training run. Its statistics are a dictionary of tensors of length n (see `Recorder`)."""
+
+    seeded_by = "proxy"
+
+    def observes(self, epoch: int, epochs: int) -> Literal["train", "eval", None]:
+        """Which outputs of this epoch the score wants; those of the training steps by default."""
+        return "train"
+
+    @abstractmethod
+    def begin(self, n: int, num_classes: int, device: torch.device) -> State:
+        """The statistics before training."""
+
+    @abstractmethod
+    def update(self, state: State, outputs: Outputs) -> None:
+        """Takes one batch into the statistics."""
+
+    @abstractmethod
+    def compute(self, state: State, proxy: Proxy) -> Tensor:
+        """The scores after training, float32[n]."""

@@ -1,0 +1,50 @@
+"""Random selection as a score: uniform numbers keyed by example."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..rng import keyed_uniform
+from .base import MapScore
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from ..data import Split
+
+__all__ = ["Uniform"]
+
+
+@dataclass(frozen=True)
+class Uniform(MapScore):
+    """An independent uniform number in [0, 1) for each example; with "hardest first", a uniform random subset."""
+
+    higher_is_harder = True
+    seeded_by = "selection"
+
+    def prepare(
+        self, split: Split, seed: int, device: torch.device, cache: Path | None = None, progress: bool = True
+    ) -> UniformScorer:
+        """See `MapScore`."""
+        return UniformScorer(seed)
+
+
+@dataclass(frozen=True)
+class UniformScorer:
+    """See `Scorer`."""
+
+    seed: int
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Nothing is settled."""
+        return {}
+
+    def __call__(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
+        """See `Scorer`."""
+        import torch
+
+        return torch.from_numpy(keyed_uniform(self.seed, "uniform", index.cpu().numpy()))[:, None]

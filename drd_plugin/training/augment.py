@@ -1,0 +1,63 @@
+"""Random augmentation of whole batches on the device they are on, each image with its own draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = ["AUGMENTATIONS"]
+
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+
+
+def none(images: Tensor, generator: torch.Generator) -> Tensor:
+    """The images as they are."""
+    return images
+
+
+def shift(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Translates each image by up to an eighth of its size in both directions, and fills with the border's mirror image.
+
+    Arguments:
+        images: float[B, C, H, W].
+        generator: Decides the translations; on the images' device.
+    """
+    size, (height, width) = len(images), images.shape[2:]
+    reach = max(1, min(height, width) // 8)
+    padded = F.pad(images, (reach,) * 4, mode="reflect")
+    top, left = torch.randint(0, 2 * reach + 1, (2, size, 1), generator=generator, device=images.device)
+    rows = top + torch.arange(height, device=images.device)
+    columns = left + torch.arange(width, device=images.device)
+    batch = torch.arange(size, device=images.device)[:, None, None]
+    return padded.permute(0, 2, 3, 1)[batch, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def flip(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirrors each image left to right with probability 1/2."""
+    mirrored = torch.rand(len(images), generator=generator, device=images.device) < 0.5
+    return torch.where(mirrored[:, None, None, None], images.flip(3), images)
+
+
+def crop_flip(images: Tensor, generator: torch.Generator) -> Tensor:
+    """`shift`, then `flip`: the usual augmentation of CIFAR."""
+    return flip(shift(images, generator), generator)
+
+
+def resized_crop_flip(images: Tensor, generator: torch.Generator) -> Tensor:
+    """A crop of 8 to 100 % of the area and 3/4 to 4/3 in shape, resized to the full size, then `flip`: the usual augmentation of ImageNet."""
+    size, device = len(images), images.device
+    area, shape, x, y = torch.rand(4, size, generator=generator, device=device)
+    side = (0.08 + 0.92 * area).sqrt()
+    ratio = ((2 * shape - 1) * torch.tensor(4 / 3).log()).exp().sqrt()
+    width, height = (side * ratio).clamp_max(1), (side / ratio).clamp_max(1)
+    theta = torch.zeros(size, 2, 3, device=device)
+    theta[:, 0, 0], theta[:, 0, 2] = width, (2 * x - 1) * (1 - width)
+    theta[:, 1, 1], theta[:, 1, 2] = height, (2 * y - 1) * (1 - height)
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return flip(F.grid_sample(images, grid, align_corners=False, padding_mode="reflection"), generator)
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {f.__name__: f for f in (none, shift, crop_flip, resized_crop_flip)}

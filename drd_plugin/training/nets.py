@@ -1,0 +1,149 @@
+"""Networks by name. Each is a `Net`: a backbone that gives penultimate features and a linear head.
+
+`convnet`, `lenet` and `resnet18_small` are for small images; `resnet18`, `resnet50`, `efficientnet_b0` and `vit_b_16` are torchvision's,
+untrained, with a head for C classes.
+
+References:
+    Gradient-based learning applied to document recognition (LeCun et al., 1998), https://doi.org/10.1109/5.726791
+    Deep Residual Learning for Image Recognition (He et al., 2016), https://arxiv.org/abs/1512.03385
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ..registry import unknown
+
+__all__ = ["NETS", "Net", "build"]
+
+
+class Net(nn.Module):
+    """A classifier in two parts.
+
+    Arguments:
+        backbone: From images [B, C, H, W] to features [B, width].
+        width: The number of features.
+        num_classes: The number of classes.
+        dropout: The dropout before the head, in [0, 1).
+    """
+
+    def __init__(self, backbone: nn.Module, width: int, num_classes: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, num_classes))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits, [B, num_classes]."""
+        return self.head(self.backbone(images))
+
+
+def _block(channels: int, out: int, pool: bool) -> nn.Sequential:
+    layers = [nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers, *([nn.MaxPool2d(2)] if pool else []))
+
+
+def convnet(channels: int, size: int, num_classes: int, width: int = 32) -> Net:
+    """Three convolution blocks (width, 2 x width, 4 x width) and global average pooling; from 8 pixels up."""
+    blocks = OrderedDict(
+        block1=_block(channels, width, pool=size > 8),
+        block2=_block(width, 2 * width, pool=True),
+        block3=_block(2 * width, 4 * width, pool=True),
+        pool=nn.AdaptiveAvgPool2d(1),
+        flatten=nn.Flatten(),
+    )
+    return Net(nn.Sequential(blocks), 4 * width, num_classes)
+
+
+def lenet(channels: int, size: int, num_classes: int) -> Net:
+    """LeNet-5 with ReLU and max pooling; its convolutions are padded, so that 8 pixels are enough."""
+    side = size // 4
+    backbone = nn.Sequential(
+        nn.Sequential(nn.Conv2d(channels, 6, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
+        nn.Sequential(nn.Conv2d(6, 16, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
+        nn.Flatten(),
+        nn.Sequential(nn.Linear(16 * side * side, 120), nn.ReLU(inplace=True)),
+        nn.Sequential(nn.Linear(120, 84), nn.ReLU(inplace=True)),
+    )
+    return Net(backbone, 84, num_classes)
+
+
+def resnet18_small(channels: int, size: int, num_classes: int) -> Net:
+    """ResNet-18 with the stem for small images: a 3 x 3 convolution of stride 1 and no pooling."""
+    net = resnet18(channels, size, num_classes)
+    net.backbone.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
+    net.backbone.maxpool = nn.Identity()
+    return net
+
+
+def resnet18(channels: int, size: int, num_classes: int) -> Net:
+    """torchvision's ResNet-18."""
+    from torchvision.models import resnet18
+
+    return _resnet(resnet18(), 512, channels, num_classes)
+
+
+def resnet50(channels: int, size: int, num_classes: int) -> Net:
+    """torchvision's ResNet-50."""
+    from torchvision.models import resnet50
+
+    return _resnet(resnet50(), 2048, channels, num_classes)
+
+
+def _resnet(backbone: nn.Module, width: int, channels: int, num_classes: int) -> Net:
+    backbone.fc = nn.Identity()
+    if channels != 3:
+        backbone.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
+    return Net(backbone, width, num_classes)
+
+
+def efficientnet_b0(channels: int, size: int, num_classes: int) -> Net:
+    """torchvision's EfficientNet-B0."""
+    from torchvision.models import efficientnet_b0
+
+    backbone = efficientnet_b0()
+    backbone.classifier = nn.Identity()
+    if channels != 3:
+        backbone.features[0][0] = nn.Conv2d(channels, 32, 3, stride=2, padding=1, bias=False)
+    return Net(backbone, 1280, num_classes, dropout=0.2)
+
+
+def vit_b_16(channels: int, size: int, num_classes: int) -> Net:
+    """torchvision's ViT-B/16; the image size must be a multiple of 16."""
+    from torchvision.models import vit_b_16
+
+    if size % 16:
+        raise ValueError(f"vit_b_16 cuts images into patches of 16 pixels: expected a size that 16 divides, got {size}.")
+    backbone = vit_b_16(image_size=size)
+    backbone.heads = nn.Identity()
+    if channels != 3:
+        backbone.conv_proj = nn.Conv2d(channels, 768, 16, stride=16)
+    return Net(backbone, 768, num_classes)
+
+
+NETS: dict[str, Callable[[int, int, int], Net]] = {
+    make.__name__: make for make in (convnet, lenet, resnet18_small, resnet18, resnet50, efficientnet_b0, vit_b_16)
+}
+
+
+def build(name: str, channels: int, size: int, num_classes: int, seed: int) -> Net:
+    """A freshly initialised network; the global random state is left as it was.
+
+    Arguments:
+        name: A name in `NETS`.
+        channels: The images' channels.
+        size: The images' height and width in pixels.
+        num_classes: The number of classes.
+        seed: Decides the initial weights.
+
+    Raises:
+        UnknownName: If no network has that name.
+    """
+    if name not in NETS:
+        raise unknown("net", name, NETS)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return NETS[name](channels, size, num_classes)

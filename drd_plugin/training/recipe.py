@@ -1,0 +1,71 @@
+"""A `Recipe`: everything that decides how a network is trained, apart from the data and the seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+__all__ = ["Recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train a network.
+
+    Arguments:
+        net: The network's name in `NETS`.
+        steps: Optimiser steps; equal for every fraction, so that subsets are compared at equal training cost.
+        epochs: Passes over the subset, instead of `steps`; exactly one of the two is given.
+        batch_size: Examples a step; a smaller subset is one batch.
+        optimizer: `sgd` (Nesterov momentum) or `adamw`.
+        lr: The peak learning rate.
+        momentum: SGD's momentum.
+        weight_decay: Decoupled for AdamW, L2 for SGD; biases and normalisation are left out.
+        schedule: `cosine` to zero, `linear` to zero, `step` (a tenth at 1/3 and 2/3), or `constant`.
+        warmup: The share of the steps in which the learning rate rises linearly from zero.
+        augment: `none`, `shift` (random translation by an eighth), `crop_flip` (that and a horizontal flip), or
+            `resized_crop_flip` (random resized crop and flip, for large images).
+        label_smoothing: In [0, 1).
+        precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on a GPU, float32 on a CPU.
+        evaluations: How often the test accuracy is taken, evenly over the training; the last one is after the last step.
+    """
+
+    net: str = "convnet"
+    steps: int | None = 300
+    epochs: int | None = None
+    batch_size: int = 64
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    lr: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    schedule: Literal["cosine", "linear", "step", "constant"] = "cosine"
+    warmup: float = 0.1
+    augment: Literal["none", "shift", "crop_flip", "resized_crop_flip"] = "none"
+    label_smoothing: float = 0.0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    evaluations: int = 5
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError(f"a recipe needs either steps or epochs, got steps={self.steps} and epochs={self.epochs}.")
+        for name in ("steps", "epochs", "batch_size", "evaluations"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"a recipe's {name} must be at least 1, got {value}.")
+        if self.lr <= 0 or not 0 <= self.warmup < 1 or not 0 <= self.label_smoothing < 1:
+            raise ValueError(
+                f"expected lr > 0, warmup and label_smoothing in [0, 1), "
+                f"got lr={self.lr}, warmup={self.warmup}, label_smoothing={self.label_smoothing}."
+            )
+
+    def for_epochs(self, epochs: int) -> Recipe:
+        """The same recipe, measured in epochs."""
+        return replace(self, epochs=epochs, steps=None)
+
+    def steps_per_epoch(self, n: int) -> int:
+        """Steps for one pass over n examples; an incomplete last batch counts."""
+        return -(-n // self.batch_size)
+
+    def total_steps(self, n: int) -> int:
+        """Steps for the whole training on n examples."""
+        return self.steps if self.steps is not None else (self.epochs or 0) * self.steps_per_epoch(n)
