@@ -1,4 +1,6 @@
-"""Where a number came from: the versions, the commit and the machine behind every artefact, and the identity of a setting."""
+"""Where a number came from: the versions, the commit and the machine behind every artefact, and the identity of a
+setting.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,7 +23,9 @@ PACKAGES = ("drd_plugin", "torch", "torchvision", "numpy", "diffusers", "lpips",
 
 @cache
 def versions() -> dict[str, str]:
-    """The versions of Python and of the packages that a number may depend on; packages that are not installed are left out."""
+    """The versions of Python and of the packages that a number may depend on; packages that are not installed are left
+    out.
+    """
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -33,13 +37,17 @@ def versions() -> dict[str, str]:
 
 @cache
 def git_commit() -> str | None:
-    """The commit of the checkout this package is imported from, marked `-dirty` where it was changed; None outside a checkout."""
+    """The commit of the checkout this package is imported from, marked `-dirty` where it was changed; None outside a
+    checkout.
+    """
     root = Path(__file__).parent.parent
     if not (root / ".git").exists():
         return None
 
     def git(*command: str) -> str:
-        return subprocess.run(["git", "-C", str(root), *command], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", str(root), *command], capture_output=True, text=True, check=True
+        ).stdout.strip()
 
     try:
         changed = git("status", "--porcelain", "--untracked-files=no")
@@ -66,14 +74,18 @@ def environment(device: str) -> dict[str, Any]:
         "device": device,
         "processor": processor(),
         "system": platform.platform(),
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
 def describe(thing: Any) -> Any:
-    """A dataclass as nested plain data with its class under `name`; anything else as JSON has it."""
+    """A dataclass as nested plain data with its class under `name`; anything else as JSON has it.
+
+    Fields with the metadata `identity=False` change how a thing is computed but not what; they are left out.
+    """
     if is_dataclass(thing) and not isinstance(thing, type):
-        return {"name": type(thing).__name__} | {f.name: describe(getattr(thing, f.name)) for f in fields(thing)}
+        values = {f.name: describe(getattr(thing, f.name)) for f in fields(thing) if f.metadata.get("identity", True)}
+        return {"name": type(thing).__name__} | values
     if isinstance(thing, Mapping):
         return {str(key): describe(value) for key, value in thing.items()}
     if isinstance(thing, (list, tuple)):

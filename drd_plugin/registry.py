@@ -1,6 +1,7 @@
 """Names to things: what this library and its extensions offer, and helpful answers to names that nobody knows.
 
-Other packages add their own through the entry-point groups `drd_plugin.scores`, `drd_plugin.strategies` and `drd_plugin.datasets`.
+Other packages add their own through the entry-point groups `drd_plugin.scores`, `drd_plugin.strategies` and
+`drd_plugin.datasets`.
 """
 
 from __future__ import annotations

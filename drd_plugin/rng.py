@@ -1,7 +1,8 @@
 """Randomness that depends on what it is for, never on the order of the work.
 
-Diffusion noise is keyed by (seed, purpose, example, draw): a Philox counter generator is positioned at that key, so batch size, sharding and
-resumption change nothing. Everything else takes a `Seeds`, one number for each source of chance in a benchmark run.
+Diffusion noise is keyed by (seed, purpose, example, draw): a Philox counter generator is positioned at that key, so
+batch size, sharding and resumption change nothing. Everything else takes a `Seeds`, one number for each source of
+chance in a benchmark run.
 
 References:
     Parallel Random Numbers: As Easy as 1, 2, 3 (Salmon et al., 2011), https://doi.org/10.1145/2063384.2063405

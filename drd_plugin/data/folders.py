@@ -1,6 +1,7 @@
 """Directory trees of images, one folder a class, decoded when they are asked for.
 
-The shorter side is resized to the wanted size with antialiasing and the centre is cropped, so that images of any shape fit one batch.
+The shorter side is resized to the wanted size with antialiasing and the centre is cropped, so that images of any shape
+fit one batch.
 """
 
 from __future__ import annotations
@@ -72,7 +73,9 @@ class FolderImages:
             with Image.open(self.paths[i]) as image:
                 return fit(image, self.size, self.channels)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise DataError(f"{self.paths[i]} cannot be read as an image ({error}): replace or remove the file.") from error
+            raise DataError(
+                f"{self.paths[i]} cannot be read as an image ({error}): replace or remove the file."
+            ) from error
 
 
 def image_folder(root: Path, size: int | None = None, name: str | None = None) -> Dataset:
@@ -101,11 +104,14 @@ def _tree(folder: Path, size: int, name: str) -> Split:
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder: give the root of a directory tree with one folder of images a class.")
     classes = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
-    found = [sorted(p for p in (folder / c).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()) for c in classes]
+    found = [
+        sorted(p for p in (folder / c).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()) for c in classes
+    ]
     paths = [path for group in found for path in group]
     if not paths:
         raise DataError(
-            f"{folder} holds no images in class folders: expected {folder}/CLASS/IMAGE with one of the endings {', '.join(sorted(SUFFIXES))}."
+            f"{folder} holds no images in class folders: expected {folder}/CLASS/IMAGE with one of the endings "
+            f"{', '.join(sorted(SUFFIXES))}."
         )
     labels = np.repeat(np.arange(len(classes)), [len(group) for group in found])
     return _split(name, FolderImages(paths, size), labels, classes, folder)
@@ -122,4 +128,10 @@ def _part(whole: Split, index: np.ndarray) -> Split:
     images = whole.images
     assert isinstance(images, FolderImages)
     part = FolderImages([images.paths[i] for i in index], images.size, images.channels)
-    return Split(whole.name, part, whole.labels[index], whole.classes, content=f"{whole.content}:{hashlib.sha256(index.tobytes()).hexdigest()}")
+    return Split(
+        whole.name,
+        part,
+        whole.labels[index],
+        whole.classes,
+        content=f"{whole.content}:{hashlib.sha256(index.tobytes()).hexdigest()}",
+    )

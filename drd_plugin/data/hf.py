@@ -17,7 +17,9 @@ __all__ = ["HubImages", "hugging_face"]
 
 
 class HubImages:
-    """An image column behind the indexing of a tensor; decoded when asked for, resized and centre-cropped like a folder's images."""
+    """An image column behind the indexing of a tensor; decoded when asked for, resized and centre-cropped like a
+    folder's images.
+    """
 
     def __init__(self, table: Any, column: str, size: int, channels: int) -> None:
         self.table, self.column, self.size, self.channels = table, column, size, channels
@@ -41,7 +43,8 @@ class HubImages:
 def hugging_face(name: str, root: Path | None = None, size: int | None = None) -> Dataset:
     """A data set of the hub, or one that `save_to_disk` wrote to `root` (or to the folder called `name`).
 
-    The splits `train` and `test` (or `validation`) are used; without a test split, a fixed stratified fifth of `train` is held out.
+    The splits `train` and `test` (or `validation`) are used; without a test split, a fixed stratified fifth of `train`
+    is held out.
 
     Raises:
         DataError: If the package is missing, or there is no train split, no image column or no class-label column.
@@ -80,5 +83,7 @@ def _split(table: Any, name: str, size: int | None) -> Split:
     images = HubImages(table, image, size or min(first.size), 1 if first.mode in ("L", "1") else 3)
     classes, labels = tuple(table.features[label].names), np.array(table[label])
     if len(table) * np.prod(images.shape[1:]) < 2**30:
-        return Split(f"hf:{name}", torch.cat([images[part] for part in torch.arange(len(table)).split(1000)]), labels, classes)
+        return Split(
+            f"hf:{name}", torch.cat([images[part] for part in torch.arange(len(table)).split(1000)]), labels, classes
+        )
     return Split(f"hf:{name}", images, labels, classes, content=table._fingerprint)

@@ -32,11 +32,14 @@ def digits(root: Path | None = None, size: int | None = None) -> Dataset:
 
     images, labels = load_digits(return_X_y=True)
     images = images.reshape(-1, 8, 8) / 16
-    return _in_memory("digits", size, *((images[part], labels[part]) for part in stratified(labels, 360 / 1797)))
+    train, test = ((images[part], labels[part]) for part in stratified(labels, 360 / 1797))
+    return _in_memory("digits", size, train, test)
 
 
 def fashion_mnist(root: Path | None = None, size: int | None = None) -> Dataset:
-    """Fashion-MNIST from the idx files under `root`, else from Debian's package, else downloaded by torchvision; 1 x 28 x 28."""
+    """Fashion-MNIST from the idx files under `root`, else from Debian's package, else downloaded by torchvision; 1 x 28
+    x 28.
+    """
     if root is None and DEBIAN_FASHION_MNIST.is_dir():
         root = DEBIAN_FASHION_MNIST
     if root is None:
@@ -44,8 +47,11 @@ def fashion_mnist(root: Path | None = None, size: int | None = None) -> Dataset:
 
         FashionMNIST(CACHE, download=True)
         root = CACHE
-    parts = ((read_idx(root, f"{part}-images-idx3-ubyte"), read_idx(root, f"{part}-labels-idx1-ubyte")) for part in ("train", "t10k"))
-    return _in_memory("fashion_mnist", size, *parts, classes=FASHION_CLASSES)
+    train, test = (
+        (read_idx(root, f"{part}-images-idx3-ubyte"), read_idx(root, f"{part}-labels-idx1-ubyte"))
+        for part in ("train", "t10k")
+    )
+    return _in_memory("fashion_mnist", size, train, test, FASHION_CLASSES)
 
 
 def cifar10(root: Path | None = None, size: int | None = None) -> Dataset:
@@ -61,14 +67,22 @@ def cifar100(root: Path | None = None, size: int | None = None) -> Dataset:
 def folder(root: Path | None = None, size: int | None = None) -> Dataset:
     """Any directory tree of images under `root`, resized to `size` pixels (224 by default) as they are read."""
     if root is None:
-        raise DataError("image_folder needs a root: the folder with train/CLASS/IMAGE and val/CLASS/IMAGE, or with CLASS/IMAGE.")
+        raise DataError(
+            "image_folder needs a root: the folder with train/CLASS/IMAGE and val/CLASS/IMAGE, or with CLASS/IMAGE."
+        )
     return image_folder(root, size)
 
 
 DATASETS: Registry[Callable[..., Dataset]] = Registry(
     "data set",
     "drd_plugin.datasets",
-    {"digits": digits, "fashion_mnist": fashion_mnist, "cifar10": cifar10, "cifar100": cifar100, "image_folder": folder},
+    {
+        "digits": digits,
+        "fashion_mnist": fashion_mnist,
+        "cifar10": cifar10,
+        "cifar100": cifar100,
+        "image_folder": folder,
+    },
 )
 
 
@@ -102,7 +116,10 @@ def read_idx(root: Path, stem: str) -> np.ndarray:
     """
     path = next((p for end in ("", ".gz") for p in sorted(Path(root).rglob(stem + end))), None)
     if path is None:
-        raise DataError(f"found no {stem} or {stem}.gz under {root}: give the folder with the four idx files, or install dataset-fashion-mnist.")
+        raise DataError(
+            f"found no {stem} or {stem}.gz under {root}: give the folder with the four idx files, or install "
+            "dataset-fashion-mnist."
+        )
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         shape = np.frombuffer(content, ">i4", content[3], offset=4)
@@ -120,12 +137,19 @@ def _cifar(name: str, root: Path | None, size: int | None) -> Dataset:
     try:
         train, test = (make(root or CACHE, train=train, download=root is None) for train in (True, False))
     except RuntimeError as error:
-        raise DataError(f"{name} is not under {root} ({error}): give the folder that holds torchvision's copy, or no root to download it.") from error
-    parts = ((part.data.transpose(0, 3, 1, 2), np.array(part.targets)) for part in (train, test))
-    return _in_memory(name.lower(), size, *parts, classes=train.classes)
+        raise DataError(
+            f"{name} is not under {root} ({error}): give the folder that holds torchvision's copy, or no root to "
+            "download it."
+        ) from error
+    arrays = [(part.data.transpose(0, 3, 1, 2), np.array(part.targets)) for part in (train, test)]
+    return _in_memory(name.lower(), size, arrays[0], arrays[1], train.classes)
 
 
-def _in_memory(name: str, size: int | None, train: tuple, test: tuple, classes: tuple[str, ...] | None = None) -> Dataset:
+def _in_memory(
+    name: str, size: int | None, train: tuple, test: tuple, classes: tuple[str, ...] | None = None
+) -> Dataset:
     if size is not None and size != train[0].shape[-1]:
         raise DataError(f"{name} has images of {train[0].shape[-1]} pixels and is not resized; leave the size out.")
-    return Dataset(*(from_arrays(name, np.ascontiguousarray(images), labels, classes) for images, labels in (train, test)))
+    return Dataset(
+        *(from_arrays(name, np.ascontiguousarray(images), labels, classes) for images, labels in (train, test))
+    )

@@ -60,7 +60,10 @@ class Split:
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", np.asarray(self.labels, np.int64))
         if len(self.labels) != len(self.images) or len(self.labels) == 0:
-            raise DataError(f"{self.name}: expected as many labels as images and at least one, got {len(self.labels)} labels and {len(self.images)} images.")
+            raise DataError(
+                f"{self.name}: expected as many labels as images and at least one, got {len(self.labels)} labels and "
+                f"{len(self.images)} images."
+            )
         wrong = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.classes)))
         if len(wrong):
             raise DataError(
@@ -69,9 +72,14 @@ class Split:
             )
         empty = [name for name, count in zip(self.classes, self.class_counts, strict=True) if count == 0]
         if empty:
-            raise DataError(f"{self.name}: no example of {', '.join(empty[:5])} ({len(empty)} empty classes): add examples or leave the classes out.")
+            raise DataError(
+                f"{self.name}: no example of {', '.join(empty[:5])} ({len(empty)} empty classes): add examples or "
+                "leave the classes out."
+            )
         if self.in_memory and str(self.images.dtype) != "torch.uint8":  # type: ignore[attr-defined]
-            raise DataError(f"{self.name}: expected uint8 images, got {self.images.dtype}: build the split with from_arrays().")  # type: ignore[attr-defined]
+            raise DataError(
+                f"{self.name}: expected uint8 images, got {self.images.dtype}: build the split with from_arrays()."
+            )  # type: ignore[attr-defined]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -107,7 +115,9 @@ class Split:
 
     @cached_property
     def statistics(self) -> tuple[list[float], list[float]]:
-        """Mean and standard deviation of each channel, of pixels in [0, 1], over at most 10,000 images on a fixed grid."""
+        """Mean and standard deviation of each channel, of pixels in [0, 1], over at most 10,000 images on a fixed
+        grid.
+        """
         import torch
 
         index = torch.linspace(0, len(self) - 1, min(len(self), 10_000)).long()
@@ -131,12 +141,15 @@ class Dataset:
     def __post_init__(self) -> None:
         if self.train.classes != self.test.classes or self.train.shape != self.test.shape:
             raise DataError(
-                f"{self.train.name}: the training split has {self.train.num_classes} classes and images {self.train.shape}, "
+                f"{self.train.name}: the training split has {self.train.num_classes} classes and images "
+                f"{self.train.shape}, "
                 f"the test split {self.test.num_classes} and {self.test.shape}; they must agree."
             )
 
 
-def from_arrays(name: str, images: np.ndarray | Tensor, labels: np.ndarray, classes: Sequence[str] | None = None) -> Split:
+def from_arrays(
+    name: str, images: np.ndarray | Tensor, labels: np.ndarray, classes: Sequence[str] | None = None
+) -> Split:
     """A split from arrays in memory.
 
     Arguments:
@@ -159,7 +172,10 @@ def from_arrays(name: str, images: np.ndarray | Tensor, labels: np.ndarray, clas
         usable = ((pixels >= 0) & (pixels <= 1)).flatten(1).all(1)
         if not usable.all():
             broken = (~usable).nonzero().flatten().tolist()
-            raise DataError(f"{name}: {len(broken)} images hold NaN or values outside [0, 1] (the first: {broken[:5]}); scale or repair them.")
+            raise DataError(
+                f"{name}: {len(broken)} images hold NaN or values outside [0, 1] (the first: {broken[:5]}); scale or "
+                "repair them."
+            )
         pixels = (pixels * 255).round().to(torch.uint8)
     names = classes if classes is not None else [str(c) for c in range(int(np.max(labels, initial=0)) + 1)]
     return Split(name, pixels, np.asarray(labels), tuple(names))

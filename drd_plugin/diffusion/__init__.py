@@ -1,0 +1,1 @@
+"""Diffusion: denoisers, partial reconstruction, timesteps, the perceptual distance, and fitting."""

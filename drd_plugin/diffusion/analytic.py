@@ -47,10 +47,16 @@ class GaussianMixture:
     ) -> None:
         self.means, self.variances = means.double(), variances.double()
         self.num_classes, components, dimension = means.shape
-        self.log_weights = (torch.full_like(self.variances, 1 / components) if weights is None else weights.double()).log()
+        self.log_weights = (
+            torch.full_like(self.variances, 1 / components) if weights is None else weights.double()
+        ).log()
         self.image_shape = self.latent_shape = image_shape or (1, 1, dimension)
         self.alphas_cumprod = linear_schedule() if alphas_cumprod is None else alphas_cumprod.double()
-        self.card: Mapping[str, Any] = {"model": "GaussianMixture", "classes": self.num_classes, "components": components}
+        self.card: Mapping[str, Any] = {
+            "model": "GaussianMixture",
+            "classes": self.num_classes,
+            "components": components,
+        }
 
     def encode(self, images: Tensor) -> Tensor:
         """The images themselves."""

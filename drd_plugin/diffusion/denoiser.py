@@ -1,6 +1,7 @@
 """The `Denoiser` protocol, and the adapter for pixel-space diffusers models.
 
-A denoiser predicts the noise in x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) eps, given t and a class, where a_t is `alphas_cumprod[t]`.
+A denoiser predicts the noise in x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) eps, given t and a class, where a_t is
+`alphas_cumprod[t]`.
 
 References:
     Denoising Diffusion Probabilistic Models (Ho et al., 2020), https://arxiv.org/abs/2006.11239
@@ -29,23 +30,31 @@ class DenoiserError(ValueError):
 
 
 class Denoiser(Protocol):
-    """Anything that predicts noise; nothing else in the package knows where it came from.
+    """Anything that predicts noise; nothing else in the package knows where it came from."""
 
-    Arguments:
-        alphas_cumprod: The signal's share a_t of the variance at each timestep, float64[T] on the CPU, falling.
-        num_classes: The number of classes it can be asked for.
-        null_class: The label that stands for no class, or None.
-        image_shape: (C, H, W) of the images it takes.
-        latent_shape: The shape of one latent.
-        card: Where it came from, ready for JSON.
-    """
+    @property
+    def alphas_cumprod(self) -> Tensor:
+        """The signal's share a_t of the variance at each timestep, float64[T] on the CPU, falling."""
 
-    alphas_cumprod: Tensor
-    num_classes: int
-    null_class: int | None
-    image_shape: tuple[int, int, int]
-    latent_shape: tuple[int, ...]
-    card: Mapping[str, Any]
+    @property
+    def num_classes(self) -> int:
+        """The number of classes it can be asked for."""
+
+    @property
+    def null_class(self) -> int | None:
+        """The label that stands for no class, or None."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images it takes."""
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """The shape of one latent."""
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """Where it came from, ready for JSON."""
 
     def encode(self, images: Tensor) -> Tensor:
         """Images float32[B, C, H, W] in [-1, 1] to latents [B, *latent_shape]."""
@@ -54,7 +63,9 @@ class Denoiser(Protocol):
         """Latents [B, *latent_shape] to images float32[B, C, H, W], about [-1, 1]."""
 
     def predict_noise(self, x_t: Tensor, t: Tensor, labels: Tensor) -> Tensor:
-        """The noise in x_t [B, *latent_shape] at the timesteps t int64[B] for the classes labels int64[B]; same shape as x_t."""
+        """The noise in x_t [B, *latent_shape] at the timesteps t int64[B] for the classes labels int64[B]; same shape
+        as x_t.
+        """
 
 
 class PixelDenoiser:
@@ -67,7 +78,9 @@ class PixelDenoiser:
         card: Where it came from.
     """
 
-    def __init__(self, model: nn.Module, alphas_cumprod: Tensor, num_classes: int, card: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, model: nn.Module, alphas_cumprod: Tensor, num_classes: int, card: Mapping[str, Any] | None = None
+    ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.alphas_cumprod = alphas_cumprod.double().cpu()
         self.num_classes, self.null_class = num_classes, num_classes
@@ -91,7 +104,8 @@ class PixelDenoiser:
 
 
 def load_denoiser(folder: Path, device: torch.device) -> Denoiser:
-    """A denoiser from a folder in the diffusers format, as `drd-plugin fit` writes it: `unet/` or `transformer/`, and `scheduler/`.
+    """A denoiser from a folder in the diffusers format, as `drd-plugin fit` writes it: `unet/` or `transformer/`, and
+    `scheduler/`.
 
     Only safetensors are read.
 
@@ -104,7 +118,8 @@ def load_denoiser(folder: Path, device: torch.device) -> Denoiser:
     part = next((part for part in ("unet", "transformer") if (folder / part / "config.json").is_file()), None)
     if part is None:
         raise DenoiserError(
-            f"{folder} holds no denoiser: expected unet/ or transformer/ in the diffusers format; `drd-plugin fit` writes such a folder."
+            f"{folder} holds no denoiser: expected unet/ or transformer/ in the diffusers format; `drd-plugin fit` "
+            "writes such a folder."
         )
     config = json.loads((folder / part / "config.json").read_text())
     kinds = {"UNet2DModel": "num_class_embeds", "DiTTransformer2DModel": "num_embeds_ada_norm"}
@@ -112,14 +127,18 @@ def load_denoiser(folder: Path, device: torch.device) -> Denoiser:
     if kind not in kinds:
         raise DenoiserError(f"{folder / part} is a {kind}: expected a class-conditional {' or '.join(kinds)}.")
     try:
-        model = getattr(diffusers, kind).from_pretrained(folder, subfolder=part, use_safetensors=True, local_files_only=True)
+        model = getattr(diffusers, kind).from_pretrained(
+            folder, subfolder=part, use_safetensors=True, local_files_only=True
+        )
         scheduler = diffusers.DDIMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
         card = json.loads((folder / "card.json").read_text()) if (folder / "card.json").is_file() else {}
     except (OSError, ValueError, KeyError) as error:
         raise DenoiserError(f"the model in {folder} cannot be read ({error}): copy or fit it again.") from error
     embeddings = config.get(kinds[kind])
     if not embeddings:
-        raise DenoiserError(f"{folder / part} is not class-conditional ({kinds[kind]} is {embeddings}); fit one with `drd-plugin fit`.")
+        raise DenoiserError(
+            f"{folder / part} is not class-conditional ({kinds[kind]} is {embeddings}); fit one with `drd-plugin fit`."
+        )
     num_classes = embeddings - 1 if kind == "UNet2DModel" else embeddings
     return PixelDenoiser(model.to(device), scheduler.alphas_cumprod, num_classes, {"folder": folder.name} | card)
 
@@ -138,7 +157,8 @@ def find_denoiser(name: str, split: Split, device: torch.device) -> Denoiser:
     folder = bundled(split.fingerprint) if name == "auto" else Path(name)
     if folder is None:
         raise DenoiserError(
-            f"no denoiser is bundled for {split.fingerprint}: fit one with `drd-plugin fit --dataset {split.name} --out DIR` "
+            f"no denoiser is bundled for {split.fingerprint}: fit one with `drd-plugin fit --dataset {split.name} "
+            "--out DIR` "
             f"and give its folder as the score's denoiser."
         )
     denoiser = load_denoiser(folder, device)
@@ -147,7 +167,9 @@ def find_denoiser(name: str, split: Split, device: torch.device) -> Denoiser:
 
 
 def bundled(fingerprint: str) -> Path | None:
-    """The folder of the denoiser in this package that was fitted to the data set with this fingerprint, if there is one."""
+    """The folder of the denoiser in this package that was fitted to the data set with this fingerprint, if there is
+    one.
+    """
     for card in sorted(BUNDLED.glob("*/card.json")):
         if json.loads(card.read_text())["fingerprint"] == fingerprint:
             return card.parent
@@ -158,8 +180,10 @@ def check_fits(denoiser: Denoiser, split: Split) -> None:
     """Raises DenoiserError unless the denoiser takes the split's images and knows its classes."""
     if tuple(denoiser.image_shape) != split.shape:
         raise DenoiserError(
-            f"the denoiser takes images {tuple(denoiser.image_shape)}, but {split.name} has {split.shape} (channels, height, width): "
-            f"load the data with size={denoiser.image_shape[1]}, or fit a denoiser for them: drd-plugin fit --dataset {split.name} --out DIR."
+            f"the denoiser takes images {tuple(denoiser.image_shape)}, but {split.name} has {split.shape} (channels, "
+            "height, width): "
+            f"load the data with size={denoiser.image_shape[1]}, or fit a denoiser for them: drd-plugin fit --dataset "
+            f"{split.name} --out DIR."
         )
     if denoiser.num_classes != split.num_classes:
         raise DenoiserError(

@@ -19,8 +19,6 @@ from ..provenance import describe, environment
 from ..rng import generator
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from ..data import Split
 
 __all__ = ["Fit"]
@@ -60,7 +58,7 @@ class Fit:
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 0
 
-    def build(self, split: Split) -> nn.Module:
+    def build(self, split: Split) -> Any:
         """The untrained network for this split, with initial weights decided by the seed."""
         import torch
         from diffusers import DiTTransformer2DModel, UNet2DModel
@@ -81,7 +79,7 @@ class Fit:
                     add_attention=False,
                     num_class_embeds=split.num_classes + 1,
                 )
-            model = DiTTransformer2DModel(
+            model: Any = DiTTransformer2DModel(
                 num_attention_heads=self.heads,
                 attention_head_dim=self.width // self.heads,
                 in_channels=channels,
@@ -92,7 +90,9 @@ class Fit:
                 num_embeds_ada_norm=split.num_classes,
             )
             for block in model.transformer_blocks:
-                block.norm1.emb.class_embedder.dropout_prob = 0.0  # labels are dropped once for the whole network, below
+                block.norm1.emb.class_embedder.dropout_prob = (
+                    0.0  # labels are dropped once for the whole network, below
+                )
             return model
 
     def __call__(self, split: Split, out: Path, device: str = "auto", progress: bool = True) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class Fit:
         on, start = resolve_device(device), time.perf_counter()
         model = self.build(split).to(on).train()
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(self.ema))
-        scheduler = DDIMScheduler(clip_sample=False, timestep_spacing="leading", steps_offset=0)
+        scheduler: Any = DDIMScheduler(clip_sample=False, timestep_spacing="leading", steps_offset=0)
         a = scheduler.alphas_cumprod.to(on)
         images = split.images.to(on) if isinstance(split.images, torch.Tensor) else split.images
         labels = torch.from_numpy(split.labels).to(on)
@@ -136,7 +136,7 @@ class Fit:
         order = generator(self.seed, "order")
         losses: list[torch.Tensor] = []
         with tqdm(total=steps, desc="fit", unit="step", disable=not progress, mininterval=1) as bar:
-            for epoch in range(self.epochs):
+            for _ in range(self.epochs):
                 for index in torch.from_numpy(order.permutation(len(split))).tensor_split(per_epoch):
                     x_0 = images[index].to(on).float() / 127.5 - 1
                     t = torch.randint(0, len(a), (len(index),), generator=chance, device=on)
@@ -159,7 +159,8 @@ class Fit:
         if not course.isfinite().all():
             raise FloatingPointError(f"the fit diverged: lower lr, now {self.lr}.")
         part = {"unet": "unet", "dit": "transformer"}[self.model]
-        average.module.save_pretrained(out / part, safe_serialization=True)
+        averaged: Any = average.module
+        averaged.save_pretrained(out / part, safe_serialization=True)
         scheduler.save_pretrained(out / "scheduler")
         card = {
             "fit": describe(self),

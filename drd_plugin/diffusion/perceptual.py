@@ -2,12 +2,13 @@ r"""Perceptual deviation by the LPIPS formula: a squared distance between weight
 
     d(x, y) = sum_l 1 / (H_l W_l) sum_{h,w} || w_l * (f_l(x)_{hw} / |f_l(x)_{hw}| - f_l(y)_{hw} / |f_l(y)_{hw}|) ||^2
 
-so each image can be embedded once and d is the squared Euclidean distance of two embeddings. The features come from AlexNet or VGG16 with
-the learned weights of the `lpips` package, or from a network trained on the data set itself, with w = 1. `mse` embeds the pixels.
+so each image can be embedded once and d is the squared Euclidean distance of two embeddings. The features come from
+AlexNet or VGG16 with the learned weights of the `lpips` package, or from a network trained on the data set itself, with
+w = 1. `mse` embeds the pixels.
 
 References:
-    The Unreasonable Effectiveness of Deep Features as a Perceptual Metric (Zhang et al., 2018), https://arxiv.org/abs/1801.03924
-    https://github.com/richzhang/PerceptualSimilarity (`lpips` 0.1.4)
+    The Unreasonable Effectiveness of Deep Features as a Perceptual Metric (Zhang et al., 2018),
+    https://arxiv.org/abs/1801.03924 https://github.com/richzhang/PerceptualSimilarity (`lpips` 0.1.4)
 """
 
 from __future__ import annotations
@@ -127,8 +128,8 @@ def embedding(name: str, split: Split, seed: int, device: torch.device, cache: P
     """The deviation's embedding by name.
 
     Arguments:
-        name: `mse`, `network`, `lpips-alex`, `lpips-vgg`, or `auto`: `lpips-alex` where its weights are on this machine and the
-            images have at least 64 pixels, else `network`.
+        name: `mse`, `network`, `lpips-alex`, `lpips-vgg`, or `auto`: `lpips-alex` where its weights are on this machine
+            and the images have at least 64 pixels, else `network`.
         split: The data set, on which `network` is trained.
         seed: The seed of that training.
         device: Where to compute.
@@ -146,8 +147,10 @@ def embedding(name: str, split: Split, seed: int, device: torch.device, cache: P
     if name in TRUNKS:
         if not lpips_at_hand(name):
             raise DataError(
-                f"{name} needs the package lpips (pip install 'drd_plugin[lpips]') and torchvision's {TRUNKS[name]} weights in "
-                f"{torch.hub.get_dir()}/checkpoints: import torchvision; torchvision.models.{TRUNKS[name]}(weights='DEFAULT') fetches them."
+                f"{name} needs the package lpips (pip install 'drd_plugin[lpips]') and torchvision's {TRUNKS[name]} "
+                "weights in "
+                f"{torch.hub.get_dir()}/checkpoints: import torchvision; "
+                f"torchvision.models.{TRUNKS[name]}(weights='DEFAULT') fetches them."
             )
         return LPIPS(name, device)
     raise DataError(f"unknown distance {name!r}: expected auto, network, mse, {', '.join(TRUNKS)}.")

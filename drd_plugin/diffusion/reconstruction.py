@@ -1,7 +1,8 @@
 """Partial DDIM reconstruction: noise an image to a step of the sampling grid, and denoise it back.
 
-The grid has T' of the model's T training timesteps with `leading` spacing: step i stands for the timestep i * (T // T'), so with T = 1000
-and T' = 50 the grid is 0, 20, ..., 980, and the step below step 0 is the clean image (a = 1). Predicted images are never clipped.
+The grid has T' of the model's T training timesteps with `leading` spacing: step i stands for the timestep i * (T //
+T'), so with T = 1000 and T' = 50 the grid is 0, 20, ..., 980, and the step below step 0 is the clean image (a = 1).
+Predicted images are never clipped.
 
 References:
     Denoising Diffusion Implicit Models (Song et al., 2021), https://arxiv.org/abs/2010.02502
@@ -49,7 +50,9 @@ def add_noise(denoiser: Denoiser, x_0: Tensor, noise: Tensor, start: Tensor, ste
     return _like(a.sqrt(), x_0) * x_0 + _like((1 - a).sqrt(), x_0) * noise
 
 
-def reconstruct(denoiser: Denoiser, x_0: Tensor, noise: Tensor, start: Tensor, labels: Tensor, steps: int = 50) -> Tensor:
+def reconstruct(
+    denoiser: Denoiser, x_0: Tensor, noise: Tensor, start: Tensor, labels: Tensor, steps: int = 50
+) -> Tensor:
     """x'_{0:t}: each latent noised to its own step and denoised by DDIM (Eq. 4) with the conditional branch alone.
 
     Takes start + 1 forward passes for each latent; latents that start lower join the batch when it reaches their step.

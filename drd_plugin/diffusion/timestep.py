@@ -2,19 +2,25 @@ r"""The reconstruction timestep, chosen class by class where the noised image lo
 
 The diffusion classifier gives, for an image x_0 of class c noised to x_t,
 
-    log p(c | x_t) = log softmax_{c'} ( -E_eps || eps - eps_theta(x_t, t, c') ||^2 )        (Eq. 7; the norm sums over the latent's elements)
+    log p(c | x_t) = log softmax_{c'} ( -E_eps || eps - eps_theta(x_t, t, c') ||^2 )        (Eq. 7)
 
-and its rate of change at the grid step t is (log p(c | x_{t+dt}) - log p(c | x_{t-dt})) / (2 dt)  (Eq. 8). The class takes the step with
+where the norm sums over the latent's elements. Its rate of change at the grid step t is
 
-    eq9:  the largest mean over B images of the absolute rate (what the paper says it runs; biased upward by Monte-Carlo noise)
+    (log p(c | x_{t+dt}) - log p(c | x_{t-dt})) / (2 dt)                                    (Eq. 8)
+
+and the class takes the step with
+
+    eq9:  the largest mean over B images of the absolute rate (what the paper says it runs; biased upward by noise)
     eq6:  the largest absolute value of the mean rate (Lemma 1: the slope of the mutual information I(x_t; c))
 
-among the steps whose signal-to-noise ratio a_t / (1 - a_t) lies in [gamma_min, gamma_max]. The steps are those of the sampling grid, and so is
-the unit of dt; the paper does not say which grid its dt = 1 refers to.
+among the steps whose signal-to-noise ratio a_t / (1 - a_t) lies in [gamma_min, gamma_max]. The steps are those of the
+sampling grid, and so is the unit of dt; the paper does not say which grid its dt = 1 refers to.
 
 References:
-    Diffusion Reconstruction-based Data Likelihood Estimation for Core-Set Selection (Chen et al., 2026), https://arxiv.org/abs/2511.19274
-    Your Diffusion Model is Secretly a Zero-Shot Classifier (Li et al., 2023), https://arxiv.org/abs/2303.16203
+    Diffusion Reconstruction-based Data Likelihood Estimation for Core-Set Selection (Chen et al., 2026),
+    https://arxiv.org/abs/2511.19274
+    Your Diffusion Model is Secretly a Zero-Shot Classifier (Li et al., 2023),
+    https://arxiv.org/abs/2303.16203
 """
 
 from __future__ import annotations
@@ -63,7 +69,8 @@ class SNRWindow:
         inside = np.flatnonzero((snr >= self.gamma_min) & (snr <= self.gamma_max))
         if not len(inside):
             raise ValueError(
-                f"no step of {self.steps} has a signal-to-noise ratio in [{self.gamma_min}, {self.gamma_max}]: the model's "
+                f"no step of {self.steps} has a signal-to-noise ratio in [{self.gamma_min}, {self.gamma_max}]: the "
+                "model's "
                 f"range is {snr.min():.2g} to {snr.max():.2g}; widen the window or take more steps."
             )
         return inside
@@ -107,9 +114,16 @@ class InformationBottleneck(SNRWindow):
     estimator: Literal["eq9", "eq6"] = "eq9"
 
     def choose(
-        self, denoiser: Denoiser, split: Split, seed: int, device: torch.device, batch_size: int = 2000, progress: bool = True
+        self,
+        denoiser: Denoiser,
+        split: Split,
+        seed: int,
+        device: torch.device,
+        batch_size: int = 2000,
+        progress: bool = True,
     ) -> TimestepChoice:
-        """The exhaustive search: every class against every other, at every candidate step and its neighbours, each step once.
+        """The exhaustive search: every class against every other, at every candidate step and its neighbours, each step
+        once.
 
         Arguments:
             denoiser: The diffusion model.
@@ -125,14 +139,21 @@ class InformationBottleneck(SNRWindow):
         window = self.window(denoiser)
         evaluated = np.arange(window[0] - self.delta_t, window[-1] + self.delta_t + 1)
         if evaluated[0] < 0 or evaluated[-1] >= self.steps:
-            raise ValueError(f"delta_t={self.delta_t} reaches from {evaluated[0]} to {evaluated[-1]}, outside the grid 0..{self.steps - 1}.")
+            raise ValueError(
+                f"delta_t={self.delta_t} reaches from {evaluated[0]} to {evaluated[-1]}, outside the grid "
+                f"0..{self.steps - 1}."
+            )
         index = self.representatives(split, seed)
         x_0 = torch.cat([_latents(denoiser, split, part, device) for part in torch.from_numpy(index).split(500)])
-        noise = np.stack([keyed_normal(seed, "timestep", index, draw, tuple(x_0.shape[1:])) for draw in range(self.noises)], axis=1)
+        noise = np.stack(
+            [keyed_normal(seed, "timestep", index, draw, tuple(x_0.shape[1:])) for draw in range(self.noises)], axis=1
+        )
         log_posterior = np.empty((len(index), len(evaluated)))
         labels = torch.from_numpy(split.labels[index])
         forwards = len(index) * len(evaluated) * self.noises * split.num_classes
-        with tqdm(total=forwards, desc="timesteps", unit="forward", unit_scale=True, disable=not progress, mininterval=1) as bar:
+        with tqdm(
+            total=forwards, desc="timesteps", unit="forward", unit_scale=True, disable=not progress, mininterval=1
+        ) as bar:
             for column, step in enumerate(evaluated):
                 error = self._errors(denoiser, x_0, noise, int(step), split.num_classes, batch_size, bar.update)
                 log_p = (-error).log_softmax(1).gather(1, labels[:, None]).squeeze(1)
@@ -153,7 +174,9 @@ class InformationBottleneck(SNRWindow):
         return np.concatenate([np.sort(rng.choice(m, min(self.B, len(m)), replace=False)) for m in members])
 
     def _errors(self, denoiser, x_0, noise, step, num_classes, batch_size, advance) -> Tensor:
-        """E_eps || eps - eps_theta(x_t, t, c') ||^2 for each image and class, float64[len(x_0), num_classes] on the CPU."""
+        """E_eps || eps - eps_theta(x_t, t, c') ||^2 for each image and class, float64[len(x_0), num_classes] on the
+        CPU.
+        """
         import torch
 
         from .reconstruction import add_noise, sampling_grid
@@ -167,7 +190,9 @@ class InformationBottleneck(SNRWindow):
             eps = torch.from_numpy(noise[images[part], draws[part]]).to(x_0.device)
             x_t = add_noise(denoiser, x_0[image.to(x_0.device)], eps, torch.full((len(part),), step), self.steps)
             asked = classes.repeat(len(part))
-            predicted = denoiser.predict_noise(x_t.repeat_interleave(num_classes, 0), torch.full_like(asked, timestep), asked)
+            predicted = denoiser.predict_noise(
+                x_t.repeat_interleave(num_classes, 0), torch.full_like(asked, timestep), asked
+            )
             squares = (eps.repeat_interleave(num_classes, 0) - predicted).flatten(1).square().sum(1)
             total.index_add_(0, image, squares.view(len(part), num_classes).double().cpu())
             advance(len(asked))

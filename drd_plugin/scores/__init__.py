@@ -11,8 +11,20 @@ from .moderate import Moderate
 from .uniform import Uniform
 
 __all__ = [
-    "AUM", "DRD", "EL2N", "ELBO", "SCORES", "FoldScore", "Forgetting", "MapScore", "Moderate", "Proxy", "Score", "Scorer", "Uniform",
-]  # fmt: skip
+    "AUM",
+    "DRD",
+    "EL2N",
+    "ELBO",
+    "SCORES",
+    "FoldScore",
+    "Forgetting",
+    "MapScore",
+    "Moderate",
+    "Proxy",
+    "Score",
+    "Scorer",
+    "Uniform",
+]
 
 SCORES: Registry[type[Score]] = Registry(
     "score", "drd_plugin.scores", {c.__name__: c for c in (Uniform, Forgetting, EL2N, AUM, Moderate, DRD, ELBO)}

@@ -1,8 +1,8 @@
 """AUM: the area under the margin.
 
 References:
-    Identifying Mislabeled Data using the Area Under the Margin Ranking (Pleiss et al., 2020), https://arxiv.org/abs/2001.10528
-    https://github.com/asappresearch/aum
+    Identifying Mislabeled Data using the Area Under the Margin Ranking (Pleiss et al., 2020),
+    https://arxiv.org/abs/2001.10528 https://github.com/asappresearch/aum
 
 Differences: none known. CCS and its descendants take the margin of probabilities instead of logits.
 """
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from ..training import Outputs, State
+    from ..training.recorder import Outputs, State
 
 __all__ = ["AUM"]
 
 
 @dataclass(frozen=True)
 class AUM(FoldScore):
-    """The mean over all presentations of the label's logit less the largest other logit, from the training steps. Unbounded; low is hard."""
+    """The mean over all presentations of the label's logit less the largest other logit, from the training steps.
+    Unbounded; low is hard.
+    """
 
     higher_is_harder = False
 

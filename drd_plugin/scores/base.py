@@ -3,7 +3,8 @@
 - A `MapScore` needs only the example (and a diffusion model).
 - A `FoldScore` watches one training run of a proxy network; one recorded run feeds every fold at once.
 
-The fields of the dataclass are the hyper-parameters, so `repr`, command-line flags, cache keys and provenance follow from them.
+The fields of the dataclass are the hyper-parameters, so `repr`, command-line flags, cache keys and provenance follow
+from them.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..data import Split
-    from ..training import Outputs, State
     from ..training.nets import Net
+    from ..training.recorder import Outputs, State
 
 __all__ = ["FoldScore", "MapScore", "Proxy", "Score", "Scorer"]
 
@@ -39,14 +40,11 @@ class Score(ABC):
 
 
 class Scorer(Protocol):
-    """A map score that has been made ready for a data set.
+    """A map score that has been made ready for a data set."""
 
-    Arguments:
-        settings: What was settled while getting ready (timesteps, say), ready for JSON.
-        forwards: Denoiser forward passes for one example with each class's settings, for forecasts.
-    """
-
-    settings: Mapping[str, Any]
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What was settled while getting ready (timesteps, say), ready for JSON."""
 
     def __call__(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
         """Scores a batch.
@@ -64,7 +62,7 @@ class Scorer(Protocol):
 class MapScore(Score):
     """A score that needs only the example; its values do not depend on how examples are batched."""
 
-    seeded_by = "noise"
+    seeded_by: ClassVar[Literal["proxy", "noise", "selection"]] = "noise"
 
     @abstractmethod
     def prepare(
@@ -100,7 +98,7 @@ class Proxy:
     @cached_property
     def features(self) -> Tensor:
         """Penultimate features of the un-augmented training set in `eval` mode, float32[n, width], on the CPU."""
-        from ..training import features
+        from ..training.loop import features
 
         return features(self.net, self.split, self.device)
 

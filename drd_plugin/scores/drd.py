@@ -1,16 +1,20 @@
 r"""DRD: how far a class-conditional diffusion model's partial reconstruction of an image deviates from it.
 
-    DRD(x_0, c) = E_eps d( x_0, x'_{0:t_c} ),    x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) eps,    x' = DDIM from x_t back to 0, given c
+    DRD(x_0, c) = E_eps d( x_0, x'_{0:t_c} ),    x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) eps,    x' = DDIM from x_t back to
+    0, given c
 
-with the timestep t_c chosen class by class (see `InformationBottleneck`) and d the LPIPS formula. Theorem 1 of the paper bounds the expected
-squared deviation from below by -kappa(t) log q(x_0) plus a constant, so that a small deviation speaks for a likely image.
+with the timestep t_c chosen class by class (see `InformationBottleneck`) and d the LPIPS formula. Theorem 1 of the
+paper bounds the expected squared deviation from below by -kappa(t) log q(x_0) plus a constant, so that a small
+deviation speaks for a likely image.
 
 References:
-    Diffusion Reconstruction-based Data Likelihood Estimation for Core-Set Selection (Chen et al., 2026), https://arxiv.org/abs/2511.19274
-    Official code: https://github.com/mchen725/DRD, which could not be had; this follows the paper.
+    Diffusion Reconstruction-based Data Likelihood Estimation for Core-Set Selection (Chen et al., 2026),
+    https://arxiv.org/abs/2511.19274
+    Official code: https://github.com/mchen725/DRD, which could not be had; this
+    follows the paper.
 
-Differences: the paper does not say how many noise draws a score averages, which layers LPIPS uses, nor whether dt counts sampling or training
-steps. Here `draws`, `distance` and the grid's unit of `delta_t` say so.
+Differences: the paper does not say how many noise draws a score averages, which layers LPIPS uses, nor whether dt
+counts sampling or training steps. Here `draws`, `distance` and the grid's unit of `delta_t` say so.
 """
 
 from __future__ import annotations
@@ -45,7 +49,8 @@ class DRD(InformationBottleneck, MapScore):
 
     Arguments:
         denoiser: A folder in the diffusers format, or `auto`: the bundled denoiser that was fitted to this data set.
-        timestep: The grid step for all classes, in 0..steps - 1; by default each class's own, by the information bottleneck.
+        timestep: The grid step for all classes, in 0..steps - 1; by default each class's own, by the information
+            bottleneck.
         draws: Noise draws an image, averaged.
         distance: `auto`, `network`, `lpips-alex`, `lpips-vgg` or `mse` (see `drd_plugin.diffusion.perceptual`).
         batch_size: Latents in a forward pass; it does not change the scores.
@@ -57,11 +62,13 @@ class DRD(InformationBottleneck, MapScore):
     timestep: int | None = None
     draws: int = 8
     distance: str = "auto"
-    batch_size: int = field(default=2048, metadata={"changes_scores": False})
+    batch_size: int = field(default=2048, metadata={"identity": False})
 
     def __post_init__(self) -> None:
         if self.timestep is not None and not 0 <= self.timestep < self.steps:
-            raise ValueError(f"expected a timestep in 0..{self.steps - 1} (a step of the sampling grid), got {self.timestep}.")
+            raise ValueError(
+                f"expected a timestep in 0..{self.steps - 1} (a step of the sampling grid), got {self.timestep}."
+            )
         if self.draws < 1:
             raise ValueError(f"expected at least one draw, got {self.draws}.")
 

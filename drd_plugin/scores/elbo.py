@@ -1,10 +1,13 @@
-r"""ELBO: the mean denoising loss over a window of timesteps, an estimate of -log p(x_0 | c) up to a constant and a weighting of timesteps.
+r"""ELBO: the mean denoising loss over a window of timesteps, an estimate of -log p(x_0 | c) up to a constant and a
+weighting of timesteps.
 
     ELBO(x_0, c) = mean_t E_eps || eps - eps_theta(x_t, t, c) ||^2
 
 References:
-    Diffusion Reconstruction-based Data Likelihood Estimation for Core-Set Selection (Chen et al., 2026), Eq. 2, https://arxiv.org/abs/2511.19274
-    Denoising Diffusion Probabilistic Models (Ho et al., 2020), Eq. 14, https://arxiv.org/abs/2006.11239
+    Diffusion Reconstruction-based Data Likelihood Estimation for Core-Set Selection (Chen et al., 2026), Eq. 2,
+    https://arxiv.org/abs/2511.19274
+    Denoising Diffusion Probabilistic Models (Ho et al., 2020), Eq. 14,
+    https://arxiv.org/abs/2006.11239
 """
 
 from __future__ import annotations
@@ -32,7 +35,8 @@ __all__ = ["ELBO", "DenoisingLoss"]
 
 @dataclass(frozen=True)
 class ELBO(SNRWindow, MapScore):
-    """The denoising loss over the steps of the sampling grid with a signal-to-noise ratio in [gamma_min, gamma_max]; non-negative.
+    """The denoising loss over the steps of the sampling grid with a signal-to-noise ratio in [gamma_min, gamma_max];
+    non-negative.
 
     Arguments:
         denoiser: A folder in the diffusers format, or `auto`: the bundled denoiser that was fitted to this data set.
@@ -44,7 +48,7 @@ class ELBO(SNRWindow, MapScore):
 
     denoiser: str = "auto"
     draws: int = 8
-    batch_size: int = field(default=2048, metadata={"changes_scores": False})
+    batch_size: int = field(default=2048, metadata={"identity": False})
 
     def prepare(
         self, split: Split, seed: int, device: torch.device, cache: Path | None = None, progress: bool = True

@@ -1,11 +1,11 @@
 """Forgetting events: how often a learned example is unlearned during training.
 
 References:
-    An Empirical Study of Example Forgetting during Deep Neural Network Learning (Toneva et al., 2019), https://arxiv.org/abs/1812.05159
-    https://github.com/mtoneva/example_forgetting
+    An Empirical Study of Example Forgetting during Deep Neural Network Learning (Toneva et al., 2019),
+    https://arxiv.org/abs/1812.05159 https://github.com/mtoneva/example_forgetting
 
-Differences: none known. The official code likewise looks at the minibatch outputs of the training steps, and gives an example that was
-never learned the number of epochs. DeepCore, CCS and BWS give it 0 instead.
+Differences: none known. The official code likewise looks at the minibatch outputs of the training steps, and gives an
+example that was never learned the number of epochs. DeepCore, CCS and BWS give it 0 instead.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from ..training import Outputs, State
+    from ..training.recorder import Outputs, State
 
 __all__ = ["Forgetting"]
 
 
 @dataclass(frozen=True)
 class Forgetting(FoldScore):
-    """The number of steps from correct to wrong between consecutive presentations; the number of epochs for an example that
-    was never classified correctly. In [0, epochs]."""
+    """The number of steps from correct to wrong between consecutive presentations; the number of epochs for an example
+    that was never classified correctly. In [0, epochs]."""
 
     higher_is_harder = True
 

@@ -1,8 +1,8 @@
 """Moderate's score: the distance to the class's median in feature space.
 
 References:
-    Moderate Coreset: A Universal Method of Data Selection for Real-world Data-efficient Deep Learning (Xia et al., 2023),
-    https://openreview.net/forum?id=7D5EECbOaf9
+    Moderate Coreset: A Universal Method of Data Selection for Real-world Data-efficient Deep Learning (Xia et al.,
+    2023), https://openreview.net/forum?id=7D5EECbOaf9
     https://github.com/tmllab/2023_ICLR_Moderate-DS
 
 Differences: none known; the official code also takes the coordinate-wise median as the class's centre.
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from ..training import Outputs, State
+    from ..training.recorder import Outputs, State
 
 __all__ = ["Moderate"]
 
 
 @dataclass(frozen=True)
 class Moderate(FoldScore):
-    """The Euclidean distance of the final proxy's penultimate features to the coordinate-wise median of the example's class.
+    """The Euclidean distance of the final proxy's penultimate features to the coordinate-wise median of the example's
+    class.
 
     Non-negative. The method of the same name keeps the middle of this ranking, not its hard end.
     """

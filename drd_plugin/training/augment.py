@@ -19,7 +19,8 @@ def none(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def shift(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Translates each image by up to an eighth of its size in both directions, and fills with the border's mirror image.
+    """Translates each image by up to an eighth of its size in both directions, and fills with the border's mirror
+    image.
 
     Arguments:
         images: float[B, C, H, W].
@@ -47,7 +48,9 @@ def crop_flip(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def resized_crop_flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    """A crop of 8 to 100 % of the area and 3/4 to 4/3 in shape, resized to the full size, then `flip`: the usual augmentation of ImageNet."""
+    """A crop of 8 to 100 % of the area and 3/4 to 4/3 in shape, resized to the full size, then `flip`: the usual
+    augmentation of ImageNet.
+    """
     size, device = len(images), images.device
     area, shape, x, y = torch.rand(4, size, generator=generator, device=device)
     side = (0.08 + 0.92 * area).sqrt()

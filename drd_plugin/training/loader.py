@@ -1,4 +1,6 @@
-"""Batches of normalised images on the device: resident there where they fit, streamed by worker processes where they do not."""
+"""Batches of normalised images on the device: resident there where they fit, streamed by worker processes where they do
+not.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +22,19 @@ def resolve_device(device: str = "auto") -> torch.device:
 
 
 class Loader:
-    """Gives a split's images as a network sees them: float32[B, C, H, W], each channel with mean 0 and standard deviation 1.
+    """Gives a split's images as a network sees them: float32[B, C, H, W], each channel with mean 0 and standard
+    deviation 1.
 
     Arguments:
         split: The images and labels.
         device: Where the batches go.
-        statistics: Mean and standard deviation of each channel for pixels in [0, 1]; a test split takes the training split's.
+        statistics: Mean and standard deviation of each channel for pixels in [0, 1]; a test split takes the training
+            split's.
     """
 
-    def __init__(self, split: Split, device: torch.device, statistics: tuple[list[float], list[float]] | None = None) -> None:
+    def __init__(
+        self, split: Split, device: torch.device, statistics: tuple[list[float], list[float]] | None = None
+    ) -> None:
         mean, std = statistics or split.statistics
         self.split, self.device = split, device
         self.images = split.images.to(device) if isinstance(split.images, Tensor) else split.images
@@ -36,12 +42,22 @@ class Loader:
         self.mean, self.std = (torch.tensor(v, device=device).view(1, -1, 1, 1) * 255 for v in (mean, std))
 
     def over(self, batches: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each batch of positions int64[B], the positions and the images, both on the device, in the order given."""
+        """For each batch of positions int64[B], the positions and the images, both on the device, in the order
+        given.
+        """
         if self.split.in_memory:
-            pairs: Iterable[tuple[Tensor, Tensor]] = ((index, self.images[index]) for index in (b.to(self.device) for b in batches))
+            pairs: Iterable[tuple[Tensor, Tensor]] = (
+                (index, self.images[index]) for index in (b.to(self.device) for b in batches)
+            )
         else:
             workers = min(8, os.cpu_count() or 1)
-            pairs = DataLoader(_Lazy(self.split), sampler=batches, batch_size=None, num_workers=workers, pin_memory=self.device.type == "cuda")  # type: ignore[arg-type]
+            pairs = DataLoader(
+                _Lazy(self.split),
+                sampler=batches,  # type: ignore[arg-type]
+                batch_size=None,
+                num_workers=workers,
+                pin_memory=self.device.type == "cuda",
+            )
         for index, images in pairs:
             yield index.to(self.device), (images.to(self.device, non_blocking=True).float() - self.mean) / self.std
 

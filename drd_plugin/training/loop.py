@@ -1,7 +1,8 @@
 """The training loop: a network, a subset, a recipe and two seeds in; accuracies out.
 
-Made for many short trainings: data stay on the device, augmentation works on batches, and an epoch is cut into batches of equal size, so
-that each example is presented exactly once an epoch and no batch is too small for batch normalisation.
+Made for many short trainings: data stay on the device, augmentation works on batches, and an epoch is cut into batches
+of equal size, so that each example is presented exactly once an epoch and no batch is too small for batch
+normalisation.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from tqdm.auto import tqdm
 
 from ..data import DataError, Split
 from ..rng import generator
@@ -62,6 +64,7 @@ def train(
     test: Split | None = None,
     recorder: Recorder | None = None,
     device: str = "auto",
+    progress: str = "",
 ) -> Trained:
     """Trains a network from scratch.
 
@@ -75,6 +78,7 @@ def train(
         test: The split to measure the accuracy on.
         recorder: Is handed the outputs of each step; needs a recipe in epochs.
         device: `auto`, or a torch device.
+        progress: The label of a progress bar; none by default.
 
     Raises:
         FloatingPointError: If the loss becomes NaN or infinite.
@@ -98,7 +102,10 @@ def train(
 
     presentations = list(_presentations(indices, recipe, steps, seed_order))
     loss = torch.zeros((), device=on)
-    for step, (index, images) in enumerate(loader.over(p.index for p in presentations), 1):
+    batches = tqdm(
+        loader.over(p.index for p in presentations), progress, steps, leave=False, disable=not progress, mininterval=1
+    )
+    for step, (index, images) in enumerate(batches, 1):
         net.train()
         labels = loader.labels[index]
         with cast:
@@ -144,13 +151,17 @@ def _presentations(indices: np.ndarray, recipe: Recipe, steps: int, seed: int) -
         yield _Presentation(epoch + 1, place == per_epoch - 1, batches[place])
 
 
-def _optimizer(net: nn.Module, recipe: Recipe, steps: int) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+def _optimizer(
+    net: nn.Module, recipe: Recipe, steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     decayed = [p for p in net.parameters() if p.ndim > 1]
     plain = [p for p in net.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     optimizer: torch.optim.Optimizer
     if recipe.optimizer == "sgd":
-        optimizer = torch.optim.SGD(groups, recipe.lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0, fused=True)
+        optimizer = torch.optim.SGD(
+            groups, recipe.lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0, fused=True
+        )
     else:
         optimizer = torch.optim.AdamW(groups, recipe.lr, fused=True)
     warmup = round(recipe.warmup * steps)
@@ -202,12 +213,16 @@ def accuracy(net: Net, loader: Loader, cast: AbstractContextManager) -> float:
     return 100 * float(torch.stack(hits).sum()) / len(loader.split)
 
 
-def predict(net: Net, split: Split, device: str = "auto", statistics: tuple[list[float], list[float]] | None = None) -> Tensor:
+def predict(
+    net: Net, split: Split, device: str = "auto", statistics: tuple[list[float], list[float]] | None = None
+) -> Tensor:
     """The network's logits for a whole split in `eval` mode, float32[n, C], on the CPU."""
     return _whole(net, net, split, device, statistics)
 
 
-def features(net: Net, split: Split, device: str = "auto", statistics: tuple[list[float], list[float]] | None = None) -> Tensor:
+def features(
+    net: Net, split: Split, device: str = "auto", statistics: tuple[list[float], list[float]] | None = None
+) -> Tensor:
     """The network's penultimate features for a whole split in `eval` mode, float32[n, width], on the CPU."""
     return _whole(net, net.backbone, split, device, statistics)
 

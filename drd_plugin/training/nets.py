@@ -1,7 +1,7 @@
 """Networks by name. Each is a `Net`: a backbone that gives penultimate features and a linear head.
 
-`convnet`, `lenet` and `resnet18_small` are for small images; `resnet18`, `resnet50`, `efficientnet_b0` and `vit_b_16` are torchvision's,
-untrained, with a head for C classes.
+`convnet`, `lenet` and `resnet18_small` are for small images; `resnet18`, `resnet50`, `efficientnet_b0` and `vit_b_16`
+are torchvision's, untrained, with a head for C classes.
 
 References:
     Gradient-based learning applied to document recognition (LeCun et al., 1998), https://doi.org/10.1109/5.726791
@@ -116,7 +116,9 @@ def vit_b_16(channels: int, size: int, num_classes: int) -> Net:
     from torchvision.models import vit_b_16
 
     if size % 16:
-        raise ValueError(f"vit_b_16 cuts images into patches of 16 pixels: expected a size that 16 divides, got {size}.")
+        raise ValueError(
+            f"vit_b_16 cuts images into patches of 16 pixels: expected a size that 16 divides, got {size}."
+        )
     backbone = vit_b_16(image_size=size)
     backbone.heads = nn.Identity()
     if channels != 3:

@@ -14,8 +14,9 @@ class Recipe:
 
     Arguments:
         net: The network's name in `NETS`.
-        steps: Optimiser steps; equal for every fraction, so that subsets are compared at equal training cost.
-        epochs: Passes over the subset, instead of `steps`; exactly one of the two is given.
+        steps: Optimiser steps; equal for every fraction, so that subsets are compared at equal training cost. 300 where
+            neither steps nor epochs are given.
+        epochs: Passes over the subset, instead of `steps`.
         batch_size: Examples a step; a smaller subset is one batch.
         optimizer: `sgd` (Nesterov momentum) or `adamw`.
         lr: The peak learning rate.
@@ -27,11 +28,12 @@ class Recipe:
             `resized_crop_flip` (random resized crop and flip, for large images).
         label_smoothing: In [0, 1).
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on a GPU, float32 on a CPU.
-        evaluations: How often the test accuracy is taken, evenly over the training; the last one is after the last step.
+        evaluations: How often the test accuracy is taken, evenly over the training; the last one is after the last
+            step.
     """
 
     net: str = "convnet"
-    steps: int | None = 300
+    steps: int | None = None
     epochs: int | None = None
     batch_size: int = 64
     optimizer: Literal["sgd", "adamw"] = "sgd"
@@ -46,8 +48,10 @@ class Recipe:
     evaluations: int = 5
 
     def __post_init__(self) -> None:
-        if (self.steps is None) == (self.epochs is None):
-            raise ValueError(f"a recipe needs either steps or epochs, got steps={self.steps} and epochs={self.epochs}.")
+        if self.steps is not None and self.epochs is not None:
+            raise ValueError(f"a recipe has either steps or epochs, got steps={self.steps} and epochs={self.epochs}.")
+        if self.steps is None and self.epochs is None:
+            object.__setattr__(self, "steps", 300)
         for name in ("steps", "epochs", "batch_size", "evaluations"):
             value = getattr(self, name)
             if value is not None and value < 1:

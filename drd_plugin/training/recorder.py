@@ -1,7 +1,7 @@
 """The `Recorder`: one training run, watched by any number of fold scores at once.
 
-The training loop hands it what the network said about each example (`Outputs`). A fold keeps what it needs in a dictionary of tensors of
-length n; nothing of size n x C is stored.
+The training loop hands it what the network said about each example (`Outputs`). A fold keeps what it needs in a
+dictionary of tensors of length n; nothing of size n x C is stored.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ class Recorder:
             self._hand(watching, Outputs(epoch, index, logits, labels))
         if not self.finite:
             raise FloatingPointError(
-                f"the network gave NaN or infinite logits in epoch {epoch}: lower the learning rate, or train in float32."
+                f"the network gave NaN or infinite logits in epoch {epoch}: lower the learning rate, or train in "
+                "float32."
             )
 
     def _hand(self, watching: Iterable[tuple[Fold, State]], outputs: Outputs) -> None:

@@ -1,0 +1,32 @@
+# Two commands do all the set-up: `make table` and `make test`. Python 3.11 or later is needed; PYTHON=... chooses one.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: table test check clean
+
+table: $(VENV)/installed  ## Regenerate the benchmark table on the embedded digits.
+	$(BIN)/drd-plugin bench digits
+
+test: $(VENV)/tested check  ## Run the checks and the tests.
+	$(BIN)/pytest
+
+check: $(VENV)/tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(VENV)/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/tested: $(VENV)/installed
+	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

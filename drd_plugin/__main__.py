@@ -1,0 +1,5 @@
+"""`python -m drd_plugin`."""
+
+from .cli import main
+
+main()

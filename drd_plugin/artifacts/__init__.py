@@ -1,0 +1,11 @@
+"""The files that pass between the steps: Scores, Subset and Run. Each can be opened, shared and reused on its own.
+
+Everything is written aside and renamed, so a file that exists is whole. Nothing is ever a pickle.
+"""
+
+from .files import ArtifactError, check_fingerprint, write_aside
+from .run import Run
+from .scores import Scores, part_path, write_part
+from .subset import Subset
+
+__all__ = ["ArtifactError", "Run", "Scores", "Subset", "check_fingerprint", "part_path", "write_aside", "write_part"]

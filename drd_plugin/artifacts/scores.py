@@ -1,0 +1,203 @@
+"""`Scores`: a folder of Parquet parts with the columns `index`, `label`, `score`, `stderr` and `estimates`.
+
+The provenance is JSON in the schema's metadata; Parquet's page checksums are written, and verified on reading.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .files import ArtifactError, write_aside
+
+__all__ = ["Scores", "part_path", "write_part"]
+
+METADATA = b"drd_plugin"
+PART = re.compile(r"part-(\d{5})-of-(\d{5})\.parquet")
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """How hard each training example is, in the order of the data set.
+
+    Arguments:
+        name: The score's name, as in the registry.
+        estimates: Independent estimates of each example's score (diffusion draws, or proxies), float32[n, R] with R >=
+            1, finite.
+        labels: The class of each example, int64[n].
+        higher_is_harder: Whether a larger value means a harder (less typical, less likely) example.
+        fingerprint: The data set's fingerprint.
+        provenance: The score's fields and whatever else the values depend on, ready for JSON.
+
+    Raises:
+        ArtifactError: If shapes do not fit or a value is not finite.
+    """
+
+    name: str
+    estimates: np.ndarray
+    labels: np.ndarray
+    higher_is_harder: bool
+    fingerprint: str
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "estimates", np.asarray(self.estimates, np.float32))
+        object.__setattr__(self, "labels", np.asarray(self.labels, np.int64))
+        if self.estimates.ndim != 2 or len(self.estimates) != len(self.labels):
+            raise ArtifactError(
+                f"{self.name}: expected estimates of shape [n, R] for {len(self.labels)} labels, got "
+                f"{self.estimates.shape}."
+            )
+        broken = np.flatnonzero(~np.isfinite(self.estimates).all(axis=1))
+        if len(broken):
+            raise ArtifactError(
+                f"{self.name}: the scores of {len(broken)} examples are NaN or infinite (the first: "
+                f"{broken[:5].tolist()}); "
+                f"every score must be finite. Look at these images, or at the learning rate of the proxy."
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """The mean of the estimates, float32[n]."""
+        return self.estimates.mean(axis=1)
+
+    @cached_property
+    def stderr(self) -> np.ndarray | None:
+        """The standard error of the mean, float32[n]; None with a single estimate."""
+        count = self.estimates.shape[1]
+        return self.estimates.std(axis=1, ddof=1) / np.float32(np.sqrt(count)) if count > 1 else None
+
+    @cached_property
+    def hardness(self) -> np.ndarray:
+        """The values with the sign that makes larger harder, float32[n]."""
+        return self.values if self.higher_is_harder else -self.values
+
+    def save(self, folder: Path) -> None:
+        """Writes the scores as a folder with one part."""
+        write_part(folder, 0, 1, np.arange(len(self)), self, len(self))
+
+    @classmethod
+    def load(cls, folder: Path) -> Scores:
+        """Reads a folder of parts.
+
+        Raises:
+            ArtifactError: If the folder holds no scores, or parts are missing, damaged or of different runs.
+        """
+        paths = sorted(path for path in Path(folder).glob("part-*") if PART.fullmatch(path.name))
+        if not paths:
+            raise ArtifactError(
+                f"{folder} holds no scores: expected part-00000-of-....parquet, as `drd-plugin score` writes."
+            )
+        total = {int(PART.fullmatch(path.name)[2]) for path in paths}  # type: ignore[index]
+        if {len(paths)} != total:
+            raise ArtifactError(
+                f"{folder} is incomplete: found {len(paths)} of {max(total)} parts. "
+                f"Run the command that made it again: it goes on where it stopped."
+            )
+        indices, parts = zip(*map(_read_part, paths), strict=True)
+        if not np.array_equal(np.concatenate([index for index, _ in indices]), np.arange(indices[0][1])):
+            raise ArtifactError(
+                f"{folder} is damaged: its parts do not cover the examples 0 to {indices[0][1] - 1} once each, in "
+                "order."
+            )
+        return cls.joined(parts)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Scores]) -> Scores:
+        """The scores of consecutive chunks as one; their seconds add up.
+
+        Raises:
+            ArtifactError: If the parts come from runs with different settings.
+        """
+        if any(part._identity != parts[0]._identity for part in parts):
+            raise ArtifactError(
+                f"the parts of {parts[0].name} come from runs with different settings: score again into an empty "
+                "folder."
+            )
+        seconds = round(sum(part.provenance.get("seconds", 0.0) for part in parts), 3)
+        return replace(
+            parts[0],
+            estimates=np.concatenate([part.estimates for part in parts]),
+            labels=np.concatenate([part.labels for part in parts]),
+            provenance={**parts[0].provenance, "seconds": seconds},
+        )
+
+    @property
+    def _identity(self) -> tuple[Any, ...]:
+        settled = {k: v for k, v in self.provenance.items() if k not in ("environment", "seconds")}
+        return self.name, self.higher_is_harder, self.fingerprint, settled
+
+
+def part_path(folder: Path, part: int, parts: int) -> Path:
+    """The path of one part of a scores folder."""
+    return Path(folder) / f"part-{part:05d}-of-{parts:05d}.parquet"
+
+
+def write_part(folder: Path, part: int, parts: int, index: np.ndarray, scores: Scores, n: int) -> None:
+    """Writes the scores of some of the n examples as one part of a folder; it appears whole or not at all.
+
+    Arguments:
+        folder: The scores folder.
+        part: The part's number, from 0.
+        parts: The number of parts.
+        index: The positions of the examples, int64[B].
+        scores: Their scores.
+        n: The number of examples in all parts.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    header = {
+        "kind": "scores",
+        "name": scores.name,
+        "n": n,
+        "higher_is_harder": scores.higher_is_harder,
+        "fingerprint": scores.fingerprint,
+        "provenance": dict(scores.provenance),
+    }
+    table = pa.table(
+        {
+            "index": pa.array(index, pa.int64()),
+            "label": pa.array(scores.labels, pa.int64()),
+            "score": pa.array(scores.values, pa.float32()),
+            "stderr": pa.nulls(len(scores), pa.float32()) if scores.stderr is None else pa.array(scores.stderr),
+            "estimates": pa.FixedSizeListArray.from_arrays(
+                pa.array(scores.estimates.ravel()), scores.estimates.shape[1]
+            ),
+        }
+    ).replace_schema_metadata({METADATA: json.dumps(header, sort_keys=True)})
+    with write_aside(part_path(folder, part, parts)) as aside:
+        pq.write_table(table, aside, write_page_checksum=True)
+
+
+def _read_part(path: Path) -> tuple[tuple[np.ndarray, int], Scores]:
+    """The positions, the number of examples in all parts, and the scores of one part."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+        header = json.loads(table.schema.metadata[METADATA])
+        scores = Scores(
+            name=header["name"],
+            estimates=table["estimates"].combine_chunks().flatten().to_numpy().reshape(table.num_rows, -1),
+            labels=table["label"].to_numpy(),
+            higher_is_harder=header["higher_is_harder"],
+            fingerprint=header["fingerprint"],
+            provenance=header["provenance"],
+        )
+        return (table["index"].to_numpy(), header["n"]), scores
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"{path} is damaged or no part of scores ({error}): remove it and run the command again."
+        ) from error

@@ -1,0 +1,107 @@
+"""`Subset`: a JSON file with the selected indices and where they came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .files import ArtifactError, write_aside
+
+__all__ = ["Subset"]
+
+
+@dataclass(frozen=True, eq=False)
+class Subset:
+    """The examples to train on.
+
+    Arguments:
+        indices: Distinct positions in the training set, int64[k], ascending.
+        n: The size of the training set.
+        method: What made it, for tables ("DRD", "EL2N+CCS").
+        fingerprint: The data set's fingerprint.
+        weights: A loss weight for each index, float32[k], or None.
+        chosen: What the strategy settled on (a window's start, a cut-off), ready for JSON.
+        provenance: Score, strategy, fraction and seed, ready for JSON.
+
+    Raises:
+        ArtifactError: If an index is out of range or appears twice, or the weights do not fit.
+    """
+
+    indices: np.ndarray
+    n: int
+    method: str
+    fingerprint: str
+    weights: np.ndarray | None = None
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        indices = np.asarray(self.indices, np.int64)
+        order = np.argsort(indices, kind="stable")
+        object.__setattr__(self, "indices", indices[order])
+        if (
+            len(indices) == 0
+            or self.indices[0] < 0
+            or self.indices[-1] >= self.n
+            or len(np.unique(indices)) < len(indices)
+        ):
+            raise ArtifactError(
+                f"a subset needs distinct indices in 0..{self.n - 1}, at least one; got {len(indices)} of them: "
+                f"{self.indices}."
+            )
+        if self.weights is not None:
+            weights = np.asarray(self.weights, np.float32)
+            if weights.shape != indices.shape or not np.isfinite(weights).all() or (weights < 0).any():
+                raise ArtifactError(
+                    f"expected {len(indices)} finite, non-negative weights, got {weights.shape}: {weights}."
+                )
+            object.__setattr__(self, "weights", weights[order])
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def save(self, path: Path) -> None:
+        """Writes the subset as JSON."""
+        content = {
+            "kind": "subset",
+            "method": self.method,
+            "n": self.n,
+            "k": len(self),
+            "fingerprint": self.fingerprint,
+            "chosen": dict(self.chosen),
+            "provenance": dict(self.provenance),
+            "indices": self.indices.tolist(),
+            "weights": None if self.weights is None else self.weights.tolist(),
+        }
+        with write_aside(Path(path)) as aside:
+            aside.write_text(json.dumps(content))
+
+    @classmethod
+    def load(cls, path: Path) -> Subset:
+        """Reads a subset.
+
+        Raises:
+            ArtifactError: If the file is no subset, or damaged.
+        """
+        try:
+            content = json.loads(Path(path).read_text())
+            if content["kind"] != "subset" or content["k"] != len(content["indices"]):
+                raise ValueError("not a whole subset")
+            return cls(
+                indices=np.array(content["indices"], np.int64),
+                n=content["n"],
+                method=content["method"],
+                fingerprint=content["fingerprint"],
+                weights=content["weights"],
+                chosen=content["chosen"],
+                provenance=content["provenance"],
+            )
+        except (OSError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError, ValueError) as error:
+            raise ArtifactError(
+                f"{path} is no subset file ({error}): expected JSON as `drd-plugin select` writes it."
+            ) from error

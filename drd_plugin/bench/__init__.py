@@ -1,0 +1,1 @@
+"""The shared harness: grids, runs, tables and plots."""

@@ -1,0 +1,201 @@
+"""Tables of runs: mean and standard deviation over seeds, the full-data row, and paired differences against Random.
+
+The accuracy is the one after the last step; the best test accuracy seen during training, which looks at the test set,
+stands beside it in the long table. A difference is paired by seed, with a percentile bootstrap interval over the seeds.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ..methods import METHODS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["difference", "latex", "markdown", "summary", "table"]
+
+METRICS = {"acc_last": "accuracy after the last step", "acc_best": "best accuracy during training"}
+
+
+def summary(runs: pd.DataFrame, baseline: str = "Random") -> pd.DataFrame:
+    """One row for each net, method and fraction.
+
+    Arguments:
+        runs: Rows as in `Run`.
+        baseline: The method that the others are compared with.
+
+    Returns:
+        The columns net, method, fraction, k, n (seeds), mean, std, best_mean, best_std (in percent; std with n - 1),
+        start (the mean window start that was chosen), score, select, train (mean seconds), difference, low, high
+        (against the baseline, in points; 95 % interval).
+    """
+    import pandas as pd
+
+    rows = []
+    for (net, method, fraction), cell in sorted(
+        runs.groupby(["net", "method", "fraction"]), key=lambda group: _place(*group[0])
+    ):
+        rows.append(
+            {
+                "net": net,
+                "method": method,
+                "fraction": fraction,
+                "k": int(cell["k"].iloc[0]),
+                "n": len(cell),
+                "mean": cell["acc_last"].mean(),
+                "std": cell["acc_last"].std(),
+                "best_mean": cell["acc_best"].mean(),
+                "best_std": cell["acc_best"].std(),
+                "start": np.mean([json.loads(text).get("start", np.nan) for text in cell["chosen"]]),
+                "score": cell["seconds_score"].mean(),
+                "select": cell["seconds_select"].mean(),
+                "train": cell["seconds_train"].mean(),
+                **_against(cell, runs, str(net), float(fraction), baseline),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _place(net: str, method: str, fraction: float) -> tuple:
+    """Where a row stands: published methods in their order, other pairs after them, the full data last."""
+    known = [*METHODS]
+    return net, method == "Full", known.index(method) if method in known else len(known), method, fraction
+
+
+def _against(cell: pd.DataFrame, runs: pd.DataFrame, net: str, fraction: float, baseline: str) -> dict[str, float]:
+    other = runs[(runs["net"] == net) & (runs["method"] == baseline) & (runs["fraction"] == fraction)]
+    pairs = cell.merge(other, on="seed", suffixes=("", "_base"))
+    if cell["method"].iloc[0] == baseline or pairs.empty:
+        return {"difference": np.nan, "low": np.nan, "high": np.nan}
+    return dict(
+        zip(
+            ("difference", "low", "high"),
+            difference(pairs["acc_last"].to_numpy(), pairs["acc_last_base"].to_numpy()),
+            strict=True,
+        )
+    )
+
+
+def difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float, float]:
+    """The mean paired difference and its 95 % percentile bootstrap interval over the pairs; NaN limits with a single
+    pair.
+
+    Arguments:
+        ours: float[n], one value a seed.
+        theirs: float[n], the same seeds in the same order.
+    """
+    from scipy.stats import bootstrap
+
+    gaps = ours - theirs
+    if len(gaps) < 2 or np.ptp(gaps) == 0:
+        limit = np.nan if len(gaps) < 2 else float(gaps[0])
+        return float(gaps.mean()), limit, limit
+    interval = bootstrap(
+        (gaps,), np.mean, n_resamples=9999, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    return float(gaps.mean()), float(interval.low), float(interval.high)
+
+
+def table(
+    runs: pd.DataFrame, metric: Literal["acc_last", "acc_best"] = "acc_last", style: str = "markdown"
+) -> pd.DataFrame:
+    """Methods by fractions, each cell "mean ± std", the best of each fraction in bold.
+
+    Arguments:
+        runs: Rows as in `Run`, of one net.
+        metric: Which accuracy.
+        style: `markdown`, `latex`, or `plain` without bold.
+    """
+    import pandas as pd
+
+    long = summary(runs)
+    mean, std = {"acc_last": ("mean", "std"), "acc_best": ("best_mean", "best_std")}[metric]
+    rows: dict[str, dict[str, str]] = {}
+    for fraction, column in long.groupby("fraction"):
+        best = column[mean].round(1).max() if len(column) > 1 else np.inf
+        for cell in column.itertuples():
+            value, spread = getattr(cell, mean), getattr(cell, std)
+            text = f"{value:.1f}" if np.isnan(spread) else f"{value:.1f} ± {spread:.1f}"
+            rows.setdefault(str(cell.method), {})[_percent(float(fraction))] = (
+                _bold(text, style) if round(value, 1) >= best else text
+            )
+    columns = [_percent(f) for f in sorted(long["fraction"].unique())]
+    result = (
+        pd.DataFrame.from_dict({m: rows[m] for m in dict.fromkeys(long["method"])}, orient="index")
+        .reindex(columns=columns)
+        .fillna("")
+    )
+    return result.rename_axis("method")
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:g} %"
+
+
+def _bold(text: str, style: str) -> str:
+    return {"markdown": f"**{text}**", "latex": rf"\textbf{{{text}}}", "plain": text}[style]
+
+
+def latex(runs: pd.DataFrame) -> str:
+    """The table for LaTeX (booktabs)."""
+    frame = table(runs, style="latex").replace("±", r"$\\pm$", regex=True)
+    frame.columns = [column.replace("%", r"\%") for column in frame.columns]
+    return frame.reset_index().to_latex(index=False, escape=False)
+
+
+def markdown(runs: pd.DataFrame) -> str:
+    """All of a grid's tables as markdown: accuracies, differences against Random, and what it cost."""
+    parts = []
+    for net, cells in runs.groupby("net", sort=False):
+        long = summary(cells)
+        seeds = sorted({int(n) for n in long["n"]})
+        parts.append(
+            f"{net}, test accuracy in % {METRICS['acc_last'].removeprefix('accuracy ')}, mean ± standard deviation "
+            f"over {_list(seeds)} seeds:"
+        )
+        parts.append(table(cells).reset_index().to_markdown(index=False, disable_numparse=True))
+        against = _differences(long)
+        if not against.empty:
+            parts.append("Difference from Random in points, paired by seed, with a 95 % bootstrap interval:")
+            parts.append(against.to_markdown(index=False, disable_numparse=True))
+        parts.append(
+            "Mean seconds for a subset (scores are shared by fractions, and by methods that watch the same proxy), and "
+            "the window start chosen:"
+        )
+        parts.append(_costs(long).to_markdown(index=False, disable_numparse=True))
+    return "\n\n".join(parts) + "\n"
+
+
+def _list(numbers: list[int]) -> str:
+    return " or ".join(map(str, numbers))
+
+
+def _differences(long: pd.DataFrame) -> pd.DataFrame:
+    long = long[long["difference"].notna()]
+    text = [
+        f"{d:+.1f}" if np.isnan(low) else f"{d:+.1f} [{low:+.1f}, {high:+.1f}]"
+        for d, low, high in zip(long["difference"], long["low"], long["high"], strict=True)
+    ]
+    return _wide(long.assign(text=text))
+
+
+def _costs(long: pd.DataFrame) -> pd.DataFrame:
+    long = long[long["method"] != "Full"]
+    text = [
+        f"{cell.score:.1f} + {cell.select:.1f} + {cell.train:.1f}"
+        + ("" if np.isnan(cell.start) else f"; start {100 * cell.start:.0f} %")
+        for cell in long.itertuples()
+    ]
+    return _wide(long.assign(text=text)).rename(columns={"method": "method: score + select + train"})
+
+
+def _wide(long: pd.DataFrame) -> pd.DataFrame:
+    wide = (
+        long.pivot(index="method", columns="fraction", values="text").reindex(dict.fromkeys(long["method"])).fillna("")
+    )
+    wide.columns = [_percent(f) for f in wide.columns]
+    return wide.reset_index()

@@ -1,0 +1,206 @@
+"""`score()`: from a split and a score to `Scores`, with one recorded run for all folds and resumable parts for maps.
+
+A map score's work is cut into chunks on a grid that depends on n alone. Each finished chunk is a Parquet part that
+appears whole or not at all; a run that was killed goes on with the parts that are missing. The folder's `plan.json`
+tells what is being computed, and a run with other settings is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .artifacts import ArtifactError, Scores, part_path, write_aside, write_part
+from .provenance import describe, environment
+from .scores import FoldScore, MapScore, Proxy, Score
+
+if TYPE_CHECKING:
+    from .data import Split
+    from .training.recipe import Recipe
+
+__all__ = ["proxy_seeds", "record", "score"]
+
+CHUNK = 1024
+"""Examples in a part."""
+
+BATCH = 256
+"""Examples that are handed to a map score at once; it cuts them further as its network needs."""
+
+
+def score(
+    split: Split,
+    what: Score,
+    *,
+    seed: int = 0,
+    out: Path | None = None,
+    recipe: Recipe | None = None,
+    proxies: int = 1,
+    device: str = "auto",
+    progress: bool = True,
+) -> Scores:
+    """Scores a training split.
+
+    Arguments:
+        split: The training split.
+        what: The score.
+        seed: The proxy's, the noise's or the selection's seed, whichever the score depends on.
+        out: The folder to write to; a finished one is read, an unfinished one continued. Nothing is written by default.
+        recipe: How the proxy of a fold score is trained, in epochs.
+        proxies: How many proxies a fold score averages (see `proxy_seeds`).
+        device: `auto`, or a torch device.
+        progress: Whether to show progress bars.
+
+    Raises:
+        ArtifactError: If `out` holds other scores, or a score comes out NaN.
+    """
+    if isinstance(what, FoldScore):
+        if recipe is None:
+            raise ValueError(f"{type(what).__name__} watches the training of a proxy: give a recipe in epochs.")
+        plan = _plan(split, what, seed) | {"recipe": describe(recipe), "proxies": proxies}
+        if out is not None and _begin(Path(out), plan):
+            return Scores.load(out)
+        [scores] = record(split, [what], recipe, proxy_seeds(seed, proxies), device, progress)
+        if out is not None:
+            scores.save(out)
+        return scores
+    assert isinstance(what, MapScore)
+    return _map(split, what, seed, out, device, progress)
+
+
+def record(
+    split: Split,
+    folds: Sequence[FoldScore],
+    recipe: Recipe,
+    seeds: Sequence[int],
+    device: str = "auto",
+    progress: bool = True,
+) -> list[Scores]:
+    """Trains one proxy for each seed while every fold watches, and gives the scores of each fold.
+
+    Arguments:
+        split: The training split.
+        folds: The fold scores.
+        recipe: How the proxies are trained, in epochs.
+        seeds: The proxies' seeds; each decides initialisation, order and augmentation.
+        device: `auto`, or a torch device.
+        progress: Whether to show progress bars.
+
+    Raises:
+        ValueError: If the recipe is measured in steps, since folds count epochs.
+    """
+    from .training.loader import resolve_device
+    from .training.loop import train
+    from .training.recorder import Recorder
+
+    if recipe.epochs is None:
+        raise ValueError(
+            f"a proxy's recipe is measured in epochs, got steps={recipe.steps}: use recipe.for_epochs(...)."
+        )
+    estimates: list[list[np.ndarray]] = [[] for _ in folds]
+    start = time.perf_counter()
+    for seed in seeds:
+        recorder = Recorder(folds, len(split), split.num_classes, recipe.epochs, resolve_device(device))
+        label = f"proxy (seed {seed})" if progress else ""
+        trained = train(
+            split, recipe, seed_init=seed, seed_order=seed, recorder=recorder, device=device, progress=label
+        )
+        proxy = Proxy(trained.net, split, recipe.epochs, device)
+        for fold, state, column in zip(folds, recorder.states, estimates, strict=True):
+            column.append(fold.compute(state, proxy).cpu().numpy())
+    shared = {
+        "recipe": describe(recipe),
+        "proxies": len(seeds),
+        "environment": environment(str(resolve_device(device))),
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+    return [
+        Scores(
+            name=type(fold).__name__,
+            estimates=np.stack(column, axis=1),
+            labels=split.labels,
+            higher_is_harder=fold.higher_is_harder,
+            fingerprint=split.fingerprint,
+            provenance=_plan(split, fold, seeds[0] // len(seeds)) | shared,
+        )
+        for fold, column in zip(folds, estimates, strict=True)
+    ]
+
+
+def proxy_seeds(seed: int, proxies: int) -> range:
+    """The seeds of the proxies that belong to one seed; no two seeds share a proxy."""
+    return range(seed * proxies, (seed + 1) * proxies)
+
+
+def _plan(split: Split, what: Score, seed: int) -> dict[str, Any]:
+    """What decides the values, as it stands before anything is computed."""
+    return {"score": describe(what), "seed": seed, "dataset": split.name, "fingerprint": split.fingerprint}
+
+
+def _begin(out: Path, plan: dict[str, Any]) -> bool:
+    """Makes sure that the folder is for this plan; whether all its parts are there.
+
+    Raises:
+        ArtifactError: If it is for another plan.
+    """
+    path, text = out / "plan.json", json.dumps(plan, indent=2, sort_keys=True) + "\n"
+    if path.exists():
+        if path.read_text() != text:
+            raise ArtifactError(
+                f"{out} holds scores made with other settings (see {path}): give another folder, or remove this one."
+            )
+    elif list(out.glob("part-*")):
+        raise ArtifactError(
+            f"{out} holds scores without a plan.json, so nobody knows their settings: give another folder."
+        )
+    else:
+        with write_aside(path) as aside:
+            aside.write_text(text)
+    n = len(list(out.glob("part-*.parquet")))
+    return n > 0 and n == int(next(out.glob("part-*.parquet")).stem.split("-of-")[1])
+
+
+def _map(split: Split, what: MapScore, seed: int, out: Path | None, device: str, progress: bool) -> Scores:
+    import torch
+    from tqdm.auto import tqdm
+
+    from .training.loader import resolve_device
+
+    plan = _plan(split, what, seed)
+    if out is not None and _begin(Path(out), plan):
+        return Scores.load(out)
+    on, start = resolve_device(device), time.perf_counter()
+    chunks = np.array_split(np.arange(len(split)), -(-len(split) // CHUNK))
+    with torch.inference_mode(False), torch.no_grad():
+        scorer = what.prepare(split, seed, on, cache=None if out is None else Path(out), progress=progress)
+    provenance = plan | {"settings": dict(scorer.settings), "environment": environment(str(on))}
+    labels, estimates = torch.from_numpy(split.labels), []
+    with tqdm(total=len(split), desc=type(what).__name__, unit="image", disable=not progress, mininterval=1) as bar:
+        for part, chunk in enumerate(chunks):
+            if out is not None and part_path(out, part, len(chunks)).exists():
+                bar.update(len(chunk))
+                continue
+            values = []
+            for index in torch.from_numpy(chunk).split(BATCH):
+                images = split.images[index].to(on).float() / 127.5 - 1
+                with torch.inference_mode():
+                    values.append(scorer(images, labels[index].to(on), index).float().cpu().numpy())
+                bar.update(len(index))
+            scores = Scores(
+                name=type(what).__name__,
+                estimates=np.concatenate(values),
+                labels=split.labels[chunk],
+                higher_is_harder=what.higher_is_harder,
+                fingerprint=split.fingerprint,
+                provenance=provenance | {"seconds": round(time.perf_counter() - start, 3)},
+            )
+            start = time.perf_counter()
+            if out is None:
+                estimates.append(scores)
+            else:
+                write_part(out, part, len(chunks), chunk, scores, len(split))
+    return Scores.load(out) if out is not None else Scores.joined(estimates)

@@ -1,0 +1,179 @@
+"""The published methods: each is a pair of a score and a strategy, and any other pair can be named.
+
+"DRD"                           a published method
+"DRD+CCS"                       DRD's score with CCS's strategy; each side is a method, or the left a score and the
+right a strategy "DRD[draws=16]+BWS[selector=train]"    with settings; without a plus sign, settings go to the side that
+has such a field
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
+
+from .artifacts import Scores, Subset
+from .provenance import describe
+from .registry import unknown
+from .rng import generator
+from .scores import AUM, DRD, EL2N, ELBO, SCORES, Forgetting, Moderate, Score, Uniform
+from .strategies import STRATEGIES, BestWindow, Hardest, Strata, Strategy, Window, Workbench, kept
+
+__all__ = ["METHODS", "Method", "parse", "parse_score", "parse_strategy"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A score and a strategy.
+
+    Arguments:
+        name: The name in tables.
+        score: Orders the examples.
+        strategy: Selects from the order.
+    """
+
+    name: str
+    score: Score
+    strategy: Strategy
+
+    def select(self, scores: Scores, fraction: float, seed: int, workbench: Workbench | None = None) -> Subset:
+        """Selects a subset.
+
+        Arguments:
+            scores: The scores of the training set.
+            fraction: The share that is kept, in (0, 1].
+            seed: The selection seed.
+            workbench: Trains networks for the strategies that need it.
+
+        Raises:
+            ValueError: If the fraction keeps nothing, or does not fit the strategy.
+        """
+        k = kept(fraction, len(scores))
+        selection = self.strategy.select(scores, k, generator(seed, "selection"), workbench)
+        return Subset(
+            indices=selection.indices,
+            n=len(scores),
+            method=self.name,
+            fingerprint=scores.fingerprint,
+            chosen=selection.chosen,
+            provenance={
+                "strategy": describe(self.strategy),
+                "fraction": fraction,
+                "seed": seed,
+                "score": {"name": scores.name, "provenance": dict(scores.provenance)},
+            },
+        )
+
+
+_DRD_WINDOW = BestWindow(selector="train", origin="easiest", max_start=0.5)
+
+METHODS: dict[str, Method] = {
+    name: Method(name, score, strategy)
+    for name, score, strategy in (
+        ("Random", Uniform(), Hardest()),
+        ("Forgetting", Forgetting(), Hardest()),
+        ("EL2N", EL2N(), Hardest()),
+        ("AUM", AUM(), Hardest()),
+        ("Moderate", Moderate(), Window()),
+        ("CCS", AUM(), Strata()),
+        ("BWS", Forgetting(), BestWindow()),
+        ("DRD", DRD(), _DRD_WINDOW),
+        ("ELBO", ELBO(), _DRD_WINDOW),
+    )
+}
+
+
+def parse(text: str) -> Method:
+    """A method from its name.
+
+    Raises:
+        UnknownName: If a part is not known; the message gives the nearest known ones.
+        ValueError: If a setting is not a field of its score or strategy, or has the wrong type.
+    """
+    text = text.strip()
+    sides = re.split(r"\+(?![^\[]*\])", text)
+    if len(sides) > 2:
+        raise ValueError(f"a method is SCORE+STRATEGY, got {len(sides)} parts in {text!r}.")
+    if len(sides) == 2:
+        return Method(text, parse_score(sides[0]), parse_strategy(sides[1]))
+    name, settings = _settings(text)
+    if name not in METHODS:
+        raise unknown("method", name, METHODS)
+    score, strategy = METHODS[name].score, METHODS[name].strategy
+    of_score = {key: value for key, value in settings.items() if key in _fields(score)}
+    return Method(
+        text, configure(score, of_score), configure(strategy, {k: v for k, v in settings.items() if k not in of_score})
+    )
+
+
+def parse_score(text: str) -> Score:
+    """A score from `Name` or `Name[field=value, ...]`; a method's name stands for its score."""
+    name, settings = _settings(text)
+    if name in METHODS:
+        return configure(METHODS[name].score, settings)
+    if name not in SCORES:
+        raise unknown("score", name, {*SCORES, *METHODS})
+    return configure(SCORES[name](), settings)
+
+
+def parse_strategy(text: str) -> Strategy:
+    """A strategy from `Name` or `Name[field=value, ...]`; a method's name stands for its strategy."""
+    name, settings = _settings(text)
+    if name in METHODS:
+        return configure(METHODS[name].strategy, settings)
+    if name not in STRATEGIES:
+        raise unknown("strategy", name, {*STRATEGIES, *METHODS})
+    if "inner" in settings:
+        settings["inner"] = parse_strategy(settings["inner"])
+    return configure(STRATEGIES[name](), settings)
+
+
+def configure(thing: T, settings: Mapping[str, Any]) -> T:
+    """A score or strategy with other settings.
+
+    Raises:
+        UnknownName: If a setting is not one of its fields.
+        ValueError: If a value has another type than the field's, or the class refuses it.
+    """
+    for key, value in settings.items():
+        if key not in _fields(thing):
+            raise unknown(f"setting of {type(thing).__name__}", key, _fields(thing))
+        now = getattr(thing, key)
+        fits = (
+            isinstance(value, (int, float)) and not isinstance(value, bool)
+            if isinstance(now, float)
+            else isinstance(value, type(now))
+        )
+        if now is not None and not fits:
+            raise ValueError(
+                f"{type(thing).__name__}.{key} is {now!r} by default: expected a {type(now).__name__}, got {value!r}."
+            )
+    return replace(thing, **settings) if settings else thing  # type: ignore[type-var]
+
+
+def _fields(thing: Any) -> set[str]:
+    return {f.name for f in fields(thing)}
+
+
+def _settings(text: str) -> tuple[str, dict[str, Any]]:
+    """The name and the settings in `Name[key=value, ...]`."""
+    match = re.fullmatch(r"\s*([^\[\]]+?)\s*(?:\[(.*)\])?\s*", text)
+    if match is None:
+        raise ValueError(f"cannot read {text!r}: expected Name or Name[field=value, ...].")
+    name, inside = match.groups()
+    pairs = re.split(r",(?![^\[]*\])", inside) if inside else []
+    return name, dict(map(_pair, pairs))
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    key, equals, value = (part.strip() for part in text.partition("="))
+    if not equals:
+        raise ValueError(f"cannot read the setting {text.strip()!r}: expected field=value.")
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, value

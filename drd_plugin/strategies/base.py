@@ -1,0 +1,111 @@
+"""What a strategy is: a frozen dataclass that turns scores and a budget into a subset.
+
+The budget is round(fraction * n) examples, halves rounded up. Ties between equal scores are broken by the generator
+that is passed in, never by the order of the data set.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from ..artifacts import Scores
+
+__all__ = ["Selection", "Strategy", "Workbench", "by_hardness", "class_budgets", "kept"]
+
+
+class Workbench(Protocol):
+    """What strategies that must train networks may use. It knows the training split alone; no strategy ever sees the
+    test split.
+    """
+
+    def accuracy(self, indices: np.ndarray, reference: np.ndarray) -> float:
+        """Trains the benchmark's network on `indices` int64[k] and gives its accuracy on `reference` int64[m] in
+        percent.
+        """
+
+    def features(self, indices: np.ndarray, epochs: int) -> np.ndarray:
+        """Trains the benchmark's network on `indices` int64[k] for `epochs`; penultimate features of the whole training
+        set, float32[n, d].
+        """
+
+    def scores(self, name: str) -> Scores:
+        """Another score of the same training set, by name in the registry."""
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """What a strategy selected.
+
+    Arguments:
+        indices: Distinct positions, int64[k].
+        chosen: What was settled on the way (a window's start, say), ready for JSON.
+    """
+
+    indices: np.ndarray
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Strategy(ABC):
+    """Common to all strategies.
+
+    Arguments:
+        trains: Whether `select` trains networks and cannot do without a workbench.
+    """
+
+    trains: ClassVar[bool] = False
+
+    @abstractmethod
+    def select(self, scores: Scores, k: int, rng: np.random.Generator, workbench: Workbench | None = None) -> Selection:
+        """Selects k examples.
+
+        Arguments:
+            scores: The scores; never changed.
+            k: The number of examples to keep, in 1..n.
+            rng: Breaks ties and draws; the same state gives the same selection.
+            workbench: Trains networks for the strategies that need it.
+        """
+
+
+def kept(fraction: float, n: int) -> int:
+    """The number of examples that a fraction keeps: fraction * n, rounded to the nearest, halves up.
+
+    Raises:
+        ValueError: If the fraction is not in (0, 1], or keeps no example.
+    """
+    if not 0 < fraction <= 1:
+        raise ValueError(f"a fraction is the share of examples that is kept, in (0, 1]; got {fraction}.")
+    k = math.floor(fraction * n + 0.5)
+    if k == 0:
+        raise ValueError(f"the fraction {fraction} of {n} examples keeps none: take at least {0.5 / n:.2g}.")
+    return k
+
+
+def class_budgets(labels: np.ndarray, k: int) -> np.ndarray:
+    """k examples shared among the classes in proportion to their sizes, by largest remainders; int64[C] with sum k.
+
+    Raises:
+        ValueError: If a class would get no example.
+    """
+    counts = np.bincount(labels)
+    exact = k * counts / len(labels)
+    budgets = np.floor(exact).astype(np.int64)
+    first = np.argsort(budgets - exact, kind="stable")[: k - budgets.sum()]
+    budgets[first] += 1
+    empty = np.flatnonzero((budgets == 0) & (counts > 0))
+    if len(empty):
+        raise ValueError(
+            f"keeping {k} of {len(labels)} examples leaves no example of class {empty[0]} ({len(empty)} such classes): "
+            f"keep a larger fraction, or select without regard to class."
+        )
+    return budgets
+
+
+def by_hardness(scores: Scores, rng: np.random.Generator) -> np.ndarray:
+    """The positions from easiest to hardest, int64[n]; ties in random order."""
+    return np.lexsort((rng.random(len(scores)), scores.hardness))

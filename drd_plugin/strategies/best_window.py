@@ -1,0 +1,158 @@
+r"""BWS: slide a window over the ranking within each class, and keep the window from which the whole training set is
+learned best.
+
+Windows start at 0, 5, 10, ... % of each class. Which is best is decided by one of two selectors:
+
+    ridge   one-vs-all ridge regression (lambda = 1, with a bias column) on the features of a network that was trained
+    for 20 epochs on a
+            random subset of the same size; accuracy on the reference (BWS)
+    train   the benchmark's network trained on each window; accuracy on the reference (DRD)
+
+References:
+    BWS: Best Window Selection Based on Sample Scores for Data Pruning across Broad Ranges (Choi et al., 2024),
+        https://arxiv.org/abs/2406.03057
+    https://github.com/NohyunKi/BWS
+    Diffusion Reconstruction-based Data Likelihood Estimation for Core-Set Selection (Chen et al., 2026),
+    https://arxiv.org/abs/2511.19274
+
+Differences: the official BWS finds a window's ends by thresholds on jittered scores; here ties are broken once, at
+random, so that every window has exactly the budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ..artifacts import Scores
+from .base import Selection, Strategy, Workbench, by_hardness, class_budgets
+
+__all__ = ["BestWindow", "ridge_accuracy"]
+
+
+@dataclass(frozen=True)
+class BestWindow(Strategy):
+    """Keeps the best of the class-wise windows. Start 0 is the hardest end or the easiest, by `origin`.
+
+    Arguments:
+        selector: `ridge` (BWS) or `train` (DRD).
+        origin: The end of the ranking that start 0 stands for: `hardest` (BWS) or `easiest` (DRD: the lowest
+            deviation).
+        max_start: The last start that is tried, as a share of a class; never beyond 1 - fraction. BWS tries all, DRD
+            stops at 0.5.
+        step: The distance between starts, as a share of a class.
+        reference: What a window is judged by: `train`, the whole training set, the window included (both papers), or
+            `heldout`, a fifth of every class that takes no part in the windows while they are compared.
+        proxy_epochs: How long the ridge selector's network is trained.
+        ridge: The ridge penalty lambda.
+    """
+
+    trains = True
+
+    selector: Literal["ridge", "train"] = "ridge"
+    origin: Literal["hardest", "easiest"] = "hardest"
+    max_start: float = 1.0
+    step: float = 0.05
+    reference: Literal["train", "heldout"] = "train"
+    proxy_epochs: int = 20
+    ridge: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.step <= 1 or not 0 <= self.max_start <= 1:
+            raise ValueError(
+                f"expected step in (0, 1] and max_start in [0, 1], got step={self.step} and max_start={self.max_start}."
+            )
+
+    def starts(self, fraction: float) -> np.ndarray:
+        """The starts that are tried, as shares of a class, float64."""
+        last = min(self.max_start, 1 - fraction)
+        return self.step * np.arange(int(last / self.step + 1e-9) + 1)
+
+    def select(self, scores: Scores, k: int, rng: np.random.Generator, workbench: Workbench | None = None) -> Selection:
+        """See `Strategy`; `chosen` holds the start and the accuracy of every start.
+
+        Raises:
+            ValueError: If there is no workbench.
+        """
+        if workbench is None:
+            raise ValueError(
+                "BestWindow compares windows by training networks: give it a workbench (on the command line, the data "
+                "set)."
+            )
+        ranks = self._class_rankings(scores, rng)
+        heldout = self._heldout(ranks, rng)
+        starts = self.starts(k / len(scores))
+        judge = self._judge(scores.labels, k, rng, workbench, heldout)
+        compared = [np.setdiff1d(r, heldout, assume_unique=True) if len(heldout) else r for r in ranks]
+        share = k / len(scores)
+        results = [judge(self._window(compared, _share(compared, share), start)) for start in starts]
+        best = float(starts[int(np.argmax(results))])
+        indices = self._window(ranks, class_budgets(scores.labels, k), best)
+        return Selection(
+            indices,
+            {
+                "start": round(best, 4),
+                "origin": self.origin,
+                "starts": [round(float(s), 4) for s in starts],
+                "accuracies": [round(float(a), 3) for a in results],
+            },
+        )
+
+    def _class_rankings(self, scores: Scores, rng: np.random.Generator) -> list[np.ndarray]:
+        """The positions of each class, from `origin` on."""
+        order = by_hardness(scores, rng)
+        if self.origin == "hardest":
+            order = order[::-1]
+        return [order[scores.labels[order] == c] for c in range(int(scores.labels.max()) + 1)]
+
+    def _heldout(self, ranks: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+        if self.reference == "train":
+            return np.empty(0, np.int64)
+        return np.concatenate([rng.choice(r, max(1, len(r) // 5), replace=False) for r in ranks])
+
+    def _judge(
+        self, labels: np.ndarray, k: int, rng: np.random.Generator, workbench: Workbench, heldout: np.ndarray
+    ) -> Callable[[np.ndarray], float]:
+        reference = heldout if len(heldout) else np.arange(len(labels))
+        if self.selector == "train":
+            return lambda window: workbench.accuracy(window, reference)
+        pool = np.setdiff1d(np.arange(len(labels)), heldout)
+        features = workbench.features(rng.choice(pool, min(k, len(pool)), replace=False), self.proxy_epochs)
+        return lambda window: ridge_accuracy(features, labels, window, reference, self.ridge)
+
+    @staticmethod
+    def _window(ranks: list[np.ndarray], budgets: np.ndarray, start: float) -> np.ndarray:
+        firsts = [min(round(start * len(r)), len(r) - b) for r, b in zip(ranks, budgets, strict=True)]
+        return np.concatenate([r[f : f + b] for r, f, b in zip(ranks, firsts, budgets, strict=True)])
+
+
+def _share(ranks: list[np.ndarray], share: float) -> np.ndarray:
+    return np.array([max(1, round(share * len(r))) for r in ranks])
+
+
+def ridge_accuracy(
+    features: np.ndarray, labels: np.ndarray, window: np.ndarray, reference: np.ndarray, penalty: float = 1.0
+) -> float:
+    """The accuracy in percent on `reference` of one-vs-all ridge regression fitted to `window`.
+
+    Solves (X'X + lambda I) W = X'Y in the primal, or the equivalent dual where the window is smaller than the features.
+
+    Arguments:
+        features: float[n, d]; a column of ones is added and, as in the official code, penalised.
+        labels: int64[n].
+        window: Positions to fit, int64[k].
+        reference: Positions to judge by, int64[m].
+        penalty: lambda, positive.
+    """
+    import torch
+
+    x = torch.from_numpy(np.concatenate([np.ones((len(features), 1)), features], axis=1))
+    a, y = x[window], torch.eye(int(labels.max()) + 1, dtype=x.dtype)[labels[window]]
+    if len(a) > a.shape[1]:
+        w = torch.linalg.solve(a.T @ a + penalty * torch.eye(a.shape[1]), a.T @ y)
+    else:
+        w = a.T @ torch.linalg.solve(a @ a.T + penalty * torch.eye(len(a)), y)
+    return 100 * float(np.mean((x[reference] @ w).argmax(1).numpy() == labels[reference]))
