@@ -76,10 +76,9 @@ class Split:
                 f"{self.name}: no example of {', '.join(empty[:5])} ({len(empty)} empty classes): add examples or "
                 "leave the classes out."
             )
-        if self.in_memory and str(self.images.dtype) != "torch.uint8":  # type: ignore[attr-defined]
-            raise DataError(
-                f"{self.name}: expected uint8 images, got {self.images.dtype}: build the split with from_arrays()."
-            )  # type: ignore[attr-defined]
+        dtype = getattr(self.images, "dtype", None)
+        if self.in_memory and str(dtype) != "torch.uint8":
+            raise DataError(f"{self.name}: expected uint8 images, got {dtype}: build the split with from_arrays().")
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -128,7 +128,7 @@ def load_denoiser(folder: Path, device: torch.device) -> Denoiser:
         raise DenoiserError(f"{folder / part} is a {kind}: expected a class-conditional {' or '.join(kinds)}.")
     try:
         model = getattr(diffusers, kind).from_pretrained(
-            folder, subfolder=part, use_safetensors=True, local_files_only=True
+            folder, subfolder=part, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False
         )
         scheduler = diffusers.DDIMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
         card = json.loads((folder / "card.json").read_text()) if (folder / "card.json").is_file() else {}

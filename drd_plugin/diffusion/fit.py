@@ -45,12 +45,12 @@ class Fit:
     """
 
     model: Literal["unet", "dit"] = "unet"
-    channels: tuple[int, ...] = (32, 64)
+    channels: tuple[int, ...] = (16, 32, 64)
     width: int = 128
     depth: int = 6
     heads: int = 4
     patch: int = 2
-    epochs: int = 200
+    epochs: int = 400
     batch_size: int = 128
     lr: float = 2e-3
     ema: float = 0.999

@@ -53,7 +53,7 @@ class Loader:
             workers = min(8, os.cpu_count() or 1)
             pairs = DataLoader(
                 _Lazy(self.split),
-                sampler=batches,  # type: ignore[arg-type]
+                sampler=batches,
                 batch_size=None,
                 num_workers=workers,
                 pin_memory=self.device.type == "cuda",
