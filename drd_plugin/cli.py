@@ -3,6 +3,7 @@ kept.
 """
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -305,7 +306,7 @@ def fit(data: Data, out: Path, fit: tyro.conf.OmitArgPrefixes[Fit] = Fit(), devi
         fit: The settings.
         device: auto, or a torch device.
     """
-    card = fit(data.load().train, out, device)
+    card = fit(data.load().train, out, device, command=shlex.join(["drd-plugin", *sys.argv[1:]]))
     print(
         f"{card['parameters']:,} parameters, loss {card['loss'][0]:.4f} to {card['loss'][-1]:.4f}, "
         f"{card['seconds']:.0f} s, in {out}"

@@ -95,7 +95,9 @@ class Fit:
                 )
             return model
 
-    def __call__(self, split: Split, out: Path, device: str = "auto", progress: bool = True) -> dict[str, Any]:
+    def __call__(
+        self, split: Split, out: Path, device: str = "auto", progress: bool = True, command: str = ""
+    ) -> dict[str, Any]:
         """Fits the denoiser and writes it to a folder with its card.
 
         Arguments:
@@ -103,9 +105,10 @@ class Fit:
             out: The folder to write `unet/` or `transformer/`, `scheduler/` and `card.json` to.
             device: `auto`, or a torch device.
             progress: Whether to show a progress bar.
+            command: The command line that asked for it, for the card.
 
         Returns:
-            The card: command-independent settings, the loss by tenth of the training, the data set and the environment.
+            The card: command and settings, the loss by tenth of the training, the data set and the environment.
 
         Raises:
             FileExistsError: If the folder holds a denoiser already.
@@ -163,6 +166,7 @@ class Fit:
         averaged.save_pretrained(out / part, safe_serialization=True)
         scheduler.save_pretrained(out / "scheduler")
         card = {
+            "command": command,
             "fit": describe(self),
             "dataset": split.name,
             "fingerprint": split.fingerprint,

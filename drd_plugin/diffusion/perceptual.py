@@ -169,5 +169,5 @@ def _cached_critic(split: Split, seed: int, device: torch.device, cache: Path | 
     net = critic(split, seed, str(device))
     if path is not None:
         with write_aside(path) as aside:
-            save_file(net.state_dict(), aside)
+            save_file({key: value.contiguous() for key, value in net.state_dict().items()}, aside)
     return net

@@ -101,7 +101,7 @@ def train(
             yield index, logits, loader.labels[index]
 
     presentations = list(_presentations(indices, recipe, steps, seed_order))
-    loss = torch.zeros((), device=on)
+    diverged = torch.zeros((), dtype=torch.bool, device=on)
     batches = tqdm(
         loader.over(p.index for p in presentations), progress, steps, leave=False, disable=not progress, mininterval=1
     )
@@ -116,6 +116,7 @@ def train(
         loss.backward()
         optimizer.step()
         scheduler.step()
+        diverged |= ~loss.detach().isfinite()
         seen += len(index)
         now = presentations[step - 1]
         if recorder is not None:
@@ -124,8 +125,10 @@ def train(
                 recorder.end_epoch(now.epoch, evaluate)
         if held_out is not None and step in milestones:
             results.append((accuracy(net, held_out, cast), step))
-    if not loss.isfinite():
-        raise FloatingPointError(f"the training diverged (loss {float(loss)}): lower the recipe's lr, now {recipe.lr}.")
+    if diverged:
+        raise FloatingPointError(
+            f"the training diverged (the loss became NaN): lower the recipe's lr, now {recipe.lr}."
+        )
     best, step_best = max(results, key=lambda pair: pair[0], default=(math.nan, 0))
     last = results[-1][0] if results else math.nan
     return Trained(net.eval(), last, best, step_best, steps, seen, time.perf_counter() - start)
@@ -186,7 +189,7 @@ def _weights(weights: np.ndarray | None, indices: np.ndarray, n: int, device: to
     if len(weights) != len(indices):
         raise DataError(f"expected one weight for each of the {len(indices)} indices, got {len(weights)}.")
     full = torch.zeros(n)
-    full[torch.from_numpy(indices)] = torch.from_numpy(np.asarray(weights, np.float32) / np.mean(weights))
+    full[torch.from_numpy(indices)] = torch.from_numpy((weights / np.mean(weights)).astype(np.float32))
     return full.to(device)
 
 

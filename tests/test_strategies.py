@@ -1,0 +1,250 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.linear_model import Ridge
+
+from drd_plugin.artifacts import Scores
+from drd_plugin.strategies import STRATEGIES, BestWindow, Hardest, PerClass, Strata, Window, class_budgets, kept
+from drd_plugin.strategies.best_window import ridge_accuracy
+from drd_plugin.strategies.strata import allocate, paper_cutoff, strata_of
+
+
+class FakeBench:
+    """A workbench in which the accuracy of a subset is the mean of a given usefulness."""
+
+    def __init__(self, usefulness, features=None, others=()):
+        self.usefulness, self.matrix, self.others, self.asked = usefulness, features, dict(others), []
+
+    def accuracy(self, indices, reference):
+        self.asked.append((np.sort(indices), reference))
+        return float(self.usefulness[indices].mean())
+
+    def features(self, indices, epochs):
+        self.asked.append((np.sort(indices), epochs))
+        return self.matrix
+
+    def scores(self, name):
+        return self.others[name]
+
+
+def made(n=200, classes=4, seed=0, higher_is_harder=True, name="AUM", levels=None):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=n) if levels is None else rng.integers(0, levels, n)
+    return Scores(name, values[:, None].astype(np.float32), np.arange(n) % classes, higher_is_harder, "made:up")
+
+
+def bench_for(scores):
+    rng = np.random.default_rng(1)
+    return FakeBench(rng.random(len(scores)), rng.normal(size=(len(scores), 5)), {"AUM": scores})
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+@given(n=st.integers(40, 120), fraction=st.floats(0.1, 1), seed=st.integers(0, 99), levels=st.sampled_from([None, 3]))
+def test_every_strategy_keeps_exactly_the_budget(name, n, fraction, seed, levels):
+    scores = made(n, seed=seed, levels=levels)
+    before, k = scores.estimates.copy(), kept(fraction, n)
+    one, two = (STRATEGIES[name]().select(scores, k, np.random.default_rng(seed), bench_for(scores)) for _ in range(2))
+    assert len(one.indices) == k
+    assert len(np.unique(one.indices)) == k
+    assert one.indices.min() >= 0
+    assert one.indices.max() < n
+    assert np.array_equal(one.indices, two.indices)
+    assert np.array_equal(scores.estimates, before)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_direction_of_the_score_counts_and_not_its_sign(name):
+    up = made(higher_is_harder=True)
+    down = Scores(up.name, -up.estimates, up.labels, False, up.fingerprint)
+    if name == "Strata":
+        pytest.skip("strata lie along the values; which stratum of equal size comes first may differ")
+    one, two = (STRATEGIES[name]().select(s, 50, np.random.default_rng(0), bench_for(s)) for s in (up, down))
+    assert np.array_equal(np.sort(one.indices), np.sort(two.indices))
+
+
+@given(st.lists(st.integers(0, 4), min_size=10, max_size=80), st.data())
+def test_class_budgets_are_within_one_of_the_exact_share(labels, data):
+    labels = np.unique(np.array(labels), return_inverse=True)[1]
+    k = data.draw(st.integers(1, len(labels)))
+    exact = k * np.bincount(labels) / len(labels)
+    try:
+        budgets = class_budgets(labels, k)
+    except ValueError as error:
+        assert "leaves no example of class" in str(error)
+        assert exact.min() < 1
+        return
+    assert budgets.sum() == k
+    assert np.abs(budgets - exact).max() < 1
+
+
+@pytest.mark.parametrize("inner", [Hardest(), Window(), Strata(cutoff=0.0)])
+def test_the_wrapper_keeps_class_shares(inner):
+    labels = np.repeat([0, 1, 2], [100, 60, 40])
+    scores = Scores("x", np.random.default_rng(0).normal(size=(200, 1)), labels, True, "f")
+    selection = PerClass(inner).select(scores, 50, np.random.default_rng(0))
+    assert np.bincount(labels[selection.indices]).tolist() == [25, 15, 10]
+
+
+def test_the_wrapper_applies_the_strategy_within_each_class():
+    scores = made()
+    selected = PerClass(Hardest()).select(scores, 40, np.random.default_rng(0)).indices
+    for c in range(4):
+        members = np.flatnonzero(scores.labels == c)
+        hardest = members[np.argsort(scores.values[members])[-10:]]
+        assert set(selected) & set(members) == set(hardest)
+
+
+def test_the_wrapper_refuses_strategies_that_train():
+    with pytest.raises(ValueError, match="BestWindow compares subsets by training"):
+        PerClass(BestWindow())
+
+
+def test_hardest_takes_the_top():
+    scores = made(higher_is_harder=False)
+    assert set(Hardest().select(scores, 20, np.random.default_rng(0)).indices) == set(np.argsort(scores.values)[:20])
+
+
+def test_ties_are_broken_by_the_generator_and_not_by_order():
+    scores = Scores("x", np.zeros((1000, 1)), np.zeros(1000), True, "f")
+    picks = [Hardest().select(scores, 100, np.random.default_rng(s)).indices for s in range(20)]
+    assert abs(np.mean(picks) - 499.5) < 30
+    assert not np.array_equal(picks[0], picks[1])
+
+
+def test_the_window_is_the_middle_of_the_ranking():
+    scores = Scores("x", np.arange(10.0)[:, None], np.zeros(10), True, "f")
+    assert sorted(Window().select(scores, 4, np.random.default_rng(0)).indices) == [3, 4, 5, 6]
+    assert sorted(Window(start=0.0).select(scores, 4, np.random.default_rng(0)).indices) == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match=r"start at 0\.600 or before"):
+        Window(start=0.7).select(scores, 4, np.random.default_rng(0))
+
+
+def test_ccs_allocates_as_worked_by_hand():
+    # smallest first: 0 of 10//5, 1 of 10//4, 2 of 9//3, 3 of 7//2, 4 of 4//1
+    assert allocate(np.array([2, 0, 9, 1, 5]), 10).tolist() == [2, 0, 4, 1, 3]
+    assert allocate(np.array([100, 100, 100]), 10).tolist() == [3, 3, 4]
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=20), st.data())
+def test_ccs_allocation_spends_the_budget_within_the_sizes(sizes, data):
+    sizes = np.array(sizes)
+    k = data.draw(st.integers(0, int(sizes.sum())))
+    budgets = allocate(sizes, k)
+    assert budgets.sum() == k
+    assert (budgets <= sizes).all()
+    assert (budgets >= 0).all()
+
+
+def test_strata_have_equal_width_and_not_equal_count():
+    assert strata_of(np.array([0.0, 0.1, 0.2, 10.0, 5.0, 4.99]), 2).tolist() == [0, 0, 0, 1, 1, 0]
+    assert strata_of(np.full(4, 3.0), 5).tolist() == [0, 0, 0, 0]
+
+
+def test_ccs_drops_the_hardest_by_aum_whatever_it_stratifies():
+    aum, el2n = made(seed=0, higher_is_harder=False), made(seed=1, name="EL2N")
+    hardest = set(np.argsort(aum.values)[:60])
+    selection = Strata(cutoff=0.3).select(
+        el2n, 40, np.random.default_rng(0), FakeBench(np.ones(200), others={"AUM": aum})
+    )
+    assert not hardest & set(selection.indices)
+    assert selection.chosen == {"cutoff": 0.3}
+    own = Strata(cutoff=0.3, cutoff_score="").select(el2n, 40, np.random.default_rng(0))
+    assert not set(np.argsort(el2n.values)[-60:]) & set(own.indices)
+    with pytest.raises(ValueError, match="give the AUM scores too"):
+        Strata(cutoff=0.3).select(el2n, 40, np.random.default_rng(0))
+
+
+def test_ccs_covers_sparse_regions():
+    values = np.concatenate([np.zeros(990), np.linspace(1, 10, 10)])
+    scores = Scores("AUM", values[:, None], np.zeros(1000), False, "f")
+    selected = Strata(cutoff=0.0).select(scores, 100, np.random.default_rng(0)).indices
+    assert set(range(990, 1000)) <= set(selected)
+
+
+def test_a_cutoff_that_drops_too_much_is_refused():
+    with pytest.raises(ValueError, match=r"drops 120 of 200 examples, but to keep 100 at most 100 may be dropped"):
+        Strata(cutoff=0.6).select(made(), 100, np.random.default_rng(0))
+
+
+def test_the_papers_cutoffs():
+    assert [paper_cutoff(f) for f in (0.01, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)] == [0.3, 0.3, 0.1, 0.1, 0, 0, 0, 0]
+
+
+def test_starts_of_both_papers():
+    bws, drd = BestWindow(), BestWindow(selector="train", origin="easiest", max_start=0.5)
+    assert len(bws.starts(0.1)) == 19
+    assert bws.starts(0.1)[-1] == pytest.approx(0.9)
+    assert drd.starts(0.1)[-1] == pytest.approx(0.5)
+    assert len(drd.starts(0.1)) == 11
+    assert drd.starts(0.75)[-1] == pytest.approx(0.25)
+    assert drd.starts(1.0).tolist() == [0]
+
+
+@pytest.mark.parametrize(("origin", "start"), [("easiest", 0.3), ("hardest", 0.6)])
+def test_the_best_window_is_found_and_every_window_is_the_budget(origin, start):
+    """The useful examples are ranks 30 % to 40 % of each class from the easy end."""
+    scores = made(400)
+    useful = np.zeros(400)
+    for c in range(4):
+        members = np.flatnonzero(scores.labels == c)
+        useful[members[np.argsort(scores.values[members])[30:40]]] = 1
+    bench = FakeBench(useful)
+    selection = BestWindow(selector="train", origin=origin).select(scores, 40, np.random.default_rng(0), bench)
+    assert selection.chosen["start"] == pytest.approx(start)
+    assert set(selection.indices) == set(np.flatnonzero(useful))
+    assert all(len(indices) == 40 and len(reference) == 400 for indices, reference in bench.asked)
+    assert selection.chosen["accuracies"][round(start / 0.05)] == 1.0
+
+
+def test_held_out_examples_judge_and_take_no_part():
+    scores = made(400)
+    bench = FakeBench(np.random.default_rng(0).random(400))
+    selection = BestWindow(selector="train", reference="heldout").select(scores, 40, np.random.default_rng(0), bench)
+    reference = bench.asked[0][1]
+    assert len(reference) == 80
+    assert not any(set(indices) & set(reference) for indices, _ in bench.asked)
+    assert len(selection.indices) == 40
+
+
+def test_the_ridge_selector_trains_once_on_a_random_subset_of_the_budget():
+    scores = made(400)
+    bench = bench_for(scores)
+    selection = BestWindow(proxy_epochs=7).select(scores, 40, np.random.default_rng(0), bench)
+    [(indices, epochs)] = bench.asked
+    assert (len(indices), epochs) == (40, 7)
+    assert len(selection.chosen["accuracies"]) == 19
+
+
+@pytest.mark.parametrize("size", [20, 4])
+def test_ridge_agrees_with_scikit_learn_in_primal_and_dual(size):
+    rng = np.random.default_rng(0)
+    features, labels, window = rng.normal(size=(50, 6)), rng.integers(0, 3, 50), np.arange(size)
+    ones = np.concatenate([np.ones((50, 1)), features], axis=1)
+    model = Ridge(alpha=2.0, fit_intercept=False).fit(ones[window], np.eye(3)[labels[window]])
+    expected = 100 * np.mean(model.predict(ones).argmax(1) == labels)
+    assert ridge_accuracy(features, labels, window, np.arange(50), 2.0) == pytest.approx(expected)
+
+
+def test_best_window_needs_a_workbench():
+    with pytest.raises(ValueError, match="give it a workbench"):
+        BestWindow().select(made(), 20, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("fraction", [0, -0.1, 1.1, float("nan")])
+def test_fractions_outside_the_unit_interval_are_refused(fraction):
+    with pytest.raises(ValueError, match=r"in \(0, 1\]"):
+        kept(fraction, 100)
+
+
+def test_a_budget_that_rounds_to_nothing_is_refused():
+    with pytest.raises(ValueError, match="keeps none: take at least 0.005"):
+        kept(0.001, 100)
+    with pytest.raises(ValueError, match="leaves no example of class 3"):
+        class_budgets(np.repeat([0, 1, 2, 3], [50, 50, 50, 1]), 10)
+
+
+@given(st.integers(1, 10**7), st.floats(1e-6, 1))
+def test_kept_is_the_nearest_number(n, fraction):
+    if fraction * n >= 0.5:
+        assert abs(kept(fraction, n) - fraction * n) <= 0.5 + 1e-6
