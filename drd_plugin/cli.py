@@ -279,7 +279,6 @@ def timestep(
         device: auto, or a torch device.
         plot: A PNG for the curves.
     """
-    import torch
     from tabulate import tabulate
 
     from .bench.plots import plot_timesteps, save
@@ -288,8 +287,7 @@ def timestep(
 
     split, on = data.load().train, resolve_device(device)
     model = find_denoiser(denoiser, split, on)
-    with torch.inference_mode():
-        choice = rule.choose(model, split, seed, on)
+    choice = rule.choose(model, split, seed, on)
     rows = [(name, t, slope.max()) for name, t, slope in zip(split.classes, choice.chosen, choice.slope, strict=True)]
     print(tabulate(rows, headers=["class", f"step of {rule.steps}", "slope"], floatfmt=".3f"))
     print(f"candidates {choice.window[0]} to {choice.window[-1]}, {choice.forwards:,} forward passes")

@@ -175,8 +175,7 @@ def _map(split: Split, what: MapScore, seed: int, out: Path | None, device: str,
         return Scores.load(out)
     on, start = resolve_device(device), time.perf_counter()
     chunks = np.array_split(np.arange(len(split)), -(-len(split) // CHUNK))
-    with torch.inference_mode(False), torch.no_grad():
-        scorer = what.prepare(split, seed, on, cache=None if out is None else Path(out), progress=progress)
+    scorer = what.prepare(split, seed, on, cache=None if out is None else Path(out), progress=progress)
     provenance = plan | {"settings": dict(scorer.settings), "environment": environment(str(on))}
     labels, estimates = torch.from_numpy(split.labels), []
     with tqdm(total=len(split), desc=type(what).__name__, unit="image", disable=not progress, mininterval=1) as bar:

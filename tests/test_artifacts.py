@@ -1,5 +1,7 @@
 import json
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -74,9 +76,6 @@ def test_an_empty_folder_holds_no_scores(tmp_path):
 
 @given(position=st.floats(0.01, 0.99), flip=st.integers(1, 255))
 def test_a_damaged_part_is_never_read_as_a_whole_one(position, flip):
-    from tempfile import TemporaryDirectory
-    from pathlib import Path
-
     estimates = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
     scores = Scores("DRD", estimates, np.arange(200) % 5, True, "digits:1234")
     with TemporaryDirectory() as folder:
@@ -108,9 +107,13 @@ def test_scores_must_be_finite(scores):
 
 
 def test_nothing_half_written_is_left(tmp_path):
-    with pytest.raises(RuntimeError), write_aside(tmp_path / "a" / "b.txt") as aside:
-        aside.write_text("half")
-        raise RuntimeError
+    def write_half():
+        with write_aside(tmp_path / "a" / "b.txt") as aside:
+            aside.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
     assert list((tmp_path / "a").iterdir()) == []
 
 

@@ -81,7 +81,7 @@ def test_reconstruction_takes_the_steps_of_diffusers_scheduler(digits, digits_de
 
 
 def test_a_single_gaussian_is_reconstructed_by_the_known_linear_map():
-    """For one Gaussian the DDIM map is affine in each coordinate, so the expected squared deviation has a closed form."""
+    """For one Gaussian the DDIM map is affine, so the expected squared deviation has a closed form."""
     m, s, start = 0.7, 0.3, 20
     mixture = GaussianMixture(torch.full((1, 1, 16), m), torch.full((1, 1), s), image_shape=(1, 4, 4))
     a = mixture.alphas_cumprod[sampling_grid(1000, 50)].tolist()
@@ -234,7 +234,7 @@ def test_the_deviation_with_mse_by_hand(digits, digits_denoiser):
 
 
 def test_the_embedding_meets_the_lpips_package(monkeypatch):
-    """The formula as an embedding against the package's own forward; its trunk has random weights, since none are at hand."""
+    """The formula as an embedding against the package's own forward; the trunk has random weights."""
     lpips = pytest.importorskip("lpips")
     make = lpips.LPIPS
     monkeypatch.setattr(lpips, "LPIPS", lambda **settings: make(**settings, pnet_rand=True))
@@ -274,7 +274,7 @@ def test_the_network_is_kept_and_found_again(digits, tmp_path):
 def test_distances_that_cannot_be_had(digits, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     assert not lpips_at_hand("lpips-alex")
-    with pytest.raises(DataError, match="alexnet weights in .* fetches them"):
+    with pytest.raises(DataError, match=r"alexnet weights in .* fetches them"):
         embedding("lpips-alex", digits.train, 0, CPU)
     with pytest.raises(DataError, match="unknown distance 'lpipz'"):
         embedding("lpipz", digits.train, 0, CPU)

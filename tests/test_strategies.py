@@ -68,14 +68,13 @@ def test_class_budgets_are_within_one_of_the_exact_share(labels, data):
     labels = np.unique(np.array(labels), return_inverse=True)[1]
     k = data.draw(st.integers(1, len(labels)))
     exact = k * np.bincount(labels) / len(labels)
-    try:
+    if np.floor(exact).min() >= 1:
         budgets = class_budgets(labels, k)
-    except ValueError as error:
-        assert "leaves no example of class" in str(error)
-        assert exact.min() < 1
-        return
-    assert budgets.sum() == k
-    assert np.abs(budgets - exact).max() < 1
+        assert budgets.sum() == k
+        assert np.abs(budgets - exact).max() < 1
+    elif exact.min() == 0 or k < len(exact):
+        with pytest.raises(ValueError, match="leaves no example of class"):
+            class_budgets(labels, k)
 
 
 @pytest.mark.parametrize("inner", [Hardest(), Window(), Strata(cutoff=0.0)])
@@ -238,7 +237,7 @@ def test_fractions_outside_the_unit_interval_are_refused(fraction):
 
 
 def test_a_budget_that_rounds_to_nothing_is_refused():
-    with pytest.raises(ValueError, match="keeps none: take at least 0.005"):
+    with pytest.raises(ValueError, match=r"keeps none: take at least 0\.005"):
         kept(0.001, 100)
     with pytest.raises(ValueError, match="leaves no example of class 3"):
         class_budgets(np.repeat([0, 1, 2, 3], [50, 50, 50, 1]), 10)
