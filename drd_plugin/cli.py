@@ -56,9 +56,13 @@ def list_() -> None:
     """Show the data sets, scores, strategies, methods, nets and grids that can be named."""
     from tabulate import tabulate
 
+    from .training.nets import NETS
+
     for title, registry in (("data sets", DATASETS), ("scores", SCORES), ("strategies", STRATEGIES)):
         print(f"\n{title}")
         print(tabulate([(name, _first_line(thing)) for name, thing in registry.items()], tablefmt="plain"))
+    print("\nnets")
+    print(tabulate([(name, _first_line(make)) for name, make in NETS.items()], tablefmt="plain"))
     print("\nmethods (any SCORE+STRATEGY is one too; settings in brackets: DRD[draws=16])")
     print(
         tabulate(

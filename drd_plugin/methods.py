@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from .artifacts import Scores, Subset
@@ -143,11 +143,8 @@ def configure(thing: T, settings: Mapping[str, Any]) -> T:
         if key not in _fields(thing):
             raise unknown(f"setting of {type(thing).__name__}", key, _fields(thing))
         now = getattr(thing, key)
-        fits = (
-            isinstance(value, (int, float)) and not isinstance(value, bool)
-            if isinstance(now, float)
-            else isinstance(value, type(now))
-        )
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        fits = number if isinstance(now, float) else isinstance(value, type(now)) or is_dataclass(now)
         if now is not None and not fits:
             raise ValueError(
                 f"{type(thing).__name__}.{key} is {now!r} by default: expected a {type(now).__name__}, got {value!r}."

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from importlib.metadata import entry_points
-from typing import Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-__all__ = ["Registry", "UnknownName", "unknown"]
+__all__ = ["Registry", "UnknownName", "check_choices", "unknown"]
 
 T = TypeVar("T")
 
@@ -27,6 +28,15 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     near = [by_case[k] for k in difflib.get_close_matches(name.lower(), by_case, n=3, cutoff=0.5)]
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "none is near."
     return UnknownName(f"unknown {kind} {name!r}: {hint} Known: {', '.join(known)}.")
+
+
+def check_choices(thing: Any) -> None:
+    """Raises UnknownName if a dataclass's field of a Literal type holds none of its values."""
+    hints = get_type_hints(type(thing))
+    for f in fields(thing):
+        choices = get_args(hints[f.name]) if get_origin(hints[f.name]) is Literal else None
+        if choices and getattr(thing, f.name) not in choices:
+            raise unknown(f"{type(thing).__name__}.{f.name}", getattr(thing, f.name), choices)
 
 
 class Registry(Mapping[str, T], Generic[T]):

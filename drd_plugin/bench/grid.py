@@ -123,10 +123,19 @@ def read_grid(path: Path) -> Grid:
             key: tuple(content.pop(key)) for key in ("methods", "fractions", "seeds", "nets") if key in content
         }
         grid = Grid(name=Path(path).stem, recipe=recipe, proxy=proxy, **lists, **content)
-        _ = grid.parsed
+        _check_names(grid)
         return grid
     except TypeError as error:
         raise GridError(f"{path}: {error}.") from error
+
+
+def _check_names(grid: Grid) -> None:
+    from ..training.nets import NETS
+
+    _ = grid.parsed
+    for net in (*grid.trained_nets, grid.proxy.net):
+        if net not in NETS:
+            raise unknown("net", net, NETS)
 
 
 def _recipe(base: Recipe, changes: Mapping[str, Any]) -> Recipe:

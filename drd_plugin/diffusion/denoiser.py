@@ -140,7 +140,12 @@ def load_denoiser(folder: Path, device: torch.device) -> Denoiser:
             f"{folder / part} is not class-conditional ({kinds[kind]} is {embeddings}); fit one with `drd-plugin fit`."
         )
     num_classes = embeddings - 1 if kind == "UNet2DModel" else embeddings
-    return PixelDenoiser(model.to(device), scheduler.alphas_cumprod, num_classes, {"folder": folder.name} | card)
+    return PixelDenoiser(
+        model.to(device, memory_format=torch.channels_last),
+        scheduler.alphas_cumprod,
+        num_classes,
+        {"folder": folder.name} | card,
+    )
 
 
 def find_denoiser(name: str, split: Split, device: torch.device) -> Denoiser:

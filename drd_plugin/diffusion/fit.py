@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..artifacts import write_aside
 from ..provenance import describe, environment
+from ..registry import check_choices
 from ..rng import generator
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ class Fit:
     null_share: float = 0.1
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_choices(self)
 
     def build(self, split: Split) -> Any:
         """The untrained network for this split, with initial weights decided by the seed."""

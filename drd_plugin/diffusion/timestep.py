@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from ..registry import check_choices
 from ..rng import generator, keyed_normal
 
 if TYPE_CHECKING:
@@ -112,6 +113,9 @@ class InformationBottleneck(SNRWindow):
     noises: int = 20
     delta_t: int = 1
     estimator: Literal["eq9", "eq6"] = "eq9"
+
+    def __post_init__(self) -> None:
+        check_choices(self)
 
     def choose(
         self,

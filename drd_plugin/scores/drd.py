@@ -65,6 +65,7 @@ class DRD(InformationBottleneck, MapScore):
     batch_size: int = field(default=2048, metadata={"identity": False})
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.timestep is not None and not 0 <= self.timestep < self.steps:
             raise ValueError(
                 f"expected a timestep in 0..{self.steps - 1} (a step of the sampling grid), got {self.timestep}."

@@ -28,6 +28,7 @@ from typing import Literal
 import numpy as np
 
 from ..artifacts import Scores
+from ..registry import check_choices
 from .base import Selection, Strategy, Workbench, by_hardness, class_budgets
 
 __all__ = ["BestWindow", "ridge_accuracy"]
@@ -61,6 +62,7 @@ class BestWindow(Strategy):
     ridge: float = 1.0
 
     def __post_init__(self) -> None:
+        check_choices(self)
         if not 0 < self.step <= 1 or not 0 <= self.max_start <= 1:
             raise ValueError(
                 f"expected step in (0, 1] and max_start in [0, 1], got step={self.step} and max_start={self.max_start}."

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ..registry import check_choices
+
 __all__ = ["Recipe"]
 
 
@@ -48,6 +50,7 @@ class Recipe:
     evaluations: int = 5
 
     def __post_init__(self) -> None:
+        check_choices(self)
         if self.steps is not None and self.epochs is not None:
             raise ValueError(f"a recipe has either steps or epochs, got steps={self.steps} and epochs={self.epochs}.")
         if self.steps is None and self.epochs is None:

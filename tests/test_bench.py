@@ -1,0 +1,264 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from drd_plugin.artifacts import ArtifactError, Run, Scores, Subset
+from drd_plugin.bench.grid import Grid, GridError, find_grid, grid_names, read_grid
+from drd_plugin.bench.plots import plot_accuracy, save
+from drd_plugin.bench.run import run_grid
+from drd_plugin.bench.store import RunStore
+from drd_plugin.bench.table import difference, latex, markdown, summary, table
+from drd_plugin.registry import UnknownName
+from drd_plugin.training.recipe import Recipe
+
+QUICK = """
+methods = ["Random", "AUM", "EL2N+CCS", "BWS[proxy_epochs=1,step=0.5]"]
+fractions = [0.1, 0.3]
+seeds = [0, 1]
+
+[dataset]
+name = "digits"
+
+[recipe]
+net = "lenet"
+steps = 5
+
+[proxy]
+epochs = 2
+
+[pin]
+noise = 0
+"""
+
+
+@pytest.fixture
+def grid_file(tmp_path):
+    path = tmp_path / "quick.toml"
+    path.write_text(QUICK)
+    return path
+
+
+def run(method, fraction, seed, acc, net="convnet", **rest):
+    return Run(
+        key=f"{method}{fraction}{seed}{net}", method=method, fraction=fraction, k=int(1000 * fraction), seed=seed,
+        dataset="made up", fingerprint="made:up", net=net, acc_last=acc, acc_best=acc + 1, step_best=3, steps=5,
+        examples_seen=50, seconds_score=1.0, seconds_select=2.0, seconds_train=3.0, device="cpu",
+        chosen=json.dumps(rest), provenance="{}",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def runs():
+    rows = [run("Full", 1.0, s, 90 + s) for s in range(3)]
+    rows += [run("Random", f, s, 50 + 100 * f + s) for f in (0.1, 0.3) for s in range(3)]
+    rows += [run("DRD", f, s, 52 + 100 * f + 2 * s, start=0.2 + 0.1 * s) for f in (0.1, 0.3) for s in range(3)]
+    return pd.DataFrame([asdict(row) for row in rows])
+
+
+def test_a_grid_is_read_with_the_proxy_like_the_recipe(grid_file):
+    grid = read_grid(grid_file)
+    assert grid.name == "quick"
+    assert grid.recipe == Recipe(net="lenet", steps=5)
+    assert grid.proxy == Recipe(net="lenet", epochs=2)
+    assert grid.trained_nets == ("lenet",)
+    assert grid.seeds_of(1).noise == 0
+    assert grid.seeds_of(1).proxy == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (("fractions = [0.1, 0.3]", "fractions = [0.1, 30]"), GridError, r"in \(0, 1\]; got 30"),
+        (("fractions", "fraction"), UnknownName, "unknown key in .* 'fraction': did you mean 'fractions'"),
+        (('"AUM"', '"AMU"'), UnknownName, "unknown method 'AMU'.*'AUM'"),
+        (("steps = 5", "stepz = 5"), UnknownName, "unknown key of a recipe 'stepz'.*'steps'"),
+        (("seeds = [0, 1]", "seeds = []"), GridError, "seeds is empty"),
+        (("seeds = [0, 1]", ""), GridError, "the key seeds is missing"),
+        (('"AUM"', '"Random"'), GridError, "appears twice"),
+        (("epochs = 2", "steps = 2"), GridError, "the proxy is trained in epochs"),
+        (("noise = 0", "nose = 0"), UnknownName, "unknown seed to pin 'nose'"),
+        (('name = "digits"', ""), GridError, r"dataset\.name is missing"),
+        (('net = "lenet"', 'net = "lenett"'), UnknownName, "unknown net 'lenett'.*'lenet'"),
+        (("[recipe]", "[recipe"), GridError, "cannot be read as a grid"),
+    ],
+)
+def test_grids_that_cannot_be_run(grid_file, change, error, message):
+    grid_file.write_text(grid_file.read_text().replace(*change))
+    with pytest.raises(error, match=message):
+        read_grid(grid_file)
+
+
+def test_grids_are_found_by_name():
+    assert find_grid("digits").dataset["name"] == "digits"
+    assert all(find_grid(name).name == name for name in grid_names())
+    with pytest.raises(UnknownName, match="unknown grid 'digit': did you mean 'digits'"):
+        find_grid("digit")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bench")
+    (folder / "quick.toml").write_text(QUICK)
+    store = run_grid(read_grid(folder / "quick.toml"), folder / "out", "cpu", progress=False)
+    return folder, store
+
+
+def test_a_grid_gives_every_cell_and_the_full_data_row(finished):
+    _, store = finished
+    frame = store.frame()
+    assert len(frame) == 2 * (1 + 4 * 2)
+    assert set(frame["method"]) == {"Full", "Random", "AUM", "EL2N+CCS", "BWS[proxy_epochs=1,step=0.5]"}
+    assert set(frame.loc[frame["fraction"] == 0.1, "k"]) == {144}
+    assert frame["acc_last"].between(0, 100).all()
+    assert (frame["acc_best"] >= frame["acc_last"]).all()
+    window = frame[frame["method"].str.startswith("BWS")]
+    assert all("start" in json.loads(text) for text in window["chosen"])
+    provenance = json.loads(frame["provenance"].iloc[0])
+    assert {"recipe", "proxy", "seeds", "score", "strategy", "environment"} <= set(provenance)
+
+
+def test_all_folds_come_from_one_run_for_each_proxy(finished):
+    folder, _ = finished
+    names = sorted(path.name.rsplit("-", 1)[0] for path in (folder / "out" / "scores").iterdir())
+    assert names == sorted(f"{name}-seed{s}" for s in (0, 1) for name in ("AUM", "EL2N", "Forgetting", "Uniform"))
+    seconds = {Scores.load(p).provenance["seconds"] for p in (folder / "out" / "scores").glob("[AEF]*-seed0-*")}
+    assert len(seconds) == 1
+
+
+def test_a_finished_grid_is_not_run_again_and_can_grow(finished, monkeypatch):
+    folder, store = finished
+    before = store.frame()
+    grid = read_grid(folder / "quick.toml")
+    with monkeypatch.context() as patch:
+        patch.setattr("drd_plugin.bench.run.train", lambda *_, **__: pytest.fail("trained again"))
+        assert run_grid(grid, folder / "out", "cpu", progress=False).frame().equals(before)
+    more = replace(grid, seeds=(0, 1, 2), methods=("Random",))
+    after = run_grid(more, folder / "out", "cpu", progress=False).frame()
+    assert len(after) == len(before) + 3
+    assert set(before["key"]) <= set(after["key"])
+
+
+def test_another_grids_folder_is_refused(finished):
+    folder, _ = finished
+    grid = read_grid(folder / "quick.toml")
+    other = replace(grid, recipe=replace(grid.recipe, steps=6))
+    with pytest.raises(ArtifactError, match="holds the runs of another grid"):
+        run_grid(other, folder / "out", "cpu", progress=False)
+
+
+def test_the_test_set_takes_no_part_in_selection(digits, grid_file, tmp_path, monkeypatch):
+    """With another test set, every subset is the same."""
+    from drd_plugin.data import Dataset
+
+    grid = replace(read_grid(grid_file), seeds=(0,), fractions=(0.1,))
+    run_grid(grid, tmp_path / "one", "cpu", progress=False)
+    swapped = Dataset(digits.train, replace(digits.test, labels=np.roll(digits.test.labels, 1)))
+    monkeypatch.setattr("drd_plugin.bench.run.load", lambda *_, **__: swapped)
+    run_grid(grid, tmp_path / "two", "cpu", progress=False)
+    picks = [
+        {path.name: Subset.load(path).indices.tolist() for path in (tmp_path / part / "subsets").iterdir()}
+        for part in ("one", "two")
+    ]
+    assert picks[0] == picks[1]
+    assert len(picks[0]) == 4
+
+
+def test_a_grid_that_is_killed_goes_on_and_ends_with_the_same_rows(finished, grid_file, tmp_path):
+    _, whole = finished
+    program = (
+        "import sys; from pathlib import Path; from drd_plugin.bench.grid import read_grid;"
+        "from drd_plugin.bench.run import run_grid;"
+        "run_grid(read_grid(Path(sys.argv[1])), Path(sys.argv[2]), 'cpu', False)"
+    )
+    command = [sys.executable, "-c", program, str(grid_file), str(tmp_path / "out")]
+    for kills in (3, 9):
+        process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "2"})
+        while process.poll() is None and len(list((tmp_path / "out" / "runs").glob("*.parquet"))) < kills:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, check=True)
+    resumed = RunStore(tmp_path / "out").frame().set_index("key")
+    expected = whole.frame().set_index("key")
+    expected = expected[expected["seed"] < 2]
+    assert sorted(resumed.index) == sorted(expected.index)
+    same = resumed["acc_last"].reindex(expected.index) == expected["acc_last"]
+    assert same.mean() > 0.8  # rounding may flip an image or two where threads differ
+
+
+def test_runs_are_kept_one_by_one_and_then_together(tmp_path):
+    store = RunStore(tmp_path, {"a": 1})
+    for seed in range(3):
+        store.append(run("DRD", 0.1, seed, 50.0))
+    assert len(list(store.runs.iterdir())) == 3
+    before = store.frame()
+    store.compact()
+    assert [path.name for path in store.runs.iterdir()] == ["all.parquet"]
+    assert store.frame().equals(before.sort_values(["seed", "method", "fraction", "net"], ignore_index=True))
+    store.append(run("DRD", 0.1, 0, 50.0))
+    assert len(store.frame()) == 3
+
+
+def test_damaged_runs_and_empty_folders(tmp_path):
+    store = RunStore(tmp_path, {"a": 1})
+    store.append(run("DRD", 0.1, 0, 50.0))
+    (store.runs / "broken.parquet").write_bytes(b"PAR1 nonsense")
+    with pytest.raises(ArtifactError, match=r"broken\.parquet is damaged"):
+        store.frame()
+    with pytest.raises(ArtifactError, match="holds no runs"):
+        RunStore(tmp_path / "nothing")
+
+
+def test_the_summary_by_hand(runs):
+    row = summary(runs).set_index(["method", "fraction"]).loc[("DRD", 0.1)]
+    assert (row["mean"], row["std"], row["n"], row["best_mean"]) == (64, 2, 3, 65)
+    assert row["difference"] == 3
+    assert row["low"] <= 3 <= row["high"]
+    assert (row["low"], row["high"]) == (2, 4)
+    assert row["start"] == pytest.approx(0.3)
+
+
+def test_a_difference_is_paired(runs):
+    wide = np.array([10.0, 50.0, 90.0])
+    assert difference(wide + 1, wide) == (1, 1, 1)
+    mean, low, high = difference(np.array([5.0]), np.array([3.0]))
+    assert mean == 2
+    assert np.isnan([low, high]).all()
+    shuffled = runs.sample(frac=1, random_state=0)
+    assert summary(shuffled)["difference"].equals(summary(runs)["difference"])
+
+
+def test_the_table_by_hand(runs):
+    frame = table(runs)
+    assert list(frame.columns) == ["10 %", "30 %", "100 %"]
+    assert list(frame.index) == ["Random", "DRD", "Full"]
+    assert frame.loc["DRD"].tolist() == ["**64.0 ± 2.0**", "**84.0 ± 2.0**", ""]
+    assert frame.loc["Full", "100 %"] == "91.0 ± 1.0"
+    assert table(runs, "acc_best", "plain").loc["Random", "10 %"] == "62.0 ± 1.0"
+    text = markdown(runs)
+    assert "over 3 seeds" in text
+    assert "+3.0 [+2.0, +4.0]" in text
+    assert "1.0 + 2.0 + 3.0; start 30 %" in text
+    tex = latex(runs)
+    assert r"\textbf{64.0 $\pm$ 2.0}" in tex
+    assert r"10 \%" in tex
+
+
+def test_accuracy_is_drawn_with_every_method(runs, tmp_path):
+    ax = plot_accuracy(runs)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["Full data", "Random", "DRD"]
+    save(ax, tmp_path / "a" / "accuracy.png")
+    assert (tmp_path / "a" / "accuracy.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_impossible_grids_in_python():
+    with pytest.raises(GridError, match="methods is empty"):
+        Grid("x", (), (0.1,), (0,), {"name": "digits"})

@@ -1,0 +1,171 @@
+"""The command line from end to end on the real digits."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from drd_plugin.artifacts import Scores, Subset
+from drd_plugin.cli import main
+from drd_plugin.data import load
+
+GRID = """
+methods = ["Random", "AUM"]
+fractions = [0.1]
+seeds = [0]
+dataset = {name = "digits"}
+recipe = {steps = 3}
+proxy = {epochs = 1}
+"""
+
+
+def fails(capsys, *args):
+    with pytest.raises(SystemExit) as stopped:
+        main(args)
+    return f"{stopped.value.code} {capsys.readouterr().err}"
+
+
+@pytest.mark.parametrize(
+    "command", ["", "list", "bench", "score", "score DRD", "score AUM", "select", "train", "timestep", "fit", "show"]
+)
+def test_help_is_given_without_importing_torch(command):
+    program = (
+        "import sys; from drd_plugin.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'pandas', 'sklearn', 'diffusers', 'matplotlib'} & set(sys.modules)))"
+    )
+    arguments = [sys.executable, "-c", program, *command.split(), "--help"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert "usage: drd-plugin" in done.stdout
+    assert done.stdout.endswith("[]\n")
+
+
+def test_list_names_everything(capsys):
+    main(["list"])
+    shown = capsys.readouterr().out
+    for name in (
+        "digits",
+        "fashion_mnist",
+        "image_folder",
+        "DRD",
+        "Forgetting",
+        "BestWindow",
+        "Random",
+        "resnet18_small",
+    ):
+        assert name in shown
+
+
+def test_score_select_train_show(tmp_path, capsys):
+    scores, subset = tmp_path / "aum", tmp_path / "subset.json"
+    main(["score", "AUM", "--dataset", "digits", "--epochs", "2", "--out", str(scores)])
+    main(["select", "--scores", str(scores), "--strategy", "CCS", "--fraction", "0.1", "--out", str(subset)])
+    main(["train", "--dataset", "digits", "--subset", str(subset), "--seeds", "2", "--steps", "20"])
+    for path in (scores, subset):
+        main(["show", str(path)])
+    shown = capsys.readouterr().out
+    assert Scores.load(scores).provenance["recipe"]["epochs"] == 2
+    assert len(Subset.load(subset)) == 144
+    assert "AUM+CCS, 144 of 1437 examples" in shown
+    assert "over 2 seeds" in shown
+    assert '"cutoff": 0.3' in shown
+
+
+def test_select_with_networks_and_within_classes(tmp_path, capsys):
+    scores = tmp_path / "moderate"
+    main(["score", "Moderate", "--dataset", "digits", "--epochs", "1", "--out", str(scores)])
+    main([
+        "select", "--scores", str(scores), "--strategy", "BestWindow[selector=train,step=0.5]", "--fraction", "0.1",
+        "--out", str(tmp_path / "window.json"), "--steps", "3",
+    ])  # fmt: skip
+    window = Subset.load(tmp_path / "window.json")
+    assert len(window.chosen["accuracies"]) == 2
+    main([
+        "select", "--scores", str(scores), "--strategy", "Hardest", "--fraction", "0.1", "--per-class",
+        "--out", str(tmp_path / "classes.json"),
+    ])  # fmt: skip
+    labels = load("digits").train.labels[Subset.load(tmp_path / "classes.json").indices]
+    assert sorted(np.bincount(labels)) == [14, 14, 14, 14, 14, 14, 15, 15, 15, 15]
+
+
+def test_drd_from_the_command_line(tmp_path, capsys):
+    quick = ["--B", "1", "--noises", "1", "--gamma-min", "0.6", "--distance", "mse", "--draws", "1"]
+    main(["score", "DRD", "--dataset", "digits", "--out", str(tmp_path / "drd"), *quick])
+    main(["show", str(tmp_path / "drd")])
+    assert '"timesteps"' in capsys.readouterr().out
+    main(["timestep", "--dataset", "digits", *quick[:6], "--plot", str(tmp_path / "t.png")])
+    assert "forward passes" in capsys.readouterr().out
+    assert (tmp_path / "t.png").stat().st_size > 5000
+
+
+def test_fit_from_the_command_line(tmp_path, capsys):
+    out = tmp_path / "denoiser"
+    main(["fit", "--dataset", "digits", "--out", str(out), "--epochs", "1", "--channels", "8", "8"])
+    card = json.loads((out / "card.json").read_text())
+    assert card["fit"]["channels"] == [8, 8]
+    main(["show", str(out)])
+    assert '"parameters"' in capsys.readouterr().out
+
+
+def test_bench_prints_writes_and_resumes(tmp_path, capsys):
+    grid = tmp_path / "mine.toml"
+    grid.write_text(GRID)
+    out = tmp_path / "out"
+    for _ in range(2):
+        main(["bench", str(grid), "--out", str(out)])
+        assert "| Random" in capsys.readouterr().out
+    main(["bench", str(grid), "--out", str(out), "--fractions", "0.2", "--seeds", "0", "1"])
+    shown = capsys.readouterr().out
+    assert "20 %" in shown
+    assert {"table.md", "table.csv", "table.tex", "accuracy.png"} <= {path.name for path in out.iterdir()}
+    main(["show", str(out)])
+    assert "| Random" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["bench", "digit"], "unknown grid 'digit': did you mean 'digits'"),
+        (["score", "AUM", "--dataset", "digitz", "--out", "x"], "unknown data set 'digitz': did you mean 'digits'"),
+        (
+            ["score", "DRD", "--dataset", "fashion_mnist", "--root", "/nowhere", "--out", "x"],
+            "data root /nowhere does not exist",
+        ),
+        (["show", "/nowhere"], "holds no scores"),
+        (["select", "--scores", "/nowhere", "--strategy", "CCS", "--fraction", "0.1", "--out", "x"], "holds no scores"),
+        (["train", "--dataset", "digits", "--subset", "/nowhere.json"], "is no subset file"),
+        (["train", "--dataset", "digits", "--subset", "x", "--steps", "1", "--epochs", "1"], "either steps or epochs"),
+    ],
+)
+def test_mistakes_are_answered_without_a_traceback(capsys, args, message):
+    assert message in fails(capsys, *args)
+
+
+def test_scores_of_another_data_set_are_refused(tmp_path, capsys):
+    scores = tmp_path / "u"
+    main(["score", "Uniform", "--dataset", "digits", "--out", str(scores)])
+    main(
+        [
+            "select",
+            "--scores",
+            str(scores),
+            "--strategy",
+            "Hardest",
+            "--fraction",
+            "0.01",
+            "--out",
+            str(tmp_path / "s.json"),
+        ]
+    )
+    content = json.loads((tmp_path / "s.json").read_text()) | {"fingerprint": "other:1234"}
+    (tmp_path / "s.json").write_text(json.dumps(content))
+    message = fails(capsys, "train", "--dataset", "digits", "--subset", str(tmp_path / "s.json"))
+    assert "was made for the data set other:1234" in message
+    assert "above" not in message
+    too_little = fails(
+        capsys, "select", "--scores", str(scores), "--strategy", "Hardest", "--fraction", "0", "--out", "x"
+    )
+    assert "in (0, 1]; got 0" in too_little

@@ -1,0 +1,128 @@
+"""Parts, plans and resumption: a scoring run may die at any moment, and nothing is lost or mixed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import types
+
+import numpy as np
+import pytest
+import torch
+
+from drd_plugin import engine
+from drd_plugin.artifacts import ArtifactError, Scores
+from drd_plugin.data import Split
+from drd_plugin.diffusion.denoiser import BUNDLED
+from drd_plugin.engine import score
+from drd_plugin.scores import DRD, ELBO, Uniform
+
+DENOISER = str(BUNDLED / "digits")
+QUICK = DRD(B=1, noises=1, draws=1, gamma_min=0.5, distance="mse", denoiser=DENOISER)
+
+
+@pytest.fixture(scope="module")
+def few(digits):
+    """The first 150 digits: eight parts of the size below."""
+    return Split("few", digits.train.images[:150], digits.train.labels[:150], digits.train.classes)
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(engine, "CHUNK", 20)
+
+
+def test_a_run_that_died_goes_on_with_what_is_missing(few, tmp_path, small_chunks, monkeypatch):
+    whole = score(few, QUICK, out=tmp_path / "whole", device="cpu", progress=False)
+    write, written = engine.write_part, []
+
+    def dying(folder, part, *rest):
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(part)
+        write(folder, part, *rest)
+
+    monkeypatch.setattr(engine, "write_part", dying)
+    with pytest.raises(KeyboardInterrupt):
+        score(few, QUICK, out=tmp_path / "cut", device="cpu", progress=False)
+    assert written == [0, 1, 2]
+    with pytest.raises(ArtifactError, match="incomplete: found 3 of 8 parts"):
+        Scores.load(tmp_path / "cut")
+    again = []
+    monkeypatch.setattr(
+        engine, "write_part", lambda folder, part, *rest: (again.append(part), write(folder, part, *rest))
+    )
+    resumed = score(few, QUICK, out=tmp_path / "cut", device="cpu", progress=False)
+    assert again == [3, 4, 5, 6, 7]
+    assert np.allclose(resumed.estimates, whole.estimates, atol=1e-6)
+
+
+def test_the_timesteps_are_settled_once(few, tmp_path, small_chunks, monkeypatch):
+    score(few, QUICK, out=tmp_path, device="cpu", progress=False)
+    settled = json.loads((tmp_path / "timesteps.json").read_text())
+    assert len(settled["timesteps"]) == 10
+    (tmp_path / "part-00002-of-00008.parquet").unlink()
+    monkeypatch.setattr(DRD, "choose", lambda *_: pytest.fail("the timesteps were chosen again"))
+    scores = score(few, QUICK, out=tmp_path, device="cpu", progress=False)
+    assert scores.provenance["settings"]["timesteps"] == settled["timesteps"]
+
+
+def test_chunks_do_not_change_scores(few, small_chunks, monkeypatch):
+    what = ELBO(draws=1, denoiser=DENOISER)
+    many = score(few, what, device="cpu", progress=False)
+    monkeypatch.setattr(engine, "CHUNK", 1000)
+    monkeypatch.setattr(engine, "BATCH", 7)
+    one = score(few, what, device="cpu", progress=False)
+    assert np.allclose(many.estimates, one.estimates, atol=1e-3)
+    assert np.allclose(many.estimates, one.estimates, rtol=1e-4)
+
+
+def test_a_nan_score_names_its_example_and_is_not_written(few, tmp_path, small_chunks, monkeypatch):
+    class Broken:
+        settings = types.MappingProxyType({})
+
+        def __call__(self, images, labels, index):
+            values = torch.rand(len(index), 1)
+            values[index == 25] = torch.nan
+            return values
+
+    monkeypatch.setattr(Uniform, "prepare", lambda *_, **__: Broken())
+    with pytest.raises(ArtifactError, match="NaN or infinite"):
+        score(few, Uniform(), out=tmp_path, progress=False)
+    assert len(list(tmp_path.glob("part-*"))) == 1
+
+
+def test_parts_without_a_plan_are_refused(few, tmp_path):
+    score(few, Uniform(), out=tmp_path, progress=False)
+    (tmp_path / "plan.json").unlink()
+    with pytest.raises(ArtifactError, match=r"without a plan\.json"):
+        score(few, Uniform(), out=tmp_path, progress=False)
+
+
+SCRIPT = """
+import sys
+from drd_plugin import engine
+from drd_plugin.data import load
+from drd_plugin.scores import DRD
+engine.CHUNK = engine.BATCH = 40
+score = DRD(timestep=15, draws=1, distance="mse")
+engine.score(load("digits").train, score, out=sys.argv[1], device="cpu", progress=False)
+"""
+
+
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_scores(digits, tmp_path):
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "killed")]
+    for kills in range(3):
+        before = len(list((tmp_path / "killed").glob("part-*")))
+        process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        while process.poll() is None and len(list((tmp_path / "killed").glob("part-*"))) < before + 3 + kills:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, check=True)
+    what = DRD(timestep=15, draws=1, distance="mse")
+    whole = score(digits.train, what, device="cpu", progress=False)
+    assert np.allclose(Scores.load(tmp_path / "killed").estimates, whole.estimates, atol=1e-5)
+    assert not list((tmp_path / "killed").glob(".*.tmp")) or len(list((tmp_path / "killed").glob("part-*"))) == 36
