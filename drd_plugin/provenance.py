@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["describe", "digest", "environment", "git_commit", "versions"]
+__all__ = ["describe", "digest", "environment", "git_commit", "processor", "versions"]
 
 PACKAGES = ("drd_plugin", "torch", "torchvision", "numpy", "diffusers", "lpips", "scikit-learn", "pyarrow")
 
