@@ -1,6 +1,7 @@
 """The command line from end to end on the real digits."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -22,9 +23,10 @@ proxy = {epochs = 1}
 
 
 def fails(capsys, *args):
+    """What is printed, without the frame and line breaks that depend on the terminal."""
     with pytest.raises(SystemExit) as stopped:
         main(args)
-    return f"{stopped.value.code} {capsys.readouterr().err}"
+    return " ".join(re.sub("[\u2500-\u257f]", " ", f"{stopped.value.code} {capsys.readouterr().err}").split())
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def main(grid: str = "digits") -> None:
     print(f"\n{grid}: {len(runs)} runs in {wall:.0f} s, peak memory {peak:.2f} GiB")
     print(f"proxies {sum(proxies.values()):.1f} s for {len(proxies)} seeds")
     for name, of in scores.items():
-        if "settings" in of.provenance and of.provenance["settings"]:
+        if of.provenance.get("settings"):
             print(f"{name}: {of.provenance['seconds']:.1f} s, {of.estimates.shape[1]} draws")
     print(f"selections {runs['seconds_select'].sum():.1f} s, trainings {runs['seconds_train'].sum():.1f} s")
     print(f"{processor()}, {json.dumps(versions())}")

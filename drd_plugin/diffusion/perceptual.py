@@ -163,11 +163,12 @@ def _cached_critic(split: Split, seed: int, device: torch.device, cache: Path | 
 
     path = None if cache is None else cache / "critic.safetensors"
     if path is not None and path.exists():
-        net = build(CRITIC.net, split.shape[0], split.shape[1], split.num_classes, seed)
-        net.load_state_dict(load_file(path))
-        return net.to(device).eval()
-    net = critic(split, seed, str(device))
-    if path is not None:
-        with write_aside(path) as aside:
-            save_file({key: value.contiguous() for key, value in net.state_dict().items()}, aside)
-    return net
+        state = load_file(path)
+    else:
+        state = {key: value.contiguous() for key, value in critic(split, seed, str(device)).state_dict().items()}
+        if path is not None:
+            with write_aside(path) as aside:
+                save_file(state, aside)
+    net = build(CRITIC.net, split.shape[0], split.shape[1], split.num_classes, seed)
+    net.load_state_dict(state)
+    return net.to(device).eval()
