@@ -1,9 +1,8 @@
 """The published methods: each is a pair of a score and a strategy, and any other pair can be named.
 
-"DRD"                           a published method
-"DRD+CCS"                       DRD's score with CCS's strategy; each side is a method, or the left a score and the
-right a strategy "DRD[draws=16]+BWS[selector=train]"    with settings; without a plus sign, settings go to the side that
-has such a field
+- `DRD`: a published method.
+- `DRD+CCS`: DRD's score with CCS's strategy. Each side is a method, or the left a score and the right a strategy.
+- `DRD[draws=16]+BWS[selector=train]`: with settings; without a plus sign, they go to the side that has such a field.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from drd_plugin.bench.plots import plot_accuracy, save
 from drd_plugin.bench.run import run_grid
 from drd_plugin.bench.store import RunStore
 from drd_plugin.bench.table import difference, latex, markdown, summary, table
+from drd_plugin.provenance import environment, versions
 from drd_plugin.registry import UnknownName
 from drd_plugin.training.recipe import Recipe
 
@@ -51,7 +52,7 @@ def run(method, fraction, seed, acc, net="convnet", **rest):
         key=f"{method}{fraction}{seed}{net}", method=method, fraction=fraction, k=int(1000 * fraction), seed=seed,
         dataset="made up", fingerprint="made:up", net=net, acc_last=acc, acc_best=acc + 1, step_best=3, steps=5,
         examples_seen=50, seconds_score=1.0, seconds_select=2.0, seconds_train=3.0, device="cpu",
-        chosen=json.dumps(rest), provenance="{}",
+        chosen=json.dumps(rest), provenance=json.dumps({"environment": environment("cpu")}),
     )  # fmt: skip
 
 
@@ -247,6 +248,8 @@ def test_the_table_by_hand(runs):
     assert "over 3 seeds" in text
     assert "+3.0 [+2.0, +4.0]" in text
     assert "1.0 + 2.0 + 3.0; start 30 %" in text
+    assert f"{len(runs)} runs on made:up; cpu (" in text
+    assert f"torch {versions()['torch']}" in text
     tex = latex(runs)
     assert r"\textbf{64.0 $\pm$ 2.0}" in tex
     assert r"10 \%" in tex

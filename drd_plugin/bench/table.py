@@ -7,6 +7,7 @@ stands beside it in the long table. A difference is paired by seed, with a perce
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -160,18 +161,32 @@ def markdown(runs: pd.DataFrame) -> str:
         parts.append(table(cells).reset_index().to_markdown(index=False, disable_numparse=True))
         against = _differences(long)
         if not against.empty:
-            parts.append("Difference from Random in points, paired by seed, with a 95 % bootstrap interval:")
+            parts.append(
+                "Difference from Random in points, paired by seed, with a 95 % bootstrap interval over the seeds (too "
+                "narrow where the seeds are few):"
+            )
             parts.append(against.to_markdown(index=False, disable_numparse=True))
         parts.append(
             "Mean seconds for a subset (scores are shared by fractions, and by methods that watch the same proxy), and "
             "the window start chosen:"
         )
         parts.append(_costs(long).to_markdown(index=False, disable_numparse=True))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, _origin(runs)]) + "\n"
 
 
-def _list(numbers: list[int]) -> str:
-    return " or ".join(map(str, numbers))
+def _origin(runs: pd.DataFrame) -> str:
+    """The data, machine, versions and commit behind the runs; where they differ, all of them."""
+    made = [json.loads(text)["environment"] for text in runs["provenance"]]
+    machines = _list(f"{of['device']} ({of['processor']})" for of in made)
+    versions = _list(", ".join(f"{name} {number}" for name, number in of["versions"].items()) for of in made)
+    return (
+        f"{len(runs)} runs on {_list(runs['fingerprint'])}; {machines}; {versions}; "
+        f"commit {_list(of['git'] or 'unknown' for of in made)}."
+    )
+
+
+def _list(things: Iterable[object]) -> str:
+    return " or ".join(dict.fromkeys(map(str, things)))
 
 
 def _differences(long: pd.DataFrame) -> pd.DataFrame:

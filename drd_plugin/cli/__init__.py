@@ -1,0 +1,40 @@
+"""The command line. Flags come from the dataclasses of scores, recipes and fits; a fraction is always the share that is
+kept.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+
+import tyro
+
+from .bench import bench
+from .diffusion import fit, timestep
+from .listing import list_, show
+from .score import score_command
+from .subset import select, train
+
+__all__ = ["main"]
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """The entry point; errors that the user can mend are one message, without a traceback."""
+    commands: dict[str, Callable[..., None]] = {
+        "list": list_,
+        "bench": bench,
+        "score": score_command(),
+        "select": select,
+        "train": train,
+        "timestep": timestep,
+        "fit": fit,
+        "show": show,
+    }
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            commands,
+            prog="drd-plugin",
+            description="Core-set selection: DRD and its baselines on one harness.",
+            args=args,
+            config=(tyro.conf.OmitArgPrefixes,),
+        )
+    except (ValueError, FileExistsError, FloatingPointError) as error:
+        sys.exit(f"drd-plugin: {error}")

@@ -1,0 +1,62 @@
+"""`timestep` and `fit`: the denoiser's commands."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import tyro
+
+from ..diffusion.fit import Fit
+from ..diffusion.timestep import InformationBottleneck
+from .data import Data
+
+__all__ = ["fit", "timestep"]
+
+
+def timestep(
+    data: Data,
+    rule: tyro.conf.OmitArgPrefixes[InformationBottleneck] = InformationBottleneck(),
+    denoiser: str = "auto",
+    seed: int = 0,
+    device: str = "auto",
+    plot: Path | None = None,
+) -> None:
+    """Choose the reconstruction timestep of each class by the information bottleneck (Eqs. 6 to 9).
+
+    Arguments:
+        rule: The rule.
+        denoiser: A folder in the diffusers format, or auto for the bundled one.
+        seed: Decides images and noise.
+        device: auto, or a torch device.
+        plot: A PNG for the curves.
+    """
+    from tabulate import tabulate
+
+    from ..bench.plots import plot_timesteps, save
+    from ..diffusion.denoiser import find_denoiser
+    from ..training.loader import resolve_device
+
+    split, on = data.load().train, resolve_device(device)
+    model = find_denoiser(denoiser, split, on)
+    choice = rule.choose(model, split, seed, on)
+    rows = [(name, t, slope.max()) for name, t, slope in zip(split.classes, choice.chosen, choice.slope, strict=True)]
+    print(tabulate(rows, headers=["class", f"step of {rule.steps}", "slope"], floatfmt=".3f"))
+    print(f"candidates {choice.window[0]} to {choice.window[-1]}, {choice.forwards:,} forward passes")
+    if plot is not None:
+        save(plot_timesteps(choice, split.classes), plot)
+        print(f"curves in {plot}")
+
+
+def fit(data: Data, out: Path, fit: tyro.conf.OmitArgPrefixes[Fit] = Fit(), device: str = "auto") -> None:
+    """Fit a small class-conditional denoiser to a data set, for DRD and ELBO.
+
+    Arguments:
+        out: The folder to write, in the diffusers format.
+        fit: The settings.
+        device: auto, or a torch device.
+    """
+    card = fit(data.load().train, out, device, command=shlex.join(["drd-plugin", *sys.argv[1:]]))
+    print(
+        f"{card['parameters']:,} parameters, loss {card['loss'][0]:.4f} to {card['loss'][-1]:.4f}, "
+        f"{card['seconds']:.0f} s, in {out}"
+    )

@@ -1,0 +1,104 @@
+"""`list` and `show`: what can be named, and what an artefact is."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from inspect import getdoc
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from ..artifacts import Scores, Subset
+from ..bench.grid import grid_names
+from ..data import DATASETS
+from ..methods import METHODS
+from ..scores import SCORES
+from ..strategies import STRATEGIES
+
+__all__ = ["first_sentence", "list_", "show"]
+
+
+def list_() -> None:
+    """Show the data sets, scores, strategies, methods, nets and grids that can be named."""
+    from tabulate import tabulate
+
+    from ..training.nets import NETS
+
+    kinds: dict[str, Mapping[str, Any]] = {
+        "data sets": DATASETS,
+        "scores": SCORES,
+        "strategies": STRATEGIES,
+        "nets": NETS,
+    }
+    for title, registry in kinds.items():
+        print(title)
+        rows = [(name, first_sentence(thing)) for name, thing in registry.items()]
+        print(tabulate(rows, tablefmt="plain", maxcolwidths=[None, 100]), end="\n\n")
+    print("methods (any SCORE+STRATEGY is one too; settings in brackets: DRD[draws=16])")
+    print(
+        tabulate(
+            [(name, repr(m.score), repr(m.strategy)) for name, m in METHODS.items()],
+            tablefmt="plain",
+            maxcolwidths=[None, 60, 60],
+        )
+    )
+    print("\ngrids")
+    print(tabulate(list(grid_names().items()), tablefmt="plain"))
+
+
+def show(path: Annotated[Path, tyro.conf.Positional]) -> None:
+    """Show what an artefact is and where it came from: scores, a subset, the results of a grid, or a denoiser.
+
+    Arguments:
+        path: The folder or file.
+    """
+    from tabulate import tabulate
+
+    if path.suffix == ".json" and path.is_file():
+        subset = Subset.load(path)
+        print(
+            tabulate(
+                [
+                    ("subset by", subset.method),
+                    ("examples", f"{len(subset)} of {subset.n}"),
+                    ("made for", subset.fingerprint),
+                ],
+                tablefmt="plain",
+            )
+        )
+        print(json.dumps({"chosen": subset.chosen, "provenance": subset.provenance}, indent=2))
+    elif (path / "grid.json").exists():
+        from ..bench.store import RunStore
+        from ..bench.table import markdown
+
+        print((path / "grid.json").read_text())
+        print(markdown(RunStore(path).frame()))
+    elif (path / "card.json").exists():
+        print((path / "card.json").read_text())
+    else:
+        scores = Scores.load(path)
+        quantiles = [float(f"{q:.5g}") for q in _quantiles(scores)]
+        rows = [
+            ("scores", scores.name),
+            ("examples", len(scores)),
+            ("made for", scores.fingerprint),
+            ("harder is", "higher" if scores.higher_is_harder else "lower"),
+            ("estimates each", scores.estimates.shape[1]),
+            ("min, quartiles, max", quantiles),
+            ("mean standard error", "-" if scores.stderr is None else f"{scores.stderr.mean():.4g}"),
+        ]
+        print(tabulate(rows, tablefmt="plain"))
+        print(json.dumps(dict(scores.provenance), indent=2))
+
+
+def _quantiles(scores: Scores) -> Sequence[float]:
+    import numpy as np
+
+    return np.quantile(scores.values, [0, 0.25, 0.5, 0.75, 1]).tolist()
+
+
+def first_sentence(thing: Any) -> str:
+    """The first sentence of a docstring."""
+    paragraph = " ".join((getdoc(thing) or "").split("\n\n")[0].split())
+    return re.split(r"(?<=[.]) ", paragraph)[0]

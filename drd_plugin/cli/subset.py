@@ -1,0 +1,108 @@
+"""`select` and `train`: from scores to a subset, and from a subset to an accuracy."""
+
+from pathlib import Path
+from typing import Any
+
+from ..artifacts import ArtifactError, Scores, Subset, check_fingerprint
+from ..methods import Method, parse_strategy
+from ..rng import Seeds
+from ..scores import SCORES
+from ..strategies import PerClass
+from ..training.recipe import Recipe
+from .data import Data
+
+__all__ = ["select", "train"]
+
+
+def select(
+    scores: Path,
+    strategy: str,
+    fraction: float,
+    out: Path,
+    recipe: Recipe,
+    seed: int = 0,
+    per_class: bool = False,
+    other_scores: tuple[Path, ...] = (),
+    dataset: str | None = None,
+    root: Path | None = None,
+    size: int | None = None,
+    device: str = "auto",
+) -> None:
+    """Select a subset from scores.
+
+    Arguments:
+        scores: The folder that `drd-plugin score` wrote.
+        strategy: A strategy or method with settings in brackets: Hardest, CCS, "BestWindow[selector=train]".
+        fraction: The share of the examples that is kept, in (0, 1].
+        out: The JSON file to write.
+        recipe: How strategies that train do it.
+        seed: Breaks ties and draws.
+        per_class: Apply the strategy within each class.
+        other_scores: Folders of further scores that the strategy asks for (CCS: AUM).
+        dataset: The data set, for strategies that train networks; the one that was scored by default.
+        root: Where the data lie.
+        size: Size of a folder's images.
+        device: auto, or a torch device.
+    """
+    of = Scores.load(scores)
+    others = {s.name: s for s in map(Scores.load, other_scores)} | {of.name: of}
+    how = parse_strategy(strategy)
+    how = PerClass(how) if per_class else how
+    workbench = None
+    if how.trains or len(others) > 1:
+        workbench = _workbench(
+            of, others, Data(dataset or of.provenance["dataset"], root, size), Seeds.all(seed), recipe, device
+        )
+    subset = Method(f"{of.name}+{strategy}", SCORES[of.name](), how).select(of, fraction, seed, workbench)
+    subset.save(out)
+    print(f"{len(subset)} of {subset.n} examples by {subset.method}, {_short(subset.chosen)}in {out}")
+
+
+def _workbench(of: Scores, others: dict[str, Scores], data: Data, seeds: Seeds, recipe: Recipe, device: str) -> Any:
+    from ..workbench import TrainingWorkbench
+
+    train = data.load().train
+    for scores in others.values():
+        check_fingerprint(scores.fingerprint, train.fingerprint, f"the {scores.name} score")
+
+    def look_up(name: str) -> Scores:
+        if name not in others:
+            raise ArtifactError(f"the strategy asks for the {name} score too: give its folder with --other-scores.")
+        return others[name]
+
+    return TrainingWorkbench(train, recipe, seeds, look_up, device)
+
+
+def _short(chosen: Any) -> str:
+    plain = {key: value for key, value in chosen.items() if isinstance(value, (str, int, float))}
+    return "".join(f"{key} {value}, " for key, value in plain.items())
+
+
+def train(data: Data, subset: Path, recipe: Recipe, seeds: int = 1, device: str = "auto") -> None:
+    """Train on a subset and test.
+
+    Arguments:
+        subset: The JSON file that `drd-plugin select` wrote.
+        recipe: How to train.
+        seeds: The number of trainings, with the seeds 0, 1, ...
+        device: auto, or a torch device.
+    """
+    import numpy as np
+
+    from ..training.loop import train
+
+    dataset, chosen = data.load(), Subset.load(subset)
+    check_fingerprint(chosen.fingerprint, dataset.train.fingerprint, f"the subset {subset}")
+    results = []
+    for seed in range(seeds):
+        done = train(
+            dataset.train, recipe, seed_init=seed, seed_order=seed, indices=chosen.indices, weights=chosen.weights,
+            test=dataset.test, device=device, progress=f"seed {seed}",
+        )  # fmt: skip
+        results.append(done.acc_last)
+        print(
+            f"seed {seed}: {done.acc_last:.2f} % after {done.steps} steps (best {done.acc_best:.2f} %), "
+            f"{done.seconds:.1f} s"
+        )
+    spread = f" ± {np.std(results, ddof=1):.2f}" if seeds > 1 else ""
+    print(f"{chosen.method}, {len(chosen)} of {chosen.n} examples: {np.mean(results):.2f}{spread} % over {seeds} seeds")
