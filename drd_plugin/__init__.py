@@ -3,9 +3,8 @@
     import drd_plugin as drd
 
     data = drd.load("digits")
-    method = drd.METHODS["DRD"]
-    scores = drd.score(data.train, method.score)
-    subset = method.select(scores, fraction=0.1, seed=0, workbench=...)
+    subset = drd.select(data.train, "DRD", fraction=0.1, seed=0)
+    result = drd.train(data.train, drd.Recipe(), seed_init=0, seed_order=0, indices=subset.indices, test=data.test)
 
 Nothing heavy is imported until a name is used.
 """
@@ -26,7 +25,7 @@ _HOMES = {
     "strategies": ("STRATEGIES",),
     "training.loop": ("train",),
     "training.recipe": ("Recipe",),
-    "workbench": ("TrainingWorkbench",),
+    "selection": ("TrainingWorkbench", "select"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -39,6 +39,11 @@ class Method:
     score: Score
     strategy: Strategy
 
+    @property
+    def scores(self) -> list[Score]:
+        """The score, and those that the strategy may ask for."""
+        return list(dict.fromkeys([self.score, *map(parse_score, self.strategy.asks)]))
+
     def select(self, scores: Scores, fraction: float, seed: int, workbench: Workbench | None = None) -> Subset:
         """Selects a subset.
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from drd_plugin.artifacts import Scores
-from drd_plugin.data import from_arrays, load
+from drd_plugin.data import Split, from_arrays, load
 from drd_plugin.training.recipe import Recipe
 
 
@@ -17,6 +17,12 @@ def _few_threads():
 @pytest.fixture(scope="session")
 def digits():
     return load("digits")
+
+
+@pytest.fixture(scope="session")
+def few(digits):
+    """The first 150 digits."""
+    return Split("few", digits.train.images[:150], digits.train.labels[:150], digits.train.classes)
 
 
 @pytest.fixture(scope="session")

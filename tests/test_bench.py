@@ -21,7 +21,7 @@ from drd_plugin.registry import UnknownName
 from drd_plugin.training.recipe import Recipe
 
 QUICK = """
-methods = ["Random", "AUM", "EL2N+CCS", "BWS[proxy_epochs=1,step=0.5]"]
+methods = ["Random", "Forgetting", "EL2N+CCS", "BWS[proxy_epochs=1,step=0.5]"]
 fractions = [0.1, 0.3]
 seeds = [0, 1]
 
@@ -79,11 +79,11 @@ def test_a_grid_is_read_with_the_proxy_like_the_recipe(grid_file):
     [
         (("fractions = [0.1, 0.3]", "fractions = [0.1, 30]"), GridError, r"in \(0, 1\]; got 30"),
         (("fractions", "fraction"), UnknownName, "unknown key in .* 'fraction': did you mean 'fractions'"),
-        (('"AUM"', '"AMU"'), UnknownName, "unknown method 'AMU'.*'AUM'"),
+        (('"Forgetting"', '"Forgeting"'), UnknownName, "unknown method 'Forgeting'.*'Forgetting'"),
         (("steps = 5", "stepz = 5"), UnknownName, "unknown key of a recipe 'stepz'.*'steps'"),
         (("seeds = [0, 1]", "seeds = []"), GridError, "seeds is empty"),
         (("seeds = [0, 1]", ""), GridError, "the key seeds is missing"),
-        (('"AUM"', '"Random"'), GridError, "appears twice"),
+        (('"Forgetting"', '"Random"'), GridError, "appears twice"),
         (("epochs = 2", "steps = 2"), GridError, "the proxy is trained in epochs"),
         (("noise = 0", "nose = 0"), UnknownName, "unknown seed to pin 'nose'"),
         (('name = "digits"', ""), GridError, r"dataset\.name is missing"),
@@ -116,7 +116,7 @@ def test_a_grid_gives_every_cell_and_the_full_data_row(finished):
     _, store = finished
     frame = store.frame()
     assert len(frame) == 2 * (1 + 4 * 2)
-    assert set(frame["method"]) == {"Full", "Random", "AUM", "EL2N+CCS", "BWS[proxy_epochs=1,step=0.5]"}
+    assert set(frame["method"]) == {"Full", "Random", "Forgetting", "EL2N+CCS", "BWS[proxy_epochs=1,step=0.5]"}
     assert set(frame.loc[frame["fraction"] == 0.1, "k"]) == {144}
     assert frame["acc_last"].between(0, 100).all()
     assert (frame["acc_best"] >= frame["acc_last"]).all()

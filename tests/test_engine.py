@@ -14,7 +14,6 @@ import torch
 
 from drd_plugin import engine
 from drd_plugin.artifacts import ArtifactError, Scores
-from drd_plugin.data import Split
 from drd_plugin.diffusion.denoiser import BUNDLED
 from drd_plugin.engine import score
 from drd_plugin.scores import DRD, ELBO, Uniform
@@ -23,14 +22,9 @@ DENOISER = str(BUNDLED / "digits")
 QUICK = DRD(B=1, noises=1, draws=1, gamma_min=0.5, distance="mse", denoiser=DENOISER)
 
 
-@pytest.fixture(scope="module")
-def few(digits):
-    """The first 150 digits: eight parts of the size below."""
-    return Split("few", digits.train.images[:150], digits.train.labels[:150], digits.train.classes)
-
-
 @pytest.fixture
 def small_chunks(monkeypatch):
+    """Eight parts of `few`."""
     monkeypatch.setattr(engine, "CHUNK", 20)
 
 

@@ -13,7 +13,7 @@ from ..methods import Method, parse
 from ..provenance import describe
 from ..registry import unknown
 from ..rng import Seeds
-from ..training.recipe import Recipe
+from ..training.recipe import PROXY, Recipe
 
 __all__ = ["Grid", "GridError", "find_grid", "grid_names", "read_grid"]
 
@@ -52,7 +52,7 @@ class Grid:
     seeds: tuple[int, ...]
     dataset: Mapping[str, Any]
     recipe: Recipe = field(default_factory=Recipe)
-    proxy: Recipe = field(default_factory=lambda: Recipe().for_epochs(30))
+    proxy: Recipe = PROXY
     proxies: int = 1
     nets: tuple[str, ...] = ()
     pin: Mapping[str, int] = field(default_factory=dict)

@@ -17,10 +17,10 @@ from ..methods import Method, parse_score
 from ..provenance import describe, digest, environment
 from ..rng import Seeds
 from ..scores import FoldScore, Score
+from ..selection import TrainingWorkbench
 from ..training.loader import resolve_device
 from ..training.loop import train
 from ..training.recipe import Recipe
-from ..workbench import TrainingWorkbench
 from .grid import Grid
 from .store import RunStore
 
@@ -183,7 +183,7 @@ class _Bench:
         if not isinstance(what, FoldScore):
             score(train, what, seed=seed, out=self._folder(what, seed), device=self.device, progress=self.progress)
             return
-        wanted = [method.score for method in self.grid.parsed if isinstance(method.score, FoldScore)]
+        wanted = [of for method in self.grid.parsed for of in method.scores if isinstance(of, FoldScore)]
         together = [fold for fold in dict.fromkeys([*wanted, what]) if self._kept(fold, seed) is None]
         seeds = proxy_seeds(seed, self.grid.proxies)
         for fold, scores in zip(

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from inspect import getdoc
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,13 +25,13 @@ def list_() -> None:
 
     from ..training.nets import NETS
 
-    kinds: dict[str, Mapping[str, Any]] = {
-        "data sets": DATASETS,
-        "scores": SCORES,
-        "strategies": STRATEGIES,
-        "nets": NETS,
-    }
-    for title, registry in kinds.items():
+    kinds: list[tuple[str, Any]] = [
+        ("data sets", DATASETS),
+        ("scores", SCORES),
+        ("strategies", STRATEGIES),
+        ("nets", NETS),
+    ]
+    for title, registry in kinds:
         print(title)
         rows = [(name, first_sentence(thing)) for name, thing in registry.items()]
         print(tabulate(rows, tablefmt="plain", maxcolwidths=[None, 100]), end="\n\n")

@@ -8,13 +8,11 @@ import tyro
 
 from ..artifacts import Scores
 from ..scores import SCORES, FoldScore
-from ..training.recipe import Recipe
+from ..training.recipe import PROXY, Recipe
 from .data import Data
 from .listing import first_sentence
 
 __all__ = ["score_command"]
-
-PROXY = Recipe().for_epochs(30)
 
 
 def score_command() -> Callable[..., None]:

@@ -59,7 +59,7 @@ def select(
 
 
 def _workbench(of: Scores, others: dict[str, Scores], data: Data, seeds: Seeds, recipe: Recipe, device: str) -> Any:
-    from ..workbench import TrainingWorkbench
+    from ..selection import TrainingWorkbench
 
     train = data.load().train
     for scores in others.values():

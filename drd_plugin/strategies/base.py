@@ -60,6 +60,11 @@ class Strategy(ABC):
 
     trains: ClassVar[bool] = False
 
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """The names of the further scores that `select` may ask the workbench for."""
+        return ()
+
     @abstractmethod
     def select(self, scores: Scores, k: int, rng: np.random.Generator, workbench: Workbench | None = None) -> Selection:
         """Selects k examples.

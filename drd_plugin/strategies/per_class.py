@@ -30,6 +30,11 @@ class PerClass(Strategy):
                 "already."
             )
 
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """See `Strategy`."""
+        return self.inner.asks
+
     def select(self, scores: Scores, k: int, rng: np.random.Generator, workbench: Workbench | None = None) -> Selection:
         """See `Strategy`; `chosen` lists what the inner strategy settled on, class by class."""
         parts, chosen = [], []

@@ -46,6 +46,11 @@ class Strata(Strategy):
         if self.cutoff is not None and not 0 <= self.cutoff < 1:
             raise ValueError(f"a cut-off is a share in [0, 1), got {self.cutoff}.")
 
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """See `Strategy`."""
+        return (self.cutoff_score,) if self.cutoff_score and self.cutoff != 0 else ()
+
     def select(self, scores: Scores, k: int, rng: np.random.Generator, workbench: Workbench | None = None) -> Selection:
         """See `Strategy`.
 
@@ -76,8 +81,8 @@ class Strata(Strategy):
         if workbench is None:
             raise ValueError(
                 f"Strata drops the hardest by {self.cutoff_score}, but only {scores.name} is at hand: give the "
-                f"{self.cutoff_score} scores too, "
-                f"or cutoff_score='' to drop by {scores.name}, or cutoff=0."
+                f"{self.cutoff_score} scores too (--other-scores on the command line), or cutoff_score='' to drop by "
+                f"{scores.name}, or cutoff=0."
             )
         return workbench.scores(self.cutoff_score)
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ..registry import check_choices
 
-__all__ = ["Recipe"]
+__all__ = ["PROXY", "Recipe"]
 
 
 @dataclass(frozen=True)
@@ -76,3 +76,7 @@ class Recipe:
     def total_steps(self, n: int) -> int:
         """Steps for the whole training on n examples."""
         return self.steps if self.steps is not None else (self.epochs or 0) * self.steps_per_epoch(n)
+
+
+PROXY = Recipe().for_epochs(30)
+"""How a proxy is trained by default, whose run the fold scores watch."""

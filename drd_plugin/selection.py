@@ -1,0 +1,107 @@
+"""From a split to a subset in one call, and the workbench that trains networks for the strategies that must."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .artifacts import Scores, Subset
+from .data import Split
+from .engine import record, score
+from .methods import Method, parse, parse_score
+from .rng import Seeds
+from .scores import FoldScore, Score
+from .training.loop import features, predict, train
+from .training.recipe import PROXY, Recipe
+
+__all__ = ["TrainingWorkbench", "select"]
+
+
+def select(
+    split: Split,
+    method: str | Method,
+    fraction: float,
+    *,
+    seed: int = 0,
+    recipe: Recipe = Recipe(),
+    proxy: Recipe = PROXY,
+    device: str = "auto",
+    progress: bool = True,
+) -> Subset:
+    """Scores a training split and selects a subset by a method; nothing is written.
+
+    Arguments:
+        split: The training split.
+        method: A method, or its name as `drd_plugin.methods.parse` reads it.
+        fraction: The share that is kept, in (0, 1].
+        seed: The seed of everything: proxy, selection, initialisation, order and noise.
+        recipe: How the candidates of strategies that train are trained.
+        proxy: How the proxy is trained whose run a fold score watches, in epochs.
+        device: `auto`, or a torch device.
+        progress: Whether to show progress bars.
+
+    Raises:
+        UnknownName: If the method is unknown.
+        ValueError: If the fraction keeps nothing, or does not fit the method.
+    """
+    wanted, seeds = parse(method) if isinstance(method, str) else method, Seeds.all(seed)
+    folds = [of for of in wanted.scores if isinstance(of, FoldScore)]
+    known: dict[Score, Scores] = {}
+    if folds:
+        known.update(zip(folds, record(split, folds, proxy, [seeds.proxy], device, progress), strict=True))
+    for of in wanted.scores:
+        if of not in known:
+            known[of] = score(split, of, seed=getattr(seeds, of.seeded_by), device=device, progress=progress)
+    bench = TrainingWorkbench(split, recipe, seeds, lambda name: known[parse_score(name)], device)
+    return wanted.select(known[wanted.score], fraction, seeds.selection, bench)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingWorkbench:
+    """See `drd_plugin.strategies.Workbench`.
+
+    Arguments:
+        split: The training split.
+        recipe: How candidates are trained.
+        seeds: Their initialisation and order; equal for all candidates, so that only the subset differs.
+        other_scores: Gives another score of the same split by name.
+        device: `auto`, or a torch device.
+    """
+
+    split: Split
+    recipe: Recipe
+    seeds: Seeds
+    other_scores: Callable[[str], Scores]
+    device: str = "auto"
+
+    def accuracy(self, indices: np.ndarray, reference: np.ndarray) -> float:
+        """See `Workbench`."""
+        trained = train(
+            self.split,
+            self.recipe,
+            seed_init=self.seeds.init,
+            seed_order=self.seeds.order,
+            indices=np.sort(indices),
+            device=self.device,
+        )
+        said = predict(trained.net, self.split, self.device).argmax(1).numpy()
+        return 100 * float(np.mean(said[reference] == self.split.labels[reference]))
+
+    def features(self, indices: np.ndarray, epochs: int) -> np.ndarray:
+        """See `Workbench`."""
+        recipe = self.recipe.for_epochs(epochs)
+        trained = train(
+            self.split,
+            recipe,
+            seed_init=self.seeds.proxy,
+            seed_order=self.seeds.proxy,
+            indices=np.sort(indices),
+            device=self.device,
+        )
+        return features(trained.net, self.split, self.device).numpy()
+
+    def scores(self, name: str) -> Scores:
+        """See `Workbench`."""
+        return self.other_scores(name)
