@@ -15,9 +15,11 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "artifacts": ("Run", "Scores", "Subset"),
-    "bench.grid": ("read_grid",),
+    "artifacts": ("Scores", "Subset"),
+    "bench.grid": ("find_grid",),
+    "bench.plots": ("plot_accuracy",),
     "bench.run": ("run_grid",),
+    "bench.table": ("table",),
     "data": ("DATASETS", "Split", "from_arrays", "load"),
     "engine": ("score",),
     "methods": ("METHODS", "parse"),
@@ -25,7 +27,7 @@ _HOMES = {
     "strategies": ("STRATEGIES",),
     "training.loop": ("train",),
     "training.recipe": ("Recipe",),
-    "selection": ("TrainingWorkbench", "select"),
+    "selection": ("select",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

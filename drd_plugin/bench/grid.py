@@ -157,14 +157,14 @@ def grid_names() -> dict[str, Path]:
     return found
 
 
-def find_grid(name: str) -> Grid:
+def find_grid(name: str | Path) -> Grid:
     """A grid by name or by path.
 
     Raises:
         UnknownName: If there is no such grid.
     """
-    if name.endswith(".toml"):
+    if Path(name).suffix == ".toml":
         return read_grid(Path(name))
     if name not in grid_names():
-        raise unknown("grid", name, grid_names())
-    return read_grid(grid_names()[name])
+        raise unknown("grid", str(name), grid_names())
+    return read_grid(grid_names()[str(name)])
