@@ -1,17 +1,15 @@
 r"""DRD: how far a class-conditional diffusion model's partial reconstruction of an image deviates from it.
 
-    DRD(x_0, c) = E_eps d( x_0, x'_{0:t_c} ),    x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) eps,    x' = DDIM from x_t back to
-    0, given c
+    DRD(x_0, c) = E_eps d( x_0, x'_{0:t_c} ),    x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) eps,
 
-with the timestep t_c chosen class by class (see `InformationBottleneck`) and d the LPIPS formula. Theorem 1 of the
+where x' is the DDIM path from x_t back to 0 given c, with the timestep t_c chosen class by class (see `InformationBottleneck`) and d the LPIPS formula. Theorem 1 of the
 paper bounds the expected squared deviation from below by -kappa(t) log q(x_0) plus a constant, so that a small
 deviation speaks for a likely image.
 
 References:
     Diffusion Reconstruction-based Data Likelihood Estimation for Core-Set Selection (Chen et al., 2026),
     https://arxiv.org/abs/2511.19274
-    Official code: https://github.com/mchen725/DRD, which could not be had; this
-    follows the paper.
+    Official code: https://github.com/mchen725/DRD, which could not be had; this follows the paper.
 
 Differences: the paper does not say how many noise draws a score averages, which layers LPIPS uses, nor whether dt
 counts sampling or training steps. Here `draws`, `distance` and the grid's unit of `delta_t` say so.

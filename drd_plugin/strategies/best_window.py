@@ -3,15 +3,13 @@ learned best.
 
 Windows start at 0, 5, 10, ... % of each class. Which is best is decided by one of two selectors:
 
-    ridge   one-vs-all ridge regression (lambda = 1, with a bias column) on the features of a network that was trained
-    for 20 epochs on a
-            random subset of the same size; accuracy on the reference (BWS)
-    train   the benchmark's network trained on each window; accuracy on the reference (DRD)
+- `ridge` (BWS): accuracy on the reference of a one-vs-all ridge regression (lambda = 1, with a bias column) on the
+  features of a network that was trained for 20 epochs on a random subset of the same size;
+- `train` (DRD): accuracy on the reference of the benchmark's network, trained on each window.
 
 References:
     BWS: Best Window Selection Based on Sample Scores for Data Pruning across Broad Ranges (Choi et al., 2024),
-        https://arxiv.org/abs/2406.03057
-    https://github.com/NohyunKi/BWS
+    https://arxiv.org/abs/2406.03057 https://github.com/NohyunKi/BWS
     Diffusion Reconstruction-based Data Likelihood Estimation for Core-Set Selection (Chen et al., 2026),
     https://arxiv.org/abs/2511.19274
 
