@@ -163,6 +163,25 @@ def test_hugging_face_sets_from_disk(tmp_path, tiny):
     assert {bytes(i) for i in data.train.images.flatten(1).numpy()} <= ours
 
 
+def test_withheld_test_labels_are_passed_over(tiny, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b", "c"])})
+    pictures = [Image.fromarray(image[0].numpy()) for image in tiny.images]
+
+    def part(labels, positions):
+        rows = {"image": [pictures[i] for i in positions], "label": [labels[i] for i in positions]}
+        return datasets.Dataset.from_dict(rows, features=features)
+
+    known, withheld = tiny.labels.tolist(), [-1] * len(tiny)
+    parts = {
+        "train": part(known, range(30)),
+        "test": part(withheld, range(30, 50)),
+        "validation": part(known, [57, 58, 59]),
+    }
+    datasets.DatasetDict(parts).save_to_disk(tmp_path / "saved")
+    assert load("hf:saved", tmp_path / "saved").test.labels.tolist() == known[57:]
+
+
 def test_a_hugging_face_set_without_labels_is_refused(tmp_path):
     datasets = pytest.importorskip("datasets")
     datasets.DatasetDict({"train": datasets.Dataset.from_dict({"x": [1, 2]})}).save_to_disk(tmp_path / "saved")

@@ -43,8 +43,9 @@ class HubImages:
 def hugging_face(name: str, root: Path | None = None, size: int | None = None) -> Dataset:
     """A data set of the hub, or one that `save_to_disk` wrote to `root` (or to the folder called `name`).
 
-    The splits `train` and `test` (or `validation`) are used; without a test split, a fixed stratified fifth of `train`
-    is held out.
+    The splits `train` and `test` are used, or `validation` where the test labels are withheld (-1); without either, a
+    fixed stratified fifth of `train` is held out. Images are as large as the first one, but at most 224 pixels, where
+    no `size` is given.
 
     Raises:
         DataError: If the package is missing, or there is no train split, no image column or no class-label column.
@@ -57,11 +58,12 @@ def hugging_face(name: str, root: Path | None = None, size: int | None = None) -
     parts = datasets.load_from_disk(str(saved)) if saved else datasets.load_dataset(name)
     if not isinstance(parts, datasets.DatasetDict) or "train" not in parts:
         raise DataError(f"hf:{name}: expected a data set with a split called 'train', got {parts}.")
-    held_out = next((key for key in ("test", "validation", "valid") if key in parts), None)
+    label = _column(parts["train"], datasets.ClassLabel, name)
+    labelled = (key for key in ("test", "validation", "valid") if key in parts and min(parts[key][label]) >= 0)
+    held_out = next(labelled, None)
     if held_out is not None:
         train, test = parts["train"], parts[held_out]
     else:
-        label = _column(parts["train"], datasets.ClassLabel, name)
         rest, part = stratified(np.array(parts["train"][label]), 0.2)
         train, test = parts["train"].select(rest), parts["train"].select(part)
     return Dataset(*(_split(part, name, size) for part in (train, test)))
@@ -80,7 +82,7 @@ def _split(table: Any, name: str, size: int | None) -> Split:
 
     image, label = _column(table, datasets.Image, name), _column(table, datasets.ClassLabel, name)
     first = table[0][image]
-    images = HubImages(table, image, size or min(first.size), 1 if first.mode in ("L", "1") else 3)
+    images = HubImages(table, image, size or min(224, *first.size), 1 if first.mode in ("L", "1") else 3)
     classes, labels = tuple(table.features[label].names), np.array(table[label])
     if len(table) * np.prod(images.shape[1:]) < 2**30:
         return Split(

@@ -2,9 +2,9 @@ r"""DRD: how far a class-conditional diffusion model's partial reconstruction of
 
     DRD(x_0, c) = E_eps d( x_0, x'_{0:t_c} ),    x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) eps,
 
-where x' is the DDIM path from x_t back to 0 given c, with the timestep t_c chosen class by class (see `InformationBottleneck`) and d the LPIPS formula. Theorem 1 of the
-paper bounds the expected squared deviation from below by -kappa(t) log q(x_0) plus a constant, so that a small
-deviation speaks for a likely image.
+where x' is the DDIM path from x_t back to 0 given c, the timestep t_c is chosen class by class (see
+`InformationBottleneck`), and d is the LPIPS formula. Theorem 1 of the paper bounds the expected squared deviation from
+below by -kappa(t) log q(x_0) plus a constant, so that a small deviation speaks for a likely image.
 
 References:
     Diffusion Reconstruction-based Data Likelihood Estimation for Core-Set Selection (Chen et al., 2026),
