@@ -144,11 +144,13 @@ def _plan(split: Split, what: Score, seed: int) -> dict[str, Any]:
 def _begin(out: Path, plan: dict[str, Any]) -> bool:
     """Makes sure that the folder is for this plan; whether all its parts are there.
 
+    A plan of which nothing was computed gives way.
+
     Raises:
         ArtifactError: If it is for another plan.
     """
     path, text = out / "plan.json", json.dumps(plan, indent=2, sort_keys=True) + "\n"
-    if path.exists():
+    if path.exists() and any(file != path for file in out.glob("*")):
         if path.read_text() != text:
             raise ArtifactError(
                 f"{out} holds scores made with other settings (see {path}): give another folder, or remove this one."

@@ -136,6 +136,7 @@ def test_bench_prints_writes_and_resumes(tmp_path, capsys):
             ["score", "DRD", "--dataset", "fashion_mnist", "--root", "/nowhere", "--out", "x"],
             "data root /nowhere does not exist",
         ),
+        (["score", "AMU", "--dataset", "digits", "--out", "x"], "unknown score 'AMU': did you mean 'AUM'"),
         (["show", "/nowhere"], "holds no scores"),
         (["select", "--scores", "/nowhere", "--strategy", "CCS", "--fraction", "0.1", "--out", "x"], "holds no scores"),
         (["train", "--dataset", "digits", "--subset", "/nowhere.json"], "is no subset file"),

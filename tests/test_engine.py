@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import types
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import torch
 
 from drd_plugin import engine
 from drd_plugin.artifacts import ArtifactError, Scores
-from drd_plugin.diffusion.denoiser import BUNDLED
+from drd_plugin.diffusion.denoiser import BUNDLED, DenoiserError
 from drd_plugin.engine import score
 from drd_plugin.scores import DRD, ELBO, Uniform
 
@@ -86,6 +87,14 @@ def test_a_nan_score_names_its_example_and_is_not_written(few, tmp_path, small_c
     with pytest.raises(ArtifactError, match="NaN or infinite"):
         score(few, Uniform(), out=tmp_path, progress=False)
     assert len(list(tmp_path.glob("part-*"))) == 1
+
+
+def test_a_plan_of_which_nothing_was_computed_gives_way(few, tmp_path):
+    with pytest.raises(DenoiserError, match="holds no denoiser"):
+        score(few, replace(QUICK, denoiser=str(tmp_path)), out=tmp_path / "s", device="cpu", progress=False)
+    assert len(score(few, replace(QUICK, timestep=20), out=tmp_path / "s", device="cpu", progress=False)) == 150
+    with pytest.raises(ArtifactError, match="other settings"):
+        score(few, replace(QUICK, timestep=19), out=tmp_path / "s", device="cpu", progress=False)
 
 
 def test_parts_without_a_plan_are_refused(few, tmp_path):

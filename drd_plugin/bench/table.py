@@ -154,17 +154,13 @@ def markdown(runs: pd.DataFrame) -> str:
     for net, cells in runs.groupby("net", sort=False):
         long = summary(cells)
         seeds = sorted({int(n) for n in long["n"]})
-        parts.append(
-            f"{net}, test accuracy in % {METRICS['acc_last'].removeprefix('accuracy ')}, mean ± standard deviation "
-            f"over {_list(seeds)} seeds:"
-        )
+        over = f", mean ± standard deviation over {_list(seeds)} seeds" if seeds[-1] > 1 else " of one seed"
+        parts.append(f"{net}, test accuracy in % {METRICS['acc_last'].removeprefix('accuracy ')}{over}:")
         parts.append(table(cells).reset_index().to_markdown(index=False, disable_numparse=True))
         against = _differences(long)
         if not against.empty:
-            parts.append(
-                "Difference from Random in points, paired by seed, with a 95 % bootstrap interval over the seeds (too "
-                "narrow where the seeds are few):"
-            )
+            interval = ", with a 95 % bootstrap interval over the seeds (too narrow where the seeds are few)"
+            parts.append(f"Difference from Random in points, paired by seed{interval if seeds[-1] > 1 else ''}:")
             parts.append(against.to_markdown(index=False, disable_numparse=True))
         parts.append(
             "Mean seconds for a subset (scores are shared by fractions, and by methods that watch the same proxy), and "

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 
 import tyro
 
+from ..registry import unknown
+from ..scores import SCORES
 from .bench import bench
 from .diffusion import fit, timestep
 from .listing import list_, show
@@ -28,12 +30,15 @@ def main(args: Sequence[str] | None = None) -> None:
         "fit": fit,
         "show": show,
     }
+    given = list(sys.argv[1:] if args is None else args)
     try:
+        if given[:1] == ["score"] and given[1:] and given[1] not in {*SCORES, "-h", "--help"}:
+            raise unknown("score", given[1], SCORES)
         tyro.extras.subcommand_cli_from_dict(
             commands,
             prog="drd-plugin",
             description="Core-set selection: DRD and its baselines on one harness.",
-            args=args,
+            args=given,
             config=(tyro.conf.OmitArgPrefixes,),
         )
     except (ValueError, FileExistsError, FloatingPointError) as error:
