@@ -8,6 +8,7 @@ tells what is being computed, and a run with other settings is refused.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .artifacts import ArtifactError, Scores, part_path, write_aside, write_part
+from .data import scaled
 from .provenance import describe, environment
 from .scores import FoldScore, MapScore, Proxy, Score
 
@@ -29,7 +31,7 @@ CHUNK = 1024
 """Examples in a part."""
 
 BATCH = 256
-"""Examples that are handed to a map score at once; it cuts them further as its network needs."""
+"""The most examples that are handed to a map score at once, fewer where they are large; it cuts them further."""
 
 
 def score(
@@ -138,7 +140,13 @@ def proxy_seeds(seed: int, proxies: int) -> range:
 
 def _plan(split: Split, what: Score, seed: int) -> dict[str, Any]:
     """What decides the values, as it stands before anything is computed."""
-    return {"score": describe(what), "seed": seed, "dataset": split.name, "fingerprint": split.fingerprint}
+    return {
+        "score": describe(what),
+        "inputs": dict(what.inputs(split)),
+        "seed": seed,
+        "dataset": split.name,
+        "fingerprint": split.fingerprint,
+    }
 
 
 def _begin(out: Path, plan: dict[str, Any]) -> bool:
@@ -186,8 +194,8 @@ def _map(split: Split, what: MapScore, seed: int, out: Path | None, device: str,
                 bar.update(len(chunk))
                 continue
             values = []
-            for index in torch.from_numpy(chunk).split(BATCH):
-                images = split.images[index].to(on).float() / 127.5 - 1
+            for index in torch.from_numpy(chunk).split(max(1, min(BATCH, 2**23 // math.prod(split.shape)))):
+                images = scaled(split.images[index].to(on))
                 with torch.inference_mode():
                     values.append(scorer(images, labels[index].to(on), index).float().cpu().numpy())
                 bar.update(len(index))

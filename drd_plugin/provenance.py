@@ -66,13 +66,21 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
+def _gpu(device: str) -> str:
+    import torch
+
+    return torch.cuda.get_device_name(device)
+
+
 def environment(device: str) -> dict[str, Any]:
-    """Versions, commit, device, processor, system and the time (UTC, ISO 8601), ready for JSON."""
+    """Versions, commit, device, its processor (the GPU's name, or the CPU's), system and the time (UTC, ISO 8601),
+    ready for JSON.
+    """
     return {
         "versions": versions(),
         "git": git_commit(),
         "device": device,
-        "processor": processor(),
+        "processor": _gpu(device) if device.startswith("cuda") else processor(),
         "system": platform.platform(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

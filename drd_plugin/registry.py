@@ -10,11 +10,14 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from importlib.metadata import entry_points
+from types import NoneType, UnionType
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-__all__ = ["Registry", "UnknownName", "check_choices", "unknown"]
+__all__ = ["Registry", "UnknownName", "check_fields", "check_least", "unknown"]
 
 T = TypeVar("T")
+
+PLAIN = (int, float, str, bool, NoneType)
 
 
 class UnknownName(ValueError):
@@ -30,13 +33,37 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     return UnknownName(f"unknown {kind} {name!r}: {hint} Known: {', '.join(known)}.")
 
 
-def check_choices(thing: Any) -> None:
-    """Raises UnknownName if a dataclass's field of a Literal type holds none of its values."""
+def check_fields(thing: Any) -> None:
+    """Checks a dataclass's fields whose types are plain: int, float, str, bool, one of them or None, or a Literal.
+
+    Raises:
+        UnknownName: If a field of a Literal type holds none of its values.
+        ValueError: If a field holds a value of another type.
+    """
     hints = get_type_hints(type(thing))
     for f in fields(thing):
-        choices = get_args(hints[f.name]) if get_origin(hints[f.name]) is Literal else None
-        if choices and getattr(thing, f.name) not in choices:
-            raise unknown(f"{type(thing).__name__}.{f.name}", getattr(thing, f.name), choices)
+        name, value, hint = f"{type(thing).__name__}.{f.name}", getattr(thing, f.name), hints[f.name]
+        options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+        if get_origin(hint) is Literal:
+            if value not in get_args(hint):
+                raise unknown(name, str(value), get_args(hint))
+        elif all(option in PLAIN for option in options) and not any(_is(value, option) for option in options):
+            wanted = " or ".join("None" if option is NoneType else option.__name__ for option in options)
+            raise ValueError(f"{name}: expected {wanted}, got {value!r}.")
+
+
+def _is(value: Any, kind: type) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
+
+
+def check_least(thing: Any, least: int, *names: str) -> None:
+    """Raises ValueError if one of the named fields is smaller than `least`; None passes."""
+    for name in names:
+        value = getattr(thing, name)
+        if value is not None and value < least:
+            raise ValueError(f"{type(thing).__name__}.{name} must be at least {least}, got {value}.")
 
 
 class Registry(Mapping[str, T], Generic[T]):

@@ -11,12 +11,13 @@ References:
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Seeds", "generator", "keyed_normal", "keyed_uniform"]
+__all__ = ["Seeds", "generator", "keyed_normal", "keyed_uniform", "seeded"]
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,30 @@ class Seeds:
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
-    """A generator of its own for each purpose, so that two uses of one seed are independent."""
+    """A generator of its own for each purpose, so that two uses of one seed are independent.
+
+    Raises:
+        ValueError: If the seed is negative.
+    """
+    _check(seed)
     return np.random.default_rng([seed, zlib.crc32(purpose.encode())])
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """torch's global generators (which initialise networks and drive dropout) start from a seed in here, and are as
+    they were afterwards.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield
+
+
+def _check(seed: int) -> None:
+    if seed < 0:
+        raise ValueError(f"a seed is a non-negative integer, got {seed}.")
 
 
 def _positioned(seed: int, purpose: str, index: int, draw: int) -> np.random.Generator:
@@ -54,7 +77,7 @@ def _positioned(seed: int, purpose: str, index: int, draw: int) -> np.random.Gen
 
 
 def keyed_normal(
-    seed: int, purpose: str, index: Sequence[int] | np.ndarray, draw: int, shape: tuple[int, ...]
+    seed: int, purpose: str, index: Sequence[int] | np.ndarray, draw: int | np.ndarray, shape: tuple[int, ...]
 ) -> np.ndarray:
     """Standard normal noise that belongs to an example and a draw.
 
@@ -62,18 +85,23 @@ def keyed_normal(
         seed: The noise seed.
         purpose: What the noise is for; two purposes never share noise.
         index: The examples' positions in the data set, with length B.
-        draw: The number of the draw, from 0.
+        draw: The number of the draw, from 0; one for all, or int64[B].
         shape: The shape of the noise for one example.
 
     Returns:
-        The noise, float32[B, *shape]; row b depends on (seed, purpose, index[b], draw) alone.
+        The noise, float32[B, *shape]; row b depends on (seed, purpose, index[b], draw[b]) alone.
+
+    Raises:
+        ValueError: If the seed is negative.
     """
+    _check(seed)
     noise = np.empty((len(index), *shape), np.float32)
-    for row, i in zip(noise, index, strict=True):
-        _positioned(seed, purpose, int(i), draw).standard_normal(dtype=np.float32, out=row)
+    for row, i, d in zip(noise, index, np.broadcast_to(draw, len(index)), strict=True):
+        _positioned(seed, purpose, int(i), int(d)).standard_normal(dtype=np.float32, out=row)
     return noise
 
 
 def keyed_uniform(seed: int, purpose: str, index: Sequence[int] | np.ndarray) -> np.ndarray:
     """One uniform number in [0, 1) for each example, float32[B], keyed like `keyed_normal`."""
+    _check(seed)
     return np.array([_positioned(seed, purpose, int(i), 0).random(dtype=np.float32) for i in index], np.float32)

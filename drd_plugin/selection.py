@@ -54,7 +54,7 @@ def select(
     for of in wanted.scores:
         if of not in known:
             known[of] = score(split, of, seed=getattr(seeds, of.seeded_by), device=device, progress=progress)
-    bench = TrainingWorkbench(split, recipe, seeds, lambda name: known[parse_score(name)], device)
+    bench = TrainingWorkbench(split, recipe, seeds, lambda name: known[parse_score(name)], device, progress)
     return wanted.select(known[wanted.score], fraction, seeds.selection, bench)
 
 
@@ -65,9 +65,11 @@ class TrainingWorkbench:
     Arguments:
         split: The training split.
         recipe: How candidates are trained.
-        seeds: Their initialisation and order; equal for all candidates, so that only the subset differs.
+        seeds: The selection seed decides the candidates' initialisation and order, equal for all, so that only the
+            subset differs; the proxy seed those of the networks whose features are used.
         other_scores: Gives another score of the same split by name.
         device: `auto`, or a torch device.
+        progress: Whether to show progress bars.
     """
 
     split: Split
@@ -75,16 +77,18 @@ class TrainingWorkbench:
     seeds: Seeds
     other_scores: Callable[[str], Scores]
     device: str = "auto"
+    progress: bool = True
 
     def accuracy(self, indices: np.ndarray, reference: np.ndarray) -> float:
         """See `Workbench`."""
         trained = train(
             self.split,
             self.recipe,
-            seed_init=self.seeds.init,
-            seed_order=self.seeds.order,
-            indices=np.sort(indices),
+            seed_init=self.seeds.selection,
+            seed_order=self.seeds.selection,
+            subset=indices,
             device=self.device,
+            progress=f"candidate of {len(indices)}" if self.progress else "",
         )
         said = predict(trained.net, self.split, self.device).argmax(1).numpy()
         return 100 * float(np.mean(said[reference] == self.split.labels[reference]))
@@ -97,8 +101,9 @@ class TrainingWorkbench:
             recipe,
             seed_init=self.seeds.proxy,
             seed_order=self.seeds.proxy,
-            indices=np.sort(indices),
+            subset=indices,
             device=self.device,
+            progress="features" if self.progress else "",
         )
         return features(trained.net, self.split, self.device).numpy()
 

@@ -48,11 +48,12 @@ def grid_file(tmp_path):
 
 
 def run(method, fraction, seed, acc, net="convnet", **rest):
+    made = {"environment": environment("cpu"), "seeds": {"init": seed, "noise": 0}}
     return Run(
         key=f"{method}{fraction}{seed}{net}", method=method, fraction=fraction, k=int(1000 * fraction), seed=seed,
         dataset="made up", fingerprint="made:up", net=net, acc_last=acc, acc_best=acc + 1, step_best=3, steps=5,
         examples_seen=50, seconds_score=1.0, seconds_select=2.0, seconds_train=3.0, device="cpu",
-        chosen=json.dumps(rest), provenance=json.dumps({"environment": environment("cpu")}),
+        chosen=json.dumps(rest), provenance=json.dumps(made),
     )  # fmt: skip
 
 
@@ -83,7 +84,7 @@ def test_a_grid_is_read_with_the_proxy_like_the_recipe(grid_file):
         (("steps = 5", "stepz = 5"), UnknownName, "unknown key of a recipe 'stepz'.*'steps'"),
         (("seeds = [0, 1]", "seeds = []"), GridError, "seeds is empty"),
         (("seeds = [0, 1]", ""), GridError, "the key seeds is missing"),
-        (('"Forgetting"', '"Random"'), GridError, "appears twice"),
+        (('"Forgetting"', '"Random"'), GridError, "names something twice"),
         (("epochs = 2", "steps = 2"), GridError, "the proxy is trained in epochs"),
         (("noise = 0", "nose = 0"), UnknownName, "unknown seed to pin 'nose'"),
         (('name = "digits"', ""), GridError, r"dataset\.name is missing"),
@@ -208,6 +209,37 @@ def test_runs_are_kept_one_by_one_and_then_together(tmp_path):
     assert len(store.frame()) == 3
 
 
+def test_tables_take_the_newest_of_a_cell(tmp_path):
+    store = RunStore(tmp_path, {"a": 1})
+    for year, acc in ((2027, 60.0), (2026, 50.0)):
+        made = {"environment": {"created": f"{year}-01-01"}, "seeds": {}}
+        store.append(replace(run("DRD", 0.1, 0, acc), key=str(year), provenance=json.dumps(made)))
+    assert len(store.frame()) == 2
+    assert store.latest()["acc_last"].tolist() == [60.0]
+
+
+def test_a_run_that_comes_while_files_are_joined_is_not_lost(tmp_path, monkeypatch):
+    store = RunStore(tmp_path, {"a": 1})
+    store.append(run("DRD", 0.1, 0, 50.0))
+    write = RunStore._write
+
+    def write_and_append(frame, path):
+        write(frame, path)
+        if path.name == "all.parquet":
+            store.append(run("DRD", 0.1, 1, 50.0))
+
+    monkeypatch.setattr(RunStore, "_write", staticmethod(write_and_append))
+    store.compact()
+    assert len(store.frame()) == 2
+
+
+def test_a_grid_of_which_nothing_ran_gives_way(tmp_path):
+    RunStore(tmp_path, {"a": 1})
+    RunStore(tmp_path, {"a": 2}).append(run("DRD", 0.1, 0, 50.0))
+    with pytest.raises(ArtifactError, match="another grid"):
+        RunStore(tmp_path, {"a": 1})
+
+
 def test_damaged_runs_and_empty_folders(tmp_path):
     store = RunStore(tmp_path, {"a": 1})
     store.append(run("DRD", 0.1, 0, 50.0))
@@ -250,9 +282,14 @@ def test_the_table_by_hand(runs):
     assert "1.0 + 2.0 + 3.0; start 30 %" in text
     assert f"{len(runs)} runs on made:up; cpu (" in text
     assert f"torch {versions()['torch']}" in text
+    assert "One seed of noise in all runs" in text
     tex = latex(runs)
     assert r"\textbf{64.0 $\pm$ 2.0}" in tex
     assert r"10 \%" in tex
+
+
+def test_the_full_data_alone_are_drawn(runs):
+    assert plot_accuracy(runs[runs["method"] == "Full"]).get_xlim()[0] < 100
 
 
 def test_accuracy_is_drawn_with_every_method(runs, tmp_path):
@@ -263,5 +300,11 @@ def test_accuracy_is_drawn_with_every_method(runs, tmp_path):
 
 
 def test_impossible_grids_in_python():
-    with pytest.raises(GridError, match="methods is empty"):
+    with pytest.raises(GridError, match=r"methods is \(\): expected a list of at least one"):
         Grid("x", (), (0.1,), (0,), {"name": "digits"})
+    with pytest.raises(GridError, match="methods is 'DRD': expected a list"):
+        Grid("x", "DRD", (0.1,), (0,), {"name": "digits"})
+    with pytest.raises(GridError, match="seeds names something twice"):
+        Grid("x", ("DRD",), (0.1,), (0, 0), {"name": "digits"})
+    with pytest.raises(UnknownName, match="unknown key of a grid's dataset 'rooot': did you mean 'root'"):
+        Grid("x", ("DRD",), (0.1,), (0,), {"name": "digits", "rooot": "."})

@@ -1,4 +1,5 @@
 import gzip
+import shutil
 
 import numpy as np
 import pytest
@@ -135,6 +136,41 @@ def test_one_tree_gets_a_fixed_stratified_test_split(folder):
     assert once.train.fingerprint == again.train.fingerprint
     assert once.test.class_counts.min() >= 1
     assert len(once.train) + len(once.test) == 12
+
+
+def test_a_training_folder_alone_is_split(folder):
+    shutil.rmtree(folder / "val")
+    data = load("image_folder", folder, 16)
+    assert data.train.classes == ("dark", "light")
+    assert len(data.train) + len(data.test) == 12
+
+
+@pytest.mark.parametrize(("old", "new"), [("val", "testing"), ("train", "training")])
+def test_folders_of_unclear_meaning_are_refused(folder, old, new):
+    (folder / old).rename(folder / new)
+    with pytest.raises(DataError, match=r"holds the folders .*: expected train/ with one of test, val"):
+        load("image_folder", folder, 16)
+
+
+def test_the_fingerprint_does_not_depend_on_where_the_folder_lies(folder):
+    before = load("image_folder", folder, 16).train.fingerprint
+    assert load("image_folder", folder.rename(folder.parent / "moved"), 16).train.fingerprint == before
+
+
+def test_classes_with_folders_inside_are_refused(folder):
+    (folder / "deep" / "train").mkdir(parents=True)
+    (folder / "train").rename(folder / "deep" / "train" / "dark")
+    with pytest.raises(DataError, match="holds folders but no images"):
+        load("image_folder", folder / "deep", 16)
+
+
+def test_pixels_and_labels_of_the_wrong_kind(tiny):
+    images = tiny.images.numpy().astype(np.int64)
+    assert torch.equal(from_arrays("whole", images, tiny.labels).images, tiny.images)
+    with pytest.raises(DataError, match=r"integer pixels in 0\.\.255, got 0 to 300"):
+        from_arrays("bright", np.array([0, 300]).reshape(2, 1, 1), np.arange(2))
+    with pytest.raises(DataError, match="expected integer labels, got float64"):
+        from_arrays("half", images, tiny.labels + 0.5)
 
 
 def test_an_unreadable_image_is_named(folder):

@@ -1,6 +1,8 @@
 """Reconstruction against diffusers' scheduler, and against closed forms of the analytic mixture."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -113,8 +115,19 @@ def test_unlikely_points_deviate_more():
     scorer = Deviation(mixture, embedding("mse", None, 0, CPU), np.array([20]), 50, 64, 0)
     scores = scorer(x_0, zeros, torch.arange(200)).mean(1)
     assert spearmanr(scores, -mixture.log_likelihood(x_0, zeros)).statistic > 0.9
-    elbo = DenoisingLoss(mixture, np.arange(1, 13), 50, 8, 0)(x_0, zeros, torch.arange(200)).mean(1)
-    assert spearmanr(elbo, -mixture.log_likelihood(x_0, zeros)).statistic > 0.9
+
+
+def test_the_elbo_of_a_single_gaussian_is_known():
+    """eps - eps_hat = (a s / v) eps - sqrt(a (1 - a)) (x_0 - m) / v with v = a s + 1 - a, for q = N(m, s I)."""
+    m, s, window = 0.3, 0.5, np.array([4, 13, 27])
+    mixture = GaussianMixture(torch.full((1, 1, 16), m), torch.full((1, 1), s), image_shape=(1, 4, 4))
+    x_0 = torch.linspace(-1, 2, 16).view(1, 1, 4, 4)
+    a = mixture.alphas_cumprod[torch.from_numpy(20 * window)]
+    v = a * s + 1 - a
+    expected = (16 * (a * s / v) ** 2 + a * (1 - a) * (x_0 - m).square().sum() / v**2).mean()
+    draws = DenoisingLoss(mixture, window, 50, 5000, 0)(x_0, torch.zeros(1, dtype=torch.long), torch.tensor([3]))[0]
+    assert draws.shape == (5000,)
+    assert abs(float(draws.mean() - expected)) < 4 * float(draws.std()) / 5000**0.5
 
 
 def test_the_snr_window_is_that_of_the_paper(mixture):
@@ -223,14 +236,17 @@ def test_a_small_batch_size_changes_nothing(digits, digits_denoiser):
 
 
 def test_the_deviation_with_mse_by_hand(digits, digits_denoiser):
-    images, labels = digits.train.images[:2].float() / 127.5 - 1, torch.from_numpy(digits.train.labels[:2])
+    """Each image from its own class's timestep."""
+    images, labels = digits.train.images[:3].float() / 127.5 - 1, torch.from_numpy(digits.train.labels[:3])
+    assert len(set(labels.tolist())) == 3
+    timesteps, pixels = np.arange(10) + 12, embedding("mse", digits.train, 0, CPU)
     with torch.no_grad():
-        scorer = Deviation(digits_denoiser, embedding("mse", digits.train, 0, CPU), np.full(10, 18), 50, 1, 4)
-        noise = torch.from_numpy(keyed_normal(4, "DRD", [7, 9], 0, (1, 8, 8)))
-        again = reconstruct(digits_denoiser, images, noise, torch.tensor([18, 18]), labels)
-        assert torch.allclose(
-            scorer(images, labels, torch.tensor([7, 9]))[:, 0], (again - images).square().mean((1, 2, 3))
-        )
+        scores = Deviation(digits_denoiser, pixels, timesteps, 50, 1, 4)(images, labels, torch.tensor([7, 9, 4]))
+        for row, position in enumerate((7, 9, 4)):
+            x_0, c = images[[row]], labels[[row]]
+            noise = torch.from_numpy(keyed_normal(4, "DRD", [position], 0, (1, 8, 8)))
+            again = reconstruct(digits_denoiser, x_0, noise, c + 12, c)
+            assert torch.allclose(scores[row, 0], (again - x_0).square().mean(), rtol=1e-4)
 
 
 def test_the_embedding_meets_the_lpips_package(monkeypatch):
@@ -282,11 +298,10 @@ def test_distances_that_cannot_be_had(digits, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("model", ["unet", "dit"])
 def test_a_fitted_denoiser_comes_back_and_has_learned(tiny, tmp_path, model):
-    settings = Fit(
-        model=model, channels=(8, 16), width=16, depth=1, heads=2, epochs=30, batch_size=30, lr=3e-3, ema=0.9
-    )
+    settings = Fit(model=model, channels=(8, 16), width=16, depth=1, heads=2, epochs=30, batch_size=30, lr=3e-3)
     card = settings(tiny, tmp_path / "d", "cpu", progress=False)
     assert card["loss"][-1] < card["loss"][0]
+    assert card["loss_of_average"] < card["loss"][0]
     assert card["fingerprint"] == tiny.fingerprint
     assert json.loads((tmp_path / "d" / "card.json").read_text()) == card
     denoiser = load_denoiser(tmp_path / "d", CPU)
@@ -299,7 +314,7 @@ def test_a_fitted_denoiser_comes_back_and_has_learned(tiny, tmp_path, model):
     assert said[0].shape == x.shape
     assert torch.equal(said[0], again)
     assert not torch.allclose(said[0], said[1])
-    with pytest.raises(FileExistsError, match="holds a denoiser already"):
+    with pytest.raises(FileExistsError, match="is not empty"):
         settings(tiny, tmp_path / "d", "cpu", progress=False)
 
 
@@ -362,5 +377,32 @@ def test_denoisers_that_cannot_be_used(tiny, digits, digits_denoiser, tmp_path):
         load_denoiser(tmp_path, CPU)
     with pytest.raises(ValueError, match=r"timestep in 0\.\.49"):
         DRD(timestep=50)
-    with pytest.raises(ValueError, match="at least one draw"):
-        DRD(draws=0)
+    for wrong in ({"draws": 0}, {"B": 0}, {"delta_t": 0}, {"batch_size": 0}):
+        with pytest.raises(ValueError, match="must be at least 1, got 0"):
+            DRD(**wrong)
+    with pytest.raises(ValueError, match=r"DRD\.draws: expected int, got 'many'"):
+        DRD(draws="many")
+
+
+def test_a_model_that_predicts_something_else_is_refused(digits, tmp_path):
+    shutil.copytree(bundled(digits.train.fingerprint), tmp_path / "d")
+    DDIMScheduler(prediction_type="v_prediction").save_pretrained(tmp_path / "d" / "scheduler")
+    with pytest.raises(DenoiserError, match="predicts v_prediction: expected a model that predicts epsilon"):
+        load_denoiser(tmp_path / "d", CPU)
+
+
+def test_a_model_of_other_classes_is_refused(digits, digits_denoiser):
+    named = replace(digits.train, classes=tuple("abcdefghij"))
+    with pytest.raises(DenoiserError, match=r"fitted to the classes 0, 1, .*but digits has a, b"):
+        check_fits(digits_denoiser, named)
+
+
+def test_a_fit_that_dies_leaves_nothing_behind(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("drd_plugin.diffusion.fit.environment", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        Fit(channels=(8, 16), epochs=1)(tiny, tmp_path / "d", "cpu", progress=False)
+    monkeypatch.undo()
+    monkeypatch.setattr(DDIMScheduler, "save_pretrained", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        Fit(channels=(8, 16), epochs=1)(tiny, tmp_path / "d", "cpu", progress=False)
+    assert not list(tmp_path.iterdir())

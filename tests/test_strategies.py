@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -194,6 +196,23 @@ def test_the_best_window_is_found_and_every_window_is_the_budget(origin, start):
     assert set(selection.indices) == set(np.flatnonzero(useful))
     assert all(len(indices) == 40 and len(reference) == 400 for indices, reference in bench.asked)
     assert selection.chosen["accuracies"][round(start / 0.05)] == 1.0
+
+
+def test_compared_windows_are_the_budget_of_unequal_classes_too():
+    labels = np.repeat([0, 1, 2], [33, 51, 16])
+    scores = replace(made(100), labels=labels)
+    bench = FakeBench(np.random.default_rng(0).random(100))
+    selection = BestWindow(selector="train").select(scores, 7, np.random.default_rng(0), bench)
+    budgets = class_budgets(labels, 7).tolist()
+    assert [np.bincount(labels[indices]).tolist() for indices, _ in bench.asked] == [budgets] * len(bench.asked)
+    assert np.bincount(labels[selection.indices]).tolist() == budgets
+
+
+def test_a_class_without_an_example_is_found_before_any_training():
+    bench = FakeBench(np.zeros(400))
+    with pytest.raises(ValueError, match="leaves no example of class"):
+        BestWindow(selector="train").select(made(400), 2, np.random.default_rng(0), bench)
+    assert not bench.asked
 
 
 def test_held_out_examples_judge_and_take_no_part():

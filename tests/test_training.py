@@ -4,10 +4,11 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from drd_plugin.artifacts import ArtifactError, Subset
 from drd_plugin.data import DataError, Split, load
 from drd_plugin.registry import UnknownName
 from drd_plugin.training.augment import AUGMENTATIONS
-from drd_plugin.training.loader import Loader
+from drd_plugin.training.loader import Loader, resolve_device
 from drd_plugin.training.loop import features, predict, train
 from drd_plugin.training.nets import NETS, build
 from drd_plugin.training.recipe import Recipe
@@ -67,7 +68,7 @@ def test_every_epoch_presents_each_example_once(tiny):
     watcher = Spectator()
     indices = np.array([1, 4, 5, 9, 20, 33, 47])
     recorder = Recorder([watcher], len(tiny), 3, 3, torch.device("cpu"))
-    run(tiny, Recipe(epochs=3, batch_size=3), indices=indices, recorder=recorder)
+    run(tiny, Recipe(epochs=3, batch_size=3), subset=indices, recorder=recorder)
     for epoch in (1, 2, 3):
         shown = [i for e, index, _, _ in watcher.seen if e == epoch for i in index]
         assert sorted(shown) == indices.tolist()
@@ -98,11 +99,56 @@ def test_one_weighted_step_by_hand(tiny):
     losses = F.cross_entropy(net(images), loader.labels[index], reduction="none")
     (losses * torch.from_numpy(weights / weights.mean())).mean().backward()
     expected = torch.cat([(p - 0.5 * p.grad).detach().flatten() for p in net.parameters()])
-    done = run(tiny, recipe, indices=indices, weights=weights)
+    done = run(tiny, recipe, subset=Subset(indices, 60, "made", tiny.fingerprint, weights))
     assert torch.allclose(weights_of(done.net), expected, atol=1e-6)
-    assert not torch.allclose(weights_of(run(tiny, recipe, indices=indices).net), expected, atol=1e-4)
-    with pytest.raises(DataError, match="one weight for each of the 60 indices"):
-        run(tiny, recipe, indices=np.arange(60), weights=np.ones(3))
+    assert not torch.allclose(weights_of(run(tiny, recipe, subset=indices).net), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("indices", [[1, 1, 2], [-1, 3], [0, 60]])
+def test_impossible_positions_are_refused(tiny, indices):
+    with pytest.raises(ArtifactError, match=r"distinct indices in 0..59"):
+        run(tiny, Recipe(steps=1), subset=np.array(indices))
+
+
+def test_a_subset_of_another_data_set_is_refused(tiny):
+    with pytest.raises(ArtifactError, match="made for the data set other:1"):
+        run(tiny, Recipe(steps=1), subset=Subset(np.arange(5), 60, "made", "other:1"))
+
+
+def test_dropout_follows_the_seed_and_leaves_the_global_state_alone(tiny):
+    images = torch.randint(256, (8, 1, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    split = Split("grey", images, np.arange(8) % 2, ("a", "b"))
+    before = torch.random.get_rng_state()
+    recipe = Recipe(net="efficientnet_b0", steps=2, batch_size=4, lr=1e-3)
+    one, two, other = (weights_of(run(split, recipe, order=order).net) for order in (0, 0, 1))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.equal(one, two)
+    assert not torch.equal(one, other)
+
+
+def test_bfloat16_learns_too(tiny):
+    done = run(tiny, Recipe(steps=30, precision="bfloat16"), test=tiny)
+    assert done.acc_last > 90
+
+
+def test_a_broken_image_is_named_by_the_worker_that_met_it(tmp_path):
+    for i in range(12):
+        (tmp_path / "ab"[i % 2]).mkdir(exist_ok=True)
+        Image.fromarray(np.full((8, 8, 3), 20 * i, np.uint8)).save(tmp_path / "ab"[i % 2] / f"{i}.png")
+    split = load("image_folder", tmp_path, 8).train
+    _ = split.statistics
+    broken = split.images.paths[3]
+    broken.write_bytes(b"no image")
+    with pytest.raises(DataError) as error:
+        run(split, Recipe(epochs=1))
+    assert str(error.value).startswith(f"{broken} cannot be read as an image")
+
+
+def test_devices_that_are_not_there():
+    with pytest.raises(ValueError, match="unknown device 'gpu': expected auto, cpu"):
+        resolve_device("gpu")
+    with pytest.raises(ValueError, match=r"torch sees \d+ GPUs, but the device 'cuda:99'"):
+        resolve_device("cuda:99")
 
 
 def test_a_divergence_is_an_error(tiny):

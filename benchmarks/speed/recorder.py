@@ -1,6 +1,6 @@
 """What watching costs: proxy trainings with every fold score recorded against the same trainings without, in turn.
 
-    python benchmarks/speed/recorder.py [--dataset digits] [--epochs 30] [--rounds 7]
+    python benchmarks/speed/recorder.py [--dataset digits] [--epochs 30] [--rounds 25]
 
 Prints the median seconds of both and the median of the ratios, pair by pair. Forgetting, EL2N (its evaluation pass
 included), AUM and Moderate watch; Moderate's features are computed after training and are not in the recorder's time.
@@ -19,7 +19,7 @@ from drd_plugin.training.recipe import Recipe
 from drd_plugin.training.recorder import Recorder
 
 
-def main(dataset: str = "digits", net: str = "convnet_small", epochs: int = 30, rounds: int = 7) -> None:
+def main(dataset: str = "digits", net: str = "convnet_small", epochs: int = 30, rounds: int = 25) -> None:
     """Measures and prints.
 
     Arguments:

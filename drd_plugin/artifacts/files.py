@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +17,8 @@ class ArtifactError(ValueError):
 
 @contextmanager
 def write_aside(path: Path) -> Iterator[Path]:
-    """Yields a path beside `path` to write to, and renames it to `path` if the block succeeds; nothing is left behind
-    if it fails.
+    """Yields a path beside `path` to write a file or make a folder at, and renames it to `path` if the block succeeds;
+    nothing is left behind if it fails. A folder replaces an empty folder only.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -25,6 +26,8 @@ def write_aside(path: Path) -> Iterator[Path]:
         yield aside
         os.replace(aside, path)
     finally:
+        if aside.is_dir():
+            shutil.rmtree(aside)
         aside.unlink(missing_ok=True)
 
 

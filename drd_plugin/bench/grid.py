@@ -63,15 +63,19 @@ class Grid:
                 raise GridError(
                     f"{self.name}: a fraction is the share of examples that is kept, in (0, 1]; got {fraction}."
                 )
-        for what in ("methods", "fractions", "seeds"):
-            if not getattr(self, what):
-                raise GridError(f"{self.name}: {what} is empty; name at least one.")
-        if len(set(self.methods)) < len(self.methods):
-            raise GridError(f"{self.name}: a method appears twice in {list(self.methods)}.")
+        for what in ("methods", "fractions", "seeds", "nets"):
+            values = getattr(self, what)
+            if isinstance(values, str) or (not values and what != "nets"):
+                raise GridError(f"{self.name}: {what} is {values!r}: expected a list of at least one.")
+            if len(set(values)) < len(values):
+                raise GridError(f"{self.name}: {what} names something twice: {list(values)}.")
         if self.proxy.epochs is None:
             raise GridError(f"{self.name}: the proxy is trained in epochs, since folds count them; give proxy.epochs.")
         if "name" not in self.dataset:
             raise GridError(f"{self.name}: dataset.name is missing.")
+        for key in self.dataset:
+            if key not in ("name", "root", "size"):
+                raise unknown("key of a grid's dataset", key, ("name", "root", "size"))
         for key in self.pin:
             if key not in {f.name for f in fields(Seeds)}:
                 raise unknown("seed to pin", key, {f.name for f in fields(Seeds)})
@@ -120,7 +124,9 @@ def read_grid(path: Path) -> Grid:
         recipe = _recipe(Recipe(), content.pop("recipe", {}))
         proxy = _recipe(recipe.for_epochs(recipe.epochs or 30), content.pop("proxy", {}))
         lists: dict[str, Any] = {
-            key: tuple(content.pop(key)) for key in ("methods", "fractions", "seeds", "nets") if key in content
+            key: tuple(value) if isinstance(value := content.pop(key), list) else value
+            for key in ("methods", "fractions", "seeds", "nets")
+            if key in content
         }
         grid = Grid(name=Path(path).stem, recipe=recipe, proxy=proxy, **lists, **content)
         _check_names(grid)

@@ -43,6 +43,7 @@ def plot_accuracy(runs: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.axhline(full["mean"].iloc[0], color="grey", ls="--", lw=1, label="Full data")
     ticks = sorted(100 * f for f in long["fraction"].unique() if f < 1)
     ax.set(xscale="log", xlabel="examples kept (%)", ylabel="test accuracy (%)")
+    ticks = ticks or [100]
     ax.set_xlim(ticks[0] / 1.3, ticks[-1] * 1.3)
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()

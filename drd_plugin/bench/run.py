@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from tqdm.auto import tqdm
 
@@ -78,6 +79,7 @@ class _Bench:
     device: str
     progress: bool
     loaded: dict[Path, Scores] = field(default_factory=dict)
+    known: dict[Score, Mapping[str, Any]] = field(default_factory=dict)
 
     def cells(self) -> Iterator[_Cell]:
         """All runs, seed by seed, so that a stopped grid has whole seeds."""
@@ -96,11 +98,18 @@ class _Bench:
             self.dataset.train.fingerprint,
             self.dataset.test.fingerprint,
             method,
+            [] if method is None else [self.inputs(of) for of in method.scores],
             fraction,
             seeds,
             recipe,
         ]
         return _Cell(method, fraction, seed, seeds, recipe, digest(identity))
+
+    def inputs(self, what: Score) -> Mapping[str, Any]:
+        """The score's inputs on the training split, computed once."""
+        if what not in self.known:
+            self.known[what] = what.inputs(self.dataset.train)
+        return self.known[what]
 
     def run(self, cell: _Cell) -> Run:
         """Selects, trains and tests."""
@@ -112,8 +121,7 @@ class _Bench:
             cell.recipe,
             seed_init=cell.seeds.init,
             seed_order=cell.seeds.order,
-            indices=None if subset is None else subset.indices,
-            weights=None if subset is None else subset.weights,
+            subset=subset,
             test=self.dataset.test,
             device=self.device,
         )
@@ -151,7 +159,8 @@ class _Bench:
 
     def subset(self, method: Method, fraction: float, seeds: Seeds) -> tuple[Subset, float, float]:
         """The method's subset, and the seconds of its scores and of its selection; kept, and found again."""
-        name = digest([method.score, method.strategy, fraction, seeds, self.grid.identity])
+        made = [self.inputs(of) for of in method.scores]
+        name = digest([method.score, method.strategy, made, fraction, seeds, self.grid.identity])
         path = self.out / "subsets" / f"{name}.json"
         scores = self.scores(method.score, seeds)
         spent = float(scores.provenance["seconds"])
@@ -161,7 +170,12 @@ class _Bench:
         start = time.perf_counter()
         recipe = replace(self.grid.recipe, net=self.grid.proxy.net)
         bench = TrainingWorkbench(
-            self.dataset.train, recipe, seeds, lambda name: self.scores(parse_score(name), seeds), self.device
+            self.dataset.train,
+            recipe,
+            seeds,
+            lambda name: self.scores(parse_score(name), seeds),
+            self.device,
+            self.progress,
         )
         subset = method.select(scores, fraction, seeds.selection, bench)
         seconds = time.perf_counter() - start
@@ -202,9 +216,10 @@ class _Bench:
         return self.loaded[folder]
 
     def _folder(self, what: Score, seed: int) -> Path:
+        fingerprint = self.dataset.train.fingerprint
         trained = describe(self.grid.proxy) | {"proxies": self.grid.proxies} if isinstance(what, FoldScore) else None
         return (
             self.out
             / "scores"
-            / f"{type(what).__name__}-seed{seed}-{digest([what, trained, self.dataset.train.fingerprint])}"
+            / f"{type(what).__name__}-seed{seed}-{digest([what, self.inputs(what), trained, fingerprint])}"
         )

@@ -33,12 +33,11 @@ class RunStore:
         self.folder = Path(folder)
         path = self.folder / "grid.json"
         text = None if identity is None else json.dumps(identity, indent=2, sort_keys=True) + "\n"
-        if path.exists():
+        if path.exists() and (text is None or any(self.runs.glob("*.parquet"))):
             if text is not None and path.read_text() != text:
                 raise ArtifactError(
                     f"{self.folder} holds the runs of another grid (data set, recipe, proxy or pinned seeds differ, "
-                    f"see {path}): "
-                    f"give another folder with --out, or remove this one."
+                    f"see {path}): give another folder with --out, or remove this one."
                 )
         elif text is None:
             raise ArtifactError(
@@ -83,14 +82,23 @@ class RunStore:
             else pd.DataFrame(columns=columns)
         )
 
+    def latest(self) -> pd.DataFrame:
+        """The runs for tables: where a cell was run again with another definition of its method, the newest alone."""
+        frame = self.frame()
+        created = [json.loads(text)["environment"]["created"] for text in frame["provenance"]]
+        newest = frame.assign(created=created).sort_values("created", kind="stable")
+        kept = newest.drop_duplicates(["net", "method", "fraction", "seed"], keep="last").index
+        return frame.loc[sorted(kept)].reset_index(drop=True)
+
     def compact(self) -> None:
-        """Puts all runs into one file, sorted; a crash in between loses and doubles nothing, since keys are unique."""
-        frame = self.frame().sort_values(["seed", "method", "fraction", "net"], ignore_index=True)
+        """Puts the runs that are there now into one file, sorted; a crash in between loses and doubles nothing, since
+        keys are unique.
+        """
         together = self.runs / "all.parquet"
-        self._write(frame, together)
-        for path in self.runs.glob("*.parquet"):
-            if path != together:
-                path.unlink()
+        single = [path for path in self.runs.glob("*.parquet") if path != together]
+        self._write(self.frame().sort_values(["seed", "method", "fraction", "net"], ignore_index=True), together)
+        for path in single:
+            path.unlink()
 
     @staticmethod
     def _write(frame: pd.DataFrame, path: Path) -> None:

@@ -144,6 +144,7 @@ def _bold(text: str, style: str) -> str:
 def latex(runs: pd.DataFrame) -> str:
     """The table for LaTeX (booktabs)."""
     frame = table(runs, style="latex").replace("±", r"$\\pm$", regex=True)
+    frame.index = frame.index.str.replace("_", r"\_")
     frame.columns = [column.replace("%", r"\%") for column in frame.columns]
     return frame.reset_index().to_latex(index=False, escape=False)
 
@@ -177,8 +178,17 @@ def _origin(runs: pd.DataFrame) -> str:
     versions = _list(", ".join(f"{name} {number}" for name, number in of["versions"].items()) for of in made)
     return (
         f"{len(runs)} runs on {_list(runs['fingerprint'])}; {machines}; {versions}; "
-        f"commit {_list(of['git'] or 'unknown' for of in made)}."
+        f"commit {_list(of['git'] or 'unknown' for of in made)}.{_pinned(runs)}"
     )
+
+
+def _pinned(runs: pd.DataFrame) -> str:
+    """A sentence on the sources of chance that do not vary with the seed."""
+    if runs["seed"].nunique() < 2:
+        return ""
+    seeds = [json.loads(text)["seeds"] for text in runs["provenance"]]
+    pinned = [key for key in seeds[0] if key != "name" and len({of[key] for of in seeds}) == 1]
+    return f" One seed of {', '.join(pinned)} in all runs: the ± does not show its spread." if pinned else ""
 
 
 def _list(things: Iterable[object]) -> str:

@@ -40,7 +40,7 @@ def bench(
     wanted = replace(wanted, **{key: value for key, value in changes.items() if value})
     folder = out or Path("runs") / wanted.name
     store = run_grid(wanted, folder, device)
-    _report(store.frame(), folder)
+    _report(store.latest(), folder)
 
 
 def _report(runs: Any, folder: Path) -> None:
@@ -51,8 +51,10 @@ def _report(runs: Any, folder: Path) -> None:
     text = markdown(runs)
     (folder / "table.md").write_text(text)
     summary(runs).to_csv(folder / "table.csv", index=False)
+    print(f"\n{text}")
     nets = dict(list(runs.groupby("net")))
     (folder / "table.tex").write_text("\n".join(latex(part) for part in nets.values()))
-    for net, part in nets.items():
-        save(plot_accuracy(part), folder / ("accuracy.png" if len(nets) == 1 else f"accuracy-{net}.png"))
-    print(f"\n{text}\nWritten to {folder}: runs/ scores/ subsets/ table.md table.csv table.tex accuracy.png")
+    plots = {"accuracy.png" if len(nets) == 1 else f"accuracy-{net}.png": part for net, part in nets.items()}
+    for name, part in plots.items():
+        save(plot_accuracy(part), folder / name)
+    print(f"Written to {folder}: runs/ scores/ subsets/ table.md table.csv table.tex {' '.join(plots)}")

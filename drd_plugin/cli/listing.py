@@ -34,6 +34,10 @@ def list_() -> None:
     for title, registry in kinds:
         print(title)
         rows = [(name, first_sentence(thing)) for name, thing in registry.items()]
+        if registry is DATASETS:
+            rows.append(
+                ("hf:NAME", "A labelled image set of the Hugging Face hub, or saved by its `datasets` package.")
+            )
         print(tabulate(rows, tablefmt="plain", maxcolwidths=[None, 100]), end="\n\n")
     print("methods (any SCORE+STRATEGY is one too; settings in brackets: DRD[draws=16])")
     print(
@@ -73,7 +77,7 @@ def show(path: Annotated[Path, tyro.conf.Positional]) -> None:
         from ..bench.table import markdown
 
         print((path / "grid.json").read_text())
-        print(markdown(RunStore(path).frame()))
+        print(markdown(RunStore(path).latest()))
     elif (path / "card.json").exists():
         print((path / "card.json").read_text())
     else:
@@ -86,6 +90,7 @@ def show(path: Annotated[Path, tyro.conf.Positional]) -> None:
             ("harder is", "higher" if scores.higher_is_harder else "lower"),
             ("estimates each", scores.estimates.shape[1]),
             ("min, quartiles, max", quantiles),
+            ("distinct values", len(set(scores.values.tolist()))),
             ("mean standard error", "-" if scores.stderr is None else f"{scores.stderr.mean():.4g}"),
         ]
         print(tabulate(rows, tablefmt="plain"))

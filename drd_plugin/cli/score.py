@@ -30,8 +30,11 @@ def _of_kind(kind: Any) -> Callable[..., None]:
     from ..engine import score
 
     def finish(scores: Scores, out: Path) -> None:
-        low, high = scores.values.min(), scores.values.max()
-        print(f"{scores.name} of {len(scores)} examples of {scores.fingerprint}, {low:.4g} to {high:.4g}, in {out}")
+        low, high, distinct = scores.values.min(), scores.values.max(), len(set(scores.values.tolist()))
+        print(
+            f"{scores.name} of {len(scores)} examples of {scores.fingerprint}, {low:.4g} to {high:.4g} "
+            f"({distinct} distinct values), in {out}"
+        )
 
     def fold(
         what: tyro.conf.OmitArgPrefixes[kind],

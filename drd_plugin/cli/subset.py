@@ -53,7 +53,8 @@ def select(
         workbench = _workbench(
             of, others, Data(dataset or of.provenance["dataset"], root, size), Seeds.all(seed), recipe, device
         )
-    subset = Method(f"{of.name}+{strategy}", SCORES[of.name](), how).select(of, fraction, seed, workbench)
+    name = f"{of.name}+PerClass[inner={strategy}]" if per_class else f"{of.name}+{strategy}"
+    subset = Method(name, SCORES[of.name](), how).select(of, fraction, seed, workbench)
     subset.save(out)
     print(f"{len(subset)} of {subset.n} examples by {subset.method}, {_short(subset.chosen)}in {out}")
 
@@ -92,11 +93,12 @@ def train(data: Data, subset: Path, recipe: Recipe, seeds: int = 1, device: str 
     from ..training.loop import train
 
     dataset, chosen = data.load(), Subset.load(subset)
-    check_fingerprint(chosen.fingerprint, dataset.train.fingerprint, f"the subset {subset}")
+    if seeds < 1:
+        raise ValueError(f"the number of trainings must be at least 1, got --seeds {seeds}.")
     results = []
     for seed in range(seeds):
         done = train(
-            dataset.train, recipe, seed_init=seed, seed_order=seed, indices=chosen.indices, weights=chosen.weights,
+            dataset.train, recipe, seed_init=seed, seed_order=seed, subset=chosen,
             test=dataset.test, device=device, progress=f"seed {seed}",
         )  # fmt: skip
         results.append(done.acc_last)

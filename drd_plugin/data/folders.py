@@ -63,6 +63,8 @@ class FolderImages:
         """
         import torch
 
+        if torch.utils.data.get_worker_info() is not None:
+            return torch.from_numpy(np.stack([self._decode(i) for i in index.tolist()]))
         with ThreadPoolExecutor() as pool:
             return torch.from_numpy(np.stack(list(pool.map(self._decode, index.tolist()))))
 
@@ -78,35 +80,48 @@ class FolderImages:
             ) from error
 
 
-def image_folder(root: Path, size: int | None = None, name: str | None = None) -> Dataset:
+def image_folder(root: Path, size: int | None = None) -> Dataset:
     """A data set from a directory tree.
 
     Arguments:
-        root: A folder with `train/` and `val/` (or `test/`), each with one folder a class; or one folder a class
-            directly, of which a fixed stratified fifth becomes the test split.
+        root: A folder with `train/` and `val/` (or `test/`), each with one folder a class; or `train/` alone, or one
+            folder a class directly, of which a fixed stratified fifth becomes the test split.
         size: Height and width in pixels; 224 by default.
-        name: The data set's name; the folder's name by default.
 
     Raises:
-        DataError: If the tree holds no class folders or no images, or the two splits have different classes.
+        DataError: If the tree holds no class folders or no images, it is unclear which folder is for testing, or the
+            two splits have different classes.
     """
     root, size = Path(root), size or 224
-    name = name or root.name
     held_out = next((root / test for test in TEST_NAMES if (root / test).is_dir()), None)
-    if (root / "train").is_dir() and held_out is not None:
-        return Dataset(_tree(root / "train", size, name), _tree(held_out, size, name))
-    whole = _tree(root, size, name)
+    trained = (root / "train").is_dir()
+    if trained and held_out is not None:
+        return Dataset(_tree(root / "train", size), _tree(held_out, size))
+    if (trained and _folders(root) != ["train"]) or held_out is not None:
+        raise DataError(
+            f"{root} holds the folders {', '.join(_folders(root)[:8])}: expected train/ with one of "
+            f"{', '.join(TEST_NAMES)}, or train/ alone, or one folder a class."
+        )
+    whole = _tree(root / "train" if trained else root, size)
     train, test = stratified(whole.labels, 0.2)
     return Dataset(_part(whole, train), _part(whole, test))
 
 
-def _tree(folder: Path, size: int, name: str) -> Split:
+def _folders(root: Path) -> list[str]:
+    return sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _tree(folder: Path, size: int) -> Split:
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder: give the root of a directory tree with one folder of images a class.")
-    classes = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
-    found = [
-        sorted(p for p in (folder / c).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()) for c in classes
-    ]
+    classes = tuple(_folders(folder))
+    found = [sorted(p for p in (folder / c).iterdir() if p.suffix.lower() in SUFFIXES and p.is_file()) for c in classes]
+    nested = [c for c, group in zip(classes, found, strict=True) if not group and _folders(folder / c)]
+    if nested:
+        raise DataError(
+            f"{folder / nested[0]} holds folders but no images: give the folder whose folders are the classes, with "
+            "the images directly inside."
+        )
     paths = [path for group in found for path in group]
     if not paths:
         raise DataError(
@@ -114,14 +129,14 @@ def _tree(folder: Path, size: int, name: str) -> Split:
             f"{', '.join(sorted(SUFFIXES))}."
         )
     labels = np.repeat(np.arange(len(classes)), [len(group) for group in found])
-    return _split(name, FolderImages(paths, size), labels, classes, folder)
+    return _split(FolderImages(paths, size), labels, classes, folder)
 
 
-def _split(name: str, images: FolderImages, labels: np.ndarray, classes: tuple[str, ...], folder: Path) -> Split:
+def _split(images: FolderImages, labels: np.ndarray, classes: tuple[str, ...], folder: Path) -> Split:
     sha = hashlib.sha256()
     for path in images.paths:
         sha.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\n".encode())
-    return Split(name, images, labels, classes, content=sha.hexdigest())
+    return Split("image_folder", images, labels, classes, content=sha.hexdigest())
 
 
 def _part(whole: Split, index: np.ndarray) -> Split:

@@ -48,14 +48,21 @@ def hugging_face(name: str, root: Path | None = None, size: int | None = None) -
     no `size` is given.
 
     Raises:
-        DataError: If the package is missing, or there is no train split, no image column or no class-label column.
+        DataError: If the package is missing, the data cannot be loaded, or there is no train split, no image column or
+            no class-label column.
     """
     try:
         import datasets
     except ImportError as error:
         raise DataError("hf:NAME needs the Hugging Face datasets package: pip install 'drd_plugin[hf]'.") from error
     saved = root or (Path(name) if Path(name).is_dir() else None)
-    parts = datasets.load_from_disk(str(saved)) if saved else datasets.load_dataset(name)
+    try:
+        parts = datasets.load_from_disk(str(saved)) if saved else datasets.load_dataset(name)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"hf:{name} cannot be loaded from {saved or 'the hub'} ({error}): give a name on the hub, or a folder that "
+            "save_to_disk wrote."
+        ) from error
     if not isinstance(parts, datasets.DatasetDict) or "train" not in parts:
         raise DataError(f"hf:{name}: expected a data set with a split called 'train', got {parts}.")
     label = _column(parts["train"], datasets.ClassLabel, name)
@@ -66,6 +73,7 @@ def hugging_face(name: str, root: Path | None = None, size: int | None = None) -
     else:
         rest, part = stratified(np.array(parts["train"][label]), 0.2)
         train, test = parts["train"].select(rest), parts["train"].select(part)
+    size = size or min(224, *train[0][_column(train, datasets.Image, name)].size)
     return Dataset(*(_split(part, name, size) for part in (train, test)))
 
 
@@ -76,13 +84,13 @@ def _column(table: Any, kind: type, name: str) -> str:
     return found[0]
 
 
-def _split(table: Any, name: str, size: int | None) -> Split:
+def _split(table: Any, name: str, size: int) -> Split:
     import datasets
     import torch
 
     image, label = _column(table, datasets.Image, name), _column(table, datasets.ClassLabel, name)
     first = table[0][image]
-    images = HubImages(table, image, size or min(224, *first.size), 1 if first.mode in ("L", "1") else 3)
+    images = HubImages(table, image, size, 1 if first.mode in ("L", "1") else 3)
     classes, labels = tuple(table.features[label].names), np.array(table[label])
     if len(table) * np.prod(images.shape[1:]) < 2**30:
         return Split(

@@ -45,7 +45,12 @@ def fashion_mnist(root: Path | None = None, size: int | None = None) -> Dataset:
     if root is None:
         from torchvision.datasets import FashionMNIST
 
-        FashionMNIST(CACHE, download=True)
+        try:
+            FashionMNIST(CACHE, download=True)
+        except (RuntimeError, OSError) as error:
+            raise DataError(
+                f"Fashion-MNIST cannot be downloaded ({error}): give the folder with the idx files."
+            ) from error
         root = CACHE
     train, test = (
         (read_idx(root, f"{part}-images-idx3-ubyte"), read_idx(root, f"{part}-labels-idx1-ubyte"))
@@ -136,10 +141,10 @@ def _cifar(name: str, root: Path | None, size: int | None) -> Dataset:
     make = getattr(datasets, name)
     try:
         train, test = (make(root or CACHE, train=train, download=root is None) for train in (True, False))
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         raise DataError(
-            f"{name} is not under {root} ({error}): give the folder that holds torchvision's copy, or no root to "
-            "download it."
+            f"{name} is not to be had from {root or 'the network'} ({error}): give the folder that holds torchvision's "
+            "copy, or no root to download it."
         ) from error
     arrays = [(part.data.transpose(0, 3, 1, 2), np.array(part.targets)) for part in (train, test)]
     return _in_memory(name.lower(), size, arrays[0], arrays[1], train.classes)

@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["DataError", "Dataset", "Images", "Split", "from_arrays", "stratified"]
+__all__ = ["DataError", "Dataset", "Images", "Split", "from_arrays", "scaled", "stratified"]
 
 
 class DataError(ValueError):
@@ -45,7 +45,8 @@ class Split:
         images: uint8[n, C, H, W], in memory or lazy.
         labels: The class of each image, int64[n], in 0..C-1; every class has an example.
         classes: The class names, in order.
-        content: A digest of the images; computed from the pixels for images in memory.
+        content: What identifies the images (for a folder, the paths and sizes of its files); images in memory are
+            identified by their pixels.
 
     Raises:
         DataError: If lengths differ, a label is out of range or a class has no example.
@@ -58,7 +59,10 @@ class Split:
     content: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "labels", np.asarray(self.labels, np.int64))
+        labels = np.asarray(self.labels).astype(np.int64)
+        if not np.array_equal(labels, self.labels):
+            raise DataError(f"{self.name}: expected integer labels, got {np.asarray(self.labels).dtype} values.")
+        object.__setattr__(self, "labels", labels)
         if len(self.labels) != len(self.images) or len(self.labels) == 0:
             raise DataError(
                 f"{self.name}: expected as many labels as images and at least one, got {len(self.labels)} labels and "
@@ -141,8 +145,7 @@ class Dataset:
         if self.train.classes != self.test.classes or self.train.shape != self.test.shape:
             raise DataError(
                 f"{self.train.name}: the training split has {self.train.num_classes} classes and images "
-                f"{self.train.shape}, "
-                f"the test split {self.test.num_classes} and {self.test.shape}; they must agree."
+                f"{self.train.shape}, the test split {self.test.num_classes} and {self.test.shape}; they must agree."
             )
 
 
@@ -153,12 +156,12 @@ def from_arrays(
 
     Arguments:
         name: The data set's name.
-        images: uint8, or floating point in [0, 1], with shape [n, C, H, W] or [n, H, W].
+        images: Integers in 0..255, or floating point in [0, 1], with shape [n, C, H, W] or [n, H, W].
         labels: Integer labels, with length n.
         classes: The class names; "0", "1", ... by default.
 
     Raises:
-        DataError: If the images are NaN, outside [0, 1] or of another shape, or a label is out of range.
+        DataError: If the images are NaN, out of range or of another shape, or a label is.
     """
     import torch
 
@@ -175,9 +178,17 @@ def from_arrays(
                 f"{name}: {len(broken)} images hold NaN or values outside [0, 1] (the first: {broken[:5]}); scale or "
                 "repair them."
             )
-        pixels = (pixels * 255).round().to(torch.uint8)
+        pixels = (pixels * 255).round()
+    elif pixels.min() < 0 or pixels.max() > 255:
+        raise DataError(f"{name}: expected integer pixels in 0..255, got {pixels.min()} to {pixels.max()}.")
+    pixels = pixels.to(torch.uint8)
     names = classes if classes is not None else [str(c) for c in range(int(np.max(labels, initial=0)) + 1)]
     return Split(name, pixels, np.asarray(labels), tuple(names))
+
+
+def scaled(images: Tensor) -> Tensor:
+    """Images uint8[B, C, H, W] as a diffusion model sees them: float32[B, C, H, W] in [-1, 1]."""
+    return images.float() / 127.5 - 1
 
 
 def stratified(labels: np.ndarray, share: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

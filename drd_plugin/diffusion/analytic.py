@@ -54,7 +54,7 @@ class GaussianMixture:
         self.alphas_cumprod = linear_schedule() if alphas_cumprod is None else alphas_cumprod.double()
         self.card: Mapping[str, Any] = {
             "model": "GaussianMixture",
-            "classes": self.num_classes,
+            "num_classes": self.num_classes,
             "components": components,
         }
 
@@ -78,7 +78,7 @@ class GaussianMixture:
 
     def predict_noise(self, x_t: Tensor, t: Tensor, labels: Tensor) -> Tensor:
         """The exact E[eps | x_t, c]; see `Denoiser`."""
-        a = self.alphas_cumprod[t.cpu()]
+        a = self.alphas_cumprod[t.cpu()].to(x_t.device)
         terms, difference, variance = self._terms(x_t, labels, a)
         score = -(terms.softmax(1)[..., None] * difference / variance[..., None]).sum(1)
         return (-(1 - a).sqrt()[:, None] * score).view_as(x_t).to(x_t.dtype)
@@ -92,9 +92,12 @@ class GaussianMixture:
 
     def _terms(self, x: Tensor, labels: Tensor, a: Tensor | float) -> tuple[Tensor, Tensor, Tensor]:
         """log (w_k N(x; ...)) [B, K], x - sqrt(a) m [B, K, D] and the noised variances [B, K]."""
-        a = torch.as_tensor(a, dtype=torch.float64).expand(len(x))
-        difference = x.double().flatten(1)[:, None] - a.sqrt()[:, None, None] * self.means[labels]
-        variance = a[:, None] * self.variances[labels] + (1 - a)[:, None]
+        a = torch.as_tensor(a, dtype=torch.float64, device=x.device).expand(len(x))
+        means, variances, log_weights = (
+            part.to(x.device)[labels] for part in (self.means, self.variances, self.log_weights)
+        )
+        difference = x.double().flatten(1)[:, None] - a.sqrt()[:, None, None] * means
+        variance = a[:, None] * variances + (1 - a)[:, None]
         dimension = self.means.shape[-1]
         exponent = -difference.square().sum(-1) / (2 * variance) - dimension / 2 * (2 * math.pi * variance).log()
-        return self.log_weights[labels] + exponent, difference, variance
+        return log_weights + exponent, difference, variance

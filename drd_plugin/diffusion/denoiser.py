@@ -10,6 +10,7 @@ References:
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +21,17 @@ from torch import Tensor, nn
 
 from ..data import Split
 
-__all__ = ["Denoiser", "DenoiserError", "PixelDenoiser", "bundled", "check_fits", "find_denoiser", "load_denoiser"]
+__all__ = [
+    "Denoiser",
+    "DenoiserError",
+    "PixelDenoiser",
+    "bundled",
+    "check_fits",
+    "denoiser_folder",
+    "find_denoiser",
+    "load_denoiser",
+    "weights_digest",
+]
 
 BUNDLED = Path(__file__).parent.parent / "denoisers"
 
@@ -115,12 +126,7 @@ def load_denoiser(folder: Path, device: torch.device) -> Denoiser:
     import diffusers
 
     folder = Path(folder)
-    part = next((part for part in ("unet", "transformer") if (folder / part / "config.json").is_file()), None)
-    if part is None:
-        raise DenoiserError(
-            f"{folder} holds no denoiser: expected unet/ or transformer/ in the diffusers format; `drd-plugin fit` "
-            "writes such a folder."
-        )
+    part = _part(folder)
     config = json.loads((folder / part / "config.json").read_text())
     kinds = {"UNet2DModel": "num_class_embeds", "DiTTransformer2DModel": "num_embeds_ada_norm"}
     kind = config.get("_class_name")
@@ -138,6 +144,10 @@ def load_denoiser(folder: Path, device: torch.device) -> Denoiser:
     if not embeddings:
         raise DenoiserError(
             f"{folder / part} is not class-conditional ({kinds[kind]} is {embeddings}); fit one with `drd-plugin fit`."
+        )
+    if scheduler.config.prediction_type != "epsilon":
+        raise DenoiserError(
+            f"{folder} predicts {scheduler.config.prediction_type}: expected a model that predicts epsilon."
         )
     num_classes = embeddings - 1 if kind == "UNet2DModel" else embeddings
     return PixelDenoiser(
@@ -159,16 +169,47 @@ def find_denoiser(name: str, split: Split, device: torch.device) -> Denoiser:
     Raises:
         DenoiserError: If there is none, or it does not fit.
     """
-    folder = bundled(split.fingerprint) if name == "auto" else Path(name)
+    denoiser = load_denoiser(denoiser_folder(name, split), device)
+    check_fits(denoiser, split)
+    return denoiser
+
+
+def denoiser_folder(name: str, split: Split) -> Path:
+    """The folder that `find_denoiser` reads.
+
+    Raises:
+        DenoiserError: If there is none.
+    """
+    if name != "auto":
+        _part(Path(name))
+        return Path(name)
+    folder = bundled(split.fingerprint)
     if folder is None:
         raise DenoiserError(
             f"no denoiser is bundled for {split.fingerprint}: fit one with `drd-plugin fit --dataset {split.name} "
-            "--out DIR` "
-            f"and give its folder as the score's denoiser."
+            "--out DIR` and give its folder as the score's denoiser."
         )
-    denoiser = load_denoiser(folder, device)
-    check_fits(denoiser, split)
-    return denoiser
+    return folder
+
+
+def weights_digest(folder: Path) -> str:
+    """A digest of what decides a denoiser's predictions: its weights, configurations and schedule."""
+    sha = hashlib.sha256()
+    for path in sorted([*folder.glob("*/*.json"), *folder.glob("*/*.safetensors")]):
+        with path.open("rb") as file:
+            sha.update(f"{path.relative_to(folder)}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return sha.hexdigest()[:16]
+
+
+def _part(folder: Path) -> str:
+    """Which of `unet` and `transformer` the folder holds."""
+    part = next((part for part in ("unet", "transformer") if (folder / part / "config.json").is_file()), None)
+    if part is None:
+        raise DenoiserError(
+            f"{folder} holds no denoiser: expected unet/ or transformer/ in the diffusers format; `drd-plugin fit` "
+            "writes such a folder."
+        )
+    return part
 
 
 def bundled(fingerprint: str) -> Path | None:
@@ -186,12 +227,18 @@ def check_fits(denoiser: Denoiser, split: Split) -> None:
     if tuple(denoiser.image_shape) != split.shape:
         raise DenoiserError(
             f"the denoiser takes images {tuple(denoiser.image_shape)}, but {split.name} has {split.shape} (channels, "
-            "height, width): "
-            f"load the data with size={denoiser.image_shape[1]}, or fit a denoiser for them: drd-plugin fit --dataset "
-            f"{split.name} --out DIR."
+            f"height, width): load the data with size={denoiser.image_shape[1]}, or fit a denoiser for them: "
+            f"drd-plugin fit --dataset {split.name} --out DIR."
         )
     if denoiser.num_classes != split.num_classes:
         raise DenoiserError(
             f"the denoiser knows {denoiser.num_classes} classes, but {split.name} has {split.num_classes}: "
             f"fit one for these classes: drd-plugin fit --dataset {split.name} --out DIR."
+        )
+    known = tuple(denoiser.card.get("classes", split.classes))
+    if known != split.classes:
+        raise DenoiserError(
+            f"the denoiser was fitted to the classes {', '.join(known[:5])}, ..., but {split.name} has "
+            f"{', '.join(split.classes[:5])}, ...: fit one for these classes: drd-plugin fit --dataset {split.name} "
+            "--out DIR."
         )

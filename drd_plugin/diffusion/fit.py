@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..artifacts import write_aside
+from ..data import scaled
 from ..provenance import describe, environment
-from ..registry import check_choices
-from ..rng import generator
+from ..registry import check_fields, check_least
+from ..rng import generator, seeded
 
 if TYPE_CHECKING:
     from ..data import Split
@@ -39,7 +40,8 @@ class Fit:
         epochs: Passes over the training set.
         batch_size: Images a step.
         lr: AdamW's peak learning rate; it rises over the first 5 % of the steps and falls to zero along a cosine.
-        ema: The decay of the moving average of the weights; the average is what is saved.
+        ema: The decay of the moving average of the weights, at most (1 + n) / (10 + n) after n steps; the average is
+            what is saved.
         null_share: The share of labels that are replaced by the null class.
         precision: `float32` or `bfloat16` (autocast).
         seed: Decides initial weights, order, timesteps and noise.
@@ -60,16 +62,19 @@ class Fit:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        check_fields(self)
+        check_least(self, 1, "epochs", "batch_size")
+        if not 0 <= self.ema < 1 or not 0 <= self.null_share < 1 or self.lr <= 0:
+            raise ValueError(
+                f"expected ema and null_share in [0, 1) and lr > 0, got {self.ema}, {self.null_share} and {self.lr}."
+            )
 
     def build(self, split: Split) -> Any:
         """The untrained network for this split, with initial weights decided by the seed."""
-        import torch
         from diffusers import DiTTransformer2DModel, UNet2DModel
 
         channels, size, _ = split.shape
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+        with seeded(self.seed):
             if self.model == "unet":
                 return UNet2DModel(
                     sample_size=size,
@@ -112,25 +117,27 @@ class Fit:
             command: The command line that asked for it, for the card.
 
         Returns:
-            The card: command and settings, the loss by tenth of the training, the data set and the environment.
+            The card: command and settings, the network's loss by tenth of the training and the averaged network's after
+            it, the data set and the environment.
 
         Raises:
-            FileExistsError: If the folder holds a denoiser already.
+            FileExistsError: If the folder exists and is not empty.
+            FloatingPointError: If the loss becomes NaN or infinite.
         """
         import torch
         import torch.nn.functional as F
         from diffusers import DDIMScheduler
-        from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+        from diffusers.training_utils import EMAModel
         from tqdm.auto import tqdm
 
         from ..training.loader import resolve_device
 
         out = Path(out)
-        if (out / "card.json").exists():
-            raise FileExistsError(f"{out} holds a denoiser already: give another folder, or remove this one.")
+        if out.exists() and any(out.iterdir()):
+            raise FileExistsError(f"{out} is not empty: give another folder, or remove this one.")
         on, start = resolve_device(device), time.perf_counter()
         model = self.build(split).to(on).train()
-        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(self.ema))
+        average = EMAModel(model.parameters(), decay=self.ema)
         scheduler: Any = DDIMScheduler(clip_sample=False, timestep_spacing="leading", steps_offset=0)
         a = scheduler.alphas_cumprod.to(on)
         images = split.images.to(on) if isinstance(split.images, torch.Tensor) else split.images
@@ -142,33 +149,38 @@ class Fit:
         chance = torch.Generator(on).manual_seed(self.seed)
         order = generator(self.seed, "order")
         losses: list[torch.Tensor] = []
+
+        def loss_on(index: torch.Tensor) -> torch.Tensor:
+            x_0 = scaled(images[index].to(on))
+            t = torch.randint(0, len(a), (len(index),), generator=chance, device=on)
+            noise = torch.randn(x_0.shape, generator=chance, device=on)
+            x_t = a[t].sqrt()[:, None, None, None] * x_0 + (1 - a[t]).sqrt()[:, None, None, None] * noise
+            dropped = torch.rand(len(index), generator=chance, device=on) < self.null_share
+            label = labels[index.to(on)].masked_fill(dropped, split.num_classes)
+            with torch.autocast(on.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+                predicted = model(x_t, timestep=t, class_labels=label, return_dict=False)[0]
+            return F.mse_loss(predicted.float(), noise)
+
         with tqdm(total=steps, desc="fit", unit="step", disable=not progress, mininterval=1) as bar:
             for _ in range(self.epochs):
                 for index in torch.from_numpy(order.permutation(len(split))).tensor_split(per_epoch):
-                    x_0 = images[index].to(on).float() / 127.5 - 1
-                    t = torch.randint(0, len(a), (len(index),), generator=chance, device=on)
-                    noise = torch.randn(x_0.shape, generator=chance, device=on)
-                    x_t = a[t].sqrt()[:, None, None, None] * x_0 + (1 - a[t]).sqrt()[:, None, None, None] * noise
-                    dropped = torch.rand(len(index), generator=chance, device=on) < self.null_share
-                    label = labels[index.to(on)].masked_fill(dropped, split.num_classes)
-                    with torch.autocast(on.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-                        predicted = model(x_t, timestep=t, class_labels=label, return_dict=False)[0]
-                    loss = F.mse_loss(predicted.float(), noise)
+                    loss = loss_on(index)
                     optimizer.zero_grad(set_to_none=True)
                     loss.backward()
                     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                     optimizer.step()
                     rate.step()
-                    average.update_parameters(model)
+                    average.step(model.parameters())
                     losses.append(loss.detach())
                     bar.update()
         course = torch.stack(losses)
         if not course.isfinite().all():
             raise FloatingPointError(f"the fit diverged: lower lr, now {self.lr}.")
-        part = {"unet": "unet", "dit": "transformer"}[self.model]
-        averaged: Any = average.module
-        averaged.save_pretrained(out / part, safe_serialization=True)
-        scheduler.save_pretrained(out / "scheduler")
+        average.copy_to(model.parameters())
+        model.eval()
+        with torch.no_grad():
+            index = torch.from_numpy(order.permutation(len(split)))
+            averaged = torch.stack([loss_on(part) for part in index.tensor_split(per_epoch)])
         card = {
             "command": command,
             "fit": describe(self),
@@ -176,12 +188,15 @@ class Fit:
             "fingerprint": split.fingerprint,
             "classes": list(split.classes),
             "parameters": sum(p.numel() for p in model.parameters()),
-            "loss": [round(float(part.mean()), 5) for part in course.tensor_split(10)],
+            "loss": [round(float(part.mean()), 5) for part in course.tensor_split(min(10, len(course)))],
+            "loss_of_average": round(float(averaged.mean()), 5),
             "seconds": round(time.perf_counter() - start, 1),
             "environment": environment(str(on)),
         }
-        with write_aside(out / "card.json") as aside:
-            aside.write_text(json.dumps(card, indent=2) + "\n")
+        with write_aside(out) as aside:
+            model.save_pretrained(aside / {"unet": "unet", "dit": "transformer"}[self.model], safe_serialization=True)
+            scheduler.save_pretrained(aside / "scheduler")
+            (aside / "card.json").write_text(json.dumps(card, indent=2) + "\n")
         return card
 
 

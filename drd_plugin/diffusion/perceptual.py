@@ -21,12 +21,11 @@ import torch
 from torch import Tensor, nn
 
 from ..data import DataError, Split
-from ..training.loader import Loader
 from ..training.loop import train
 from ..training.nets import Net, build
 from ..training.recipe import Recipe
 
-__all__ = ["CRITIC", "Embedding", "critic", "embedding", "lpips_at_hand"]
+__all__ = ["CRITIC", "Embedding", "critic", "embedding", "lpips_at_hand", "resolve_distance"]
 
 CRITIC = Recipe(net="convnet", steps=400, batch_size=128, evaluations=1)
 """How the network is trained whose layers stand in for a pretrained trunk."""
@@ -59,14 +58,15 @@ class NetworkFeatures:
 
     Arguments:
         net: A network whose backbone is a sequence of blocks.
-        loader: Gives the network's normalisation.
+        split: What it was trained on, whose statistics it normalises by.
     """
 
     name = "network"
 
-    def __init__(self, net: Net, loader: Loader) -> None:
+    def __init__(self, net: Net, split: Split) -> None:
         self.backbone = net.backbone.eval()
-        self.mean, self.std = loader.mean / 255, loader.std / 255
+        on = next(net.parameters()).device
+        self.mean, self.std = (torch.tensor(v, device=on).view(1, -1, 1, 1) for v in split.statistics)
 
     def __call__(self, images: Tensor) -> Tensor:
         """See `Embedding`."""
@@ -124,12 +124,20 @@ def critic(split: Split, seed: int, device: str) -> Net:
     return train(split, CRITIC, seed_init=seed, seed_order=seed, device=device).net
 
 
+def resolve_distance(name: str, split: Split) -> str:
+    """What `auto` stands for: `lpips-alex` where its weights are at hand and the images have at least 64 pixels, else
+    `network`; other names are as they are.
+    """
+    if name != "auto":
+        return name
+    return "lpips-alex" if split.shape[1] >= 64 and lpips_at_hand("lpips-alex") else "network"
+
+
 def embedding(name: str, split: Split, seed: int, device: torch.device, cache: Path | None = None) -> Embedding:
     """The deviation's embedding by name.
 
     Arguments:
-        name: `mse`, `network`, `lpips-alex`, `lpips-vgg`, or `auto`: `lpips-alex` where its weights are on this machine
-            and the images have at least 64 pixels, else `network`.
+        name: `mse`, `network`, `lpips-alex`, `lpips-vgg`, or `auto` (see `resolve_distance`).
         split: The data set, on which `network` is trained.
         seed: The seed of that training.
         device: Where to compute.
@@ -138,18 +146,16 @@ def embedding(name: str, split: Split, seed: int, device: torch.device, cache: P
     Raises:
         DataError: If the name is unknown, or LPIPS is asked for without its weights.
     """
-    if name == "auto":
-        name = "lpips-alex" if split.shape[1] >= 64 and lpips_at_hand("lpips-alex") else "network"
+    name = resolve_distance(name, split)
     if name == "mse":
         return Pixels()
     if name == "network":
-        return NetworkFeatures(_cached_critic(split, seed, device, cache), Loader(split, device))
+        return NetworkFeatures(_cached_critic(split, seed, device, cache), split)
     if name in TRUNKS:
         if not lpips_at_hand(name):
             raise DataError(
                 f"{name} needs the package lpips (pip install 'drd_plugin[lpips]') and torchvision's {TRUNKS[name]} "
-                "weights in "
-                f"{torch.hub.get_dir()}/checkpoints: import torchvision; "
+                f"weights in {torch.hub.get_dir()}/checkpoints: import torchvision; "
                 f"torchvision.models.{TRUNKS[name]}(weights='DEFAULT') fetches them."
             )
         return LPIPS(name, device)

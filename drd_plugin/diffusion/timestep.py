@@ -25,12 +25,14 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..registry import check_choices
+from ..data import scaled
+from ..registry import check_fields, check_least
 from ..rng import generator, keyed_normal
 
 if TYPE_CHECKING:
@@ -57,6 +59,10 @@ class SNRWindow:
     gamma_min: float = 0.05
     gamma_max: float = 1.0
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_least(self, 1, "steps")
+
     def window(self, denoiser: Denoiser) -> np.ndarray:
         """The grid steps with a_t / (1 - a_t) in [gamma_min, gamma_max], int64, rising.
 
@@ -71,8 +77,7 @@ class SNRWindow:
         if not len(inside):
             raise ValueError(
                 f"no step of {self.steps} has a signal-to-noise ratio in [{self.gamma_min}, {self.gamma_max}]: the "
-                "model's "
-                f"range is {snr.min():.2g} to {snr.max():.2g}; widen the window or take more steps."
+                f"model's range is {snr.min():.2g} to {snr.max():.2g}; widen the window or take more steps."
             )
         return inside
 
@@ -115,7 +120,8 @@ class InformationBottleneck(SNRWindow):
     estimator: Literal["eq9", "eq6"] = "eq9"
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        super().__post_init__()
+        check_least(self, 1, "B", "noises", "delta_t")
 
     def choose(
         self,
@@ -123,7 +129,7 @@ class InformationBottleneck(SNRWindow):
         split: Split,
         seed: int,
         device: torch.device,
-        batch_size: int = 2000,
+        batch_size: int = 2048,
         progress: bool = True,
     ) -> TimestepChoice:
         """The exhaustive search: every class against every other, at every candidate step and its neighbours, each step
@@ -134,7 +140,7 @@ class InformationBottleneck(SNRWindow):
             split: The training images.
             seed: Decides which B images stand for a class, and their noise.
             device: Where the denoiser is.
-            batch_size: Latents in a forward pass.
+            batch_size: The most latents in a forward pass.
             progress: Whether to show a progress bar.
         """
         import torch
@@ -149,17 +155,14 @@ class InformationBottleneck(SNRWindow):
             )
         index = self.representatives(split, seed)
         x_0 = torch.cat([_latents(denoiser, split, part, device) for part in torch.from_numpy(index).split(500)])
-        noise = np.stack(
-            [keyed_normal(seed, "timestep", index, draw, tuple(x_0.shape[1:])) for draw in range(self.noises)], axis=1
-        )
         log_posterior = np.empty((len(index), len(evaluated)))
         labels = torch.from_numpy(split.labels[index])
-        forwards = len(index) * len(evaluated) * self.noises * split.num_classes
+        forwards = len(index) * len(evaluated) * self.noises * denoiser.num_classes
         with tqdm(
             total=forwards, desc="timesteps", unit="forward", unit_scale=True, disable=not progress, mininterval=1
         ) as bar:
             for column, step in enumerate(evaluated):
-                error = self._errors(denoiser, x_0, noise, int(step), split.num_classes, batch_size, bar.update)
+                error = self._errors(denoiser, x_0, index, int(step), seed, batch_size, bar.update)
                 log_p = (-error).log_softmax(1).gather(1, labels[:, None]).squeeze(1)
                 log_posterior[:, column] = log_p.numpy()
         rate = (log_posterior[:, 2 * self.delta_t :] - log_posterior[:, : -2 * self.delta_t]) / (2 * self.delta_t)
@@ -177,21 +180,31 @@ class InformationBottleneck(SNRWindow):
         members = [np.flatnonzero(split.labels == c) for c in range(split.num_classes)]
         return np.concatenate([np.sort(rng.choice(m, min(self.B, len(m)), replace=False)) for m in members])
 
-    def _errors(self, denoiser, x_0, noise, step, num_classes, batch_size, advance) -> Tensor:
-        """E_eps || eps - eps_theta(x_t, t, c') ||^2 for each image and class, float64[len(x_0), num_classes] on the
-        CPU.
-        """
+    def _errors(
+        self,
+        denoiser: Denoiser,
+        x_0: Tensor,
+        index: np.ndarray,
+        step: int,
+        seed: int,
+        batch_size: int,
+        advance: Callable[[int], Any],
+    ) -> Tensor:
+        """E_eps || eps - eps_theta(x_t, t, c') ||^2 for each image and class, float64[len(x_0), C] on the CPU."""
         import torch
 
-        from .reconstruction import add_noise, sampling_grid
+        from .reconstruction import add_noise, forward_batch, sampling_grid
 
+        num_classes, shape = denoiser.num_classes, tuple(x_0.shape[1:])
+        at_once = max(1, forward_batch(batch_size, shape) // num_classes)
         timestep = int(sampling_grid(len(denoiser.alphas_cumprod), self.steps)[step])
         images, draws = np.divmod(np.arange(len(x_0) * self.noises), self.noises)
         total = torch.zeros(len(x_0), num_classes, dtype=torch.float64)
         classes = torch.arange(num_classes, device=x_0.device)
-        for part in np.array_split(np.arange(len(images)), -(-len(images) * num_classes // batch_size)):
+        for part in np.array_split(np.arange(len(images)), -(-len(images) // at_once)):
             image = torch.from_numpy(images[part])
-            eps = torch.from_numpy(noise[images[part], draws[part]]).to(x_0.device)
+            noise = keyed_normal(seed, "timestep", index[images[part]], draws[part], shape)
+            eps = torch.from_numpy(noise).to(x_0.device)
             x_t = add_noise(denoiser, x_0[image.to(x_0.device)], eps, torch.full((len(part),), step), self.steps)
             asked = classes.repeat(len(part))
             predicted = denoiser.predict_noise(
@@ -205,7 +218,7 @@ class InformationBottleneck(SNRWindow):
 
 def _latents(denoiser: Denoiser, split: Split, index: Tensor, device: torch.device) -> Tensor:
     """The latents of the images at these positions, float32[B, ...]."""
-    return denoiser.encode(split.images[index].to(device).float() / 127.5 - 1)
+    return denoiser.encode(scaled(split.images[index].to(device)))
 
 
 def _class_means(values: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:

@@ -4,7 +4,8 @@ References:
     Identifying Mislabeled Data using the Area Under the Margin Ranking (Pleiss et al., 2020),
     https://arxiv.org/abs/2001.10528 https://github.com/asappresearch/aum
 
-Differences: none known. CCS and its descendants take the margin of probabilities instead of logits.
+Differences: the mean is over the whole training, whereas the paper stops before the learning rate first drops. CCS and
+its descendants take the margin of probabilities instead of logits.
 """
 
 from __future__ import annotations

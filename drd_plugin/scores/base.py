@@ -16,6 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
+from ..registry import check_fields
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -37,6 +39,15 @@ class Score(ABC):
 
     higher_is_harder: ClassVar[bool]
     seeded_by: ClassVar[Literal["proxy", "noise", "selection"]]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def inputs(self, split: Split) -> Mapping[str, Any]:
+        """What decides the values beside the fields, the split and the seed (digests of files that are read, choices
+        that depend on the machine), ready for JSON.
+        """
+        return {}
 
 
 class Scorer(Protocol):

@@ -27,6 +27,7 @@ import numpy as np
 
 from ..artifacts import write_aside
 from ..diffusion.timestep import InformationBottleneck
+from ..registry import check_least
 from ..rng import keyed_normal
 from .base import MapScore
 
@@ -51,7 +52,7 @@ class DRD(InformationBottleneck, MapScore):
             bottleneck.
         draws: Noise draws an image, averaged.
         distance: `auto`, `network`, `lpips-alex`, `lpips-vgg` or `mse` (see `drd_plugin.diffusion.perceptual`).
-        batch_size: Latents in a forward pass; it does not change the scores.
+        batch_size: The most latents in a forward pass, fewer where they are large; it does not change the scores.
     """
 
     higher_is_harder = True
@@ -68,8 +69,15 @@ class DRD(InformationBottleneck, MapScore):
             raise ValueError(
                 f"expected a timestep in 0..{self.steps - 1} (a step of the sampling grid), got {self.timestep}."
             )
-        if self.draws < 1:
-            raise ValueError(f"expected at least one draw, got {self.draws}.")
+        check_least(self, 1, "draws", "batch_size")
+
+    def inputs(self, split: Split) -> Mapping[str, Any]:
+        """See `Score`."""
+        from ..diffusion.denoiser import denoiser_folder, weights_digest
+        from ..diffusion.perceptual import resolve_distance
+
+        folder = denoiser_folder(self.denoiser, split)
+        return {"denoiser": weights_digest(folder), "distance": resolve_distance(self.distance, split)}
 
     def prepare(
         self, split: Split, seed: int, device: torch.device, cache: Path | None = None, progress: bool = True
@@ -120,7 +128,7 @@ class Deviation:
         steps: The number of steps of the sampling grid.
         draws: Noise draws an image.
         seed: The noise seed.
-        batch_size: Latents in a forward pass.
+        batch_size: The most latents in a forward pass.
         settings: For the provenance.
     """
 
@@ -137,19 +145,17 @@ class Deviation:
         """See `Scorer`; the reference is embedded once for all draws."""
         import torch
 
+        from ..diffusion.reconstruction import forward_batch, reconstruct
+
         x_0, reference = self.denoiser.encode(images), self.embed(images)
         positions, start = index.cpu().numpy(), torch.from_numpy(self.timesteps).to(labels.device)[labels]
         shape = tuple(x_0.shape[1:])
-        noise = np.stack([keyed_normal(self.seed, "DRD", positions, draw, shape) for draw in range(self.draws)], axis=1)
-        rows = torch.arange(len(images), device=x_0.device).repeat_interleave(self.draws)
-        flat = torch.from_numpy(noise).flatten(0, 1)
-        parts = []
-        for row, eps in zip(rows.split(self.batch_size), flat.split(self.batch_size), strict=True):
-            again = self._reconstruct(x_0[row], eps.to(x_0.device), start[row], labels[row])
+        pairs, parts = torch.arange(len(images) * self.draws), []
+        for pair in pairs.split(forward_batch(self.batch_size, shape)):
+            image, draw = pair // self.draws, pair % self.draws
+            noise = keyed_normal(self.seed, "DRD", positions[image], draw.numpy(), shape)
+            row = image.to(x_0.device)
+            eps = torch.from_numpy(noise).to(x_0.device)
+            again = reconstruct(self.denoiser, x_0[row], eps, start[row], labels[row], self.steps)
             parts.append((self.embed(self.denoiser.decode(again)) - reference[row]).square().sum(1))
         return torch.cat(parts).view(len(images), self.draws)
-
-    def _reconstruct(self, x_0: Tensor, noise: Tensor, start: Tensor, labels: Tensor) -> Tensor:
-        from ..diffusion.reconstruction import reconstruct
-
-        return reconstruct(self.denoiser, x_0, noise, start, labels, self.steps)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..diffusion.timestep import SNRWindow
+from ..registry import check_least
 from ..rng import keyed_normal
 from .base import MapScore
 
@@ -41,7 +42,7 @@ class ELBO(SNRWindow, MapScore):
     Arguments:
         denoiser: A folder in the diffusers format, or `auto`: the bundled denoiser that was fitted to this data set.
         draws: Passes over the window, each step with its own noise; averaged.
-        batch_size: Latents in a forward pass; it does not change the scores.
+        batch_size: The most latents in a forward pass, fewer where they are large; it does not change the scores.
     """
 
     higher_is_harder = True
@@ -49,6 +50,16 @@ class ELBO(SNRWindow, MapScore):
     denoiser: str = "auto"
     draws: int = 8
     batch_size: int = field(default=2048, metadata={"identity": False})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_least(self, 1, "draws", "batch_size")
+
+    def inputs(self, split: Split) -> Mapping[str, Any]:
+        """See `Score`."""
+        from ..diffusion.denoiser import denoiser_folder, weights_digest
+
+        return {"denoiser": weights_digest(denoiser_folder(self.denoiser, split))}
 
     def prepare(
         self, split: Split, seed: int, device: torch.device, cache: Path | None = None, progress: bool = True
@@ -76,7 +87,7 @@ class DenoisingLoss:
         steps: The number of steps of the sampling grid.
         draws: Passes over the window.
         seed: The noise seed.
-        batch_size: Latents in a forward pass.
+        batch_size: The most latents in a forward pass.
         settings: For the provenance.
     """
 
@@ -92,21 +103,19 @@ class DenoisingLoss:
         """See `Scorer`."""
         import torch
 
-        from ..diffusion.reconstruction import add_noise, sampling_grid
+        from ..diffusion.reconstruction import add_noise, forward_batch, sampling_grid
 
         x_0, positions = self.denoiser.encode(images), index.cpu().numpy()
         grid = sampling_grid(len(self.denoiser.alphas_cumprod), self.steps).to(x_0.device)
         starts = torch.from_numpy(self.window).to(x_0.device)
         shape = (len(starts), *x_0.shape[1:])
-        rows = torch.arange(len(images), device=x_0.device).repeat_interleave(len(starts))
-        start = starts.repeat(len(images))
-        estimates = []
-        for draw in range(self.draws):
-            noise = torch.from_numpy(keyed_normal(self.seed, "ELBO", positions, draw, shape)).flatten(0, 1)
-            losses = []
-            for row, t, eps in zip(*(part.split(self.batch_size) for part in (rows, start, noise)), strict=True):
-                eps = eps.to(x_0.device)
-                x_t = add_noise(self.denoiser, x_0[row], eps, t, self.steps)
-                losses.append((eps - self.denoiser.predict_noise(x_t, grid[t], labels[row])).flatten(1).square().sum(1))
-            estimates.append(torch.cat(losses).view(len(images), -1).mean(1))
-        return torch.stack(estimates, 1)
+        pairs, losses = torch.arange(len(images) * self.draws), []
+        for pair in pairs.split(max(1, forward_batch(self.batch_size, shape[1:]) // len(starts))):
+            image, draw = pair // self.draws, pair % self.draws
+            noise = keyed_normal(self.seed, "ELBO", positions[image], draw.numpy(), shape)
+            eps = torch.from_numpy(noise).flatten(0, 1).to(x_0.device)
+            row, t = image.to(x_0.device).repeat_interleave(len(starts)), starts.repeat(len(pair))
+            x_t = add_noise(self.denoiser, x_0[row], eps, t, self.steps)
+            error = (eps - self.denoiser.predict_noise(x_t, grid[t], labels[row])).flatten(1).square().sum(1)
+            losses.append(error.view(len(pair), -1).mean(1))
+        return torch.cat(losses).view(len(images), self.draws)

@@ -4,7 +4,8 @@ References:
     An Empirical Study of Example Forgetting during Deep Neural Network Learning (Toneva et al., 2019),
     https://arxiv.org/abs/1812.05159 https://github.com/mtoneva/example_forgetting
 
-Differences: none known. The official code likewise looks at the minibatch outputs of the training steps, and gives an
+Differences: the paper sums five trainings; here the number of proxies is a setting of the scoring run, and their scores
+are averaged. The official code likewise looks at the minibatch outputs of the training steps, and gives an
 example that was never learned the number of epochs. DeepCore, CCS and BWS give it 0 instead.
 """
 

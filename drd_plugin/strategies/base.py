@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from ..artifacts import Scores
+from ..registry import check_fields
 
 __all__ = ["Selection", "Strategy", "Workbench", "by_hardness", "class_budgets", "kept"]
 
@@ -59,6 +60,9 @@ class Strategy(ABC):
     """
 
     trains: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     def asks(self) -> tuple[str, ...]:

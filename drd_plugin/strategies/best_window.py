@@ -14,7 +14,9 @@ References:
     https://arxiv.org/abs/2511.19274
 
 Differences: the official BWS finds a window's ends by thresholds on jittered scores; here ties are broken once, at
-random, so that every window has exactly the budget.
+random, and every window has exactly the budget of its class (but for `heldout`, where the windows that are compared
+have the same share of what is left). Its Forgetting counts never-learned examples as 0 and looks at evaluation-mode
+outputs.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from typing import Literal
 import numpy as np
 
 from ..artifacts import Scores
-from ..registry import check_choices
+from ..registry import check_least
 from .base import Selection, Strategy, Workbench, by_hardness, class_budgets
 
 __all__ = ["BestWindow", "ridge_accuracy"]
@@ -60,7 +62,8 @@ class BestWindow(Strategy):
     ridge: float = 1.0
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        super().__post_init__()
+        check_least(self, 1, "proxy_epochs")
         if not 0 < self.step <= 1 or not 0 <= self.max_start <= 1:
             raise ValueError(
                 f"expected step in (0, 1] and max_start in [0, 1], got step={self.step} and max_start={self.max_start}."
@@ -75,22 +78,23 @@ class BestWindow(Strategy):
         """See `Strategy`; `chosen` holds the start and the accuracy of every start.
 
         Raises:
-            ValueError: If there is no workbench.
+            ValueError: If there is no workbench, or a class would get no example.
         """
         if workbench is None:
             raise ValueError(
                 "BestWindow compares windows by training networks: give it a workbench (on the command line, the data "
                 "set)."
             )
+        budgets = class_budgets(scores.labels, k)
         ranks = self._class_rankings(scores, rng)
         heldout = self._heldout(ranks, rng)
         starts = self.starts(k / len(scores))
         judge = self._judge(scores.labels, k, rng, workbench, heldout)
         compared = [np.setdiff1d(r, heldout, assume_unique=True) if len(heldout) else r for r in ranks]
-        share = k / len(scores)
-        results = [judge(self._window(compared, _share(compared, share), start)) for start in starts]
+        tried = _share(compared, k / len(scores)) if len(heldout) else budgets
+        results = [judge(self._window(compared, tried, start)) for start in starts]
         best = float(starts[int(np.argmax(results))])
-        indices = self._window(ranks, class_budgets(scores.labels, k), best)
+        indices = self._window(ranks, budgets, best)
         return Selection(
             indices,
             {

@@ -24,6 +24,7 @@ class PerClass(Strategy):
     inner: Strategy = field(default_factory=Hardest)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.inner.trains:
             raise ValueError(
                 f"{type(self.inner).__name__} compares subsets by training on all classes, and works class by class "

@@ -41,6 +41,7 @@ class Strata(Strategy):
     cutoff_score: str = "AUM"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.strata < 1:
             raise ValueError(f"expected at least one stratum, got {self.strata}.")
         if self.cutoff is not None and not 0 <= self.cutoff < 1:

@@ -29,6 +29,7 @@ class Window(Strategy):
     start: float | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.start is not None and not 0 <= self.start < 1:
             raise ValueError(f"a window starts at a share in [0, 1), got {self.start}.")
 

@@ -1,9 +1,10 @@
-"""Batches of normalised images on the device: resident there where they fit, streamed by worker processes where they do
-not.
+"""Batches of normalised images on the device: resident there where the split is in memory, streamed by worker processes
+where it is decoded as needed.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator
 
@@ -11,14 +12,24 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..data import Split
+from ..data import DataError, Split
 
 __all__ = ["Loader", "resolve_device"]
 
 
 def resolve_device(device: str = "auto") -> torch.device:
-    """`auto` is the first GPU where there is one, else the CPU."""
-    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    """`auto` is the first GPU where there is one, else the CPU.
+
+    Raises:
+        ValueError: If the name is no device, or asks for a GPU that torch does not see.
+    """
+    try:
+        on = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    except RuntimeError as error:
+        raise ValueError(f"unknown device {device!r}: expected auto, cpu, cuda, cuda:0, ...") from error
+    if on.type == "cuda" and (on.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"torch sees {torch.cuda.device_count()} GPUs, but the device {device!r} was asked for.")
+    return on
 
 
 class Loader:
@@ -58,12 +69,16 @@ class Loader:
                 num_workers=workers,
                 pin_memory=self.device.type == "cuda",
             )
-        for index, images in pairs:
-            yield index.to(self.device), (images.to(self.device, non_blocking=True).float() - self.mean) / self.std
+        try:
+            for index, images in pairs:
+                yield index.to(self.device), (images.to(self.device, non_blocking=True).float() - self.mean) / self.std
+        except DataError as error:  # from a worker process, its message is a traceback
+            message = str(error).strip().splitlines()[-1]
+            raise DataError(message.removeprefix(f"{DataError.__module__}.DataError: ")) from None
 
-    def in_order(self, batch_size: int = 1000) -> Iterator[tuple[Tensor, Tensor]]:
-        """The whole split, first to last."""
-        return self.over(torch.arange(len(self.split)).split(batch_size))
+    def in_order(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The whole split, first to last, in batches of at most 1,000 images and 2^24 values."""
+        return self.over(torch.arange(len(self.split)).split(max(1, min(1000, 2**24 // math.prod(self.split.shape)))))
 
 
 class _Lazy(Dataset):

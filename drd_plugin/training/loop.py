@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from ..data import DataError, Split
-from ..rng import generator
+from ..artifacts import Subset, check_fingerprint
+from ..data import Split
+from ..rng import generator, seeded
 from .augment import AUGMENTATIONS
 from .loader import Loader, resolve_device
 from .nets import Net, build
@@ -59,8 +61,7 @@ def train(
     *,
     seed_init: int,
     seed_order: int,
-    indices: np.ndarray | None = None,
-    weights: np.ndarray | None = None,
+    subset: Subset | np.ndarray | None = None,
     test: Split | None = None,
     recorder: Recorder | None = None,
     device: str = "auto",
@@ -72,27 +73,28 @@ def train(
         split: The training split.
         recipe: How to train.
         seed_init: Decides the initial weights.
-        seed_order: Decides the order of the examples and the augmentation.
-        indices: The positions to train on, int64[k]; all by default.
-        weights: A loss weight for each of `indices`, float32[k], scaled to mean 1; equal by default.
+        seed_order: Decides the order of the examples, the augmentation and dropout.
+        subset: What to train on, or its positions int64[k]; all by default. A subset's weights are scaled to mean 1 and
+            weigh the losses.
         test: The split to measure the accuracy on.
         recorder: Is handed the outputs of each step; needs a recipe in epochs.
         device: `auto`, or a torch device.
         progress: The label of a progress bar; none by default.
 
     Raises:
+        ArtifactError: If the subset was made for another data set, or a position is out of range or appears twice.
         FloatingPointError: If the loss becomes NaN or infinite.
     """
     start, on = time.perf_counter(), resolve_device(device)
-    indices = np.arange(len(split)) if indices is None else indices
+    subset = _subset(split, subset)
     loader = Loader(split, on)
     held_out = None if test is None else Loader(test, on, split.statistics)
     net = _to_device(build(recipe.net, split.shape[0], split.shape[1], split.num_classes, seed_init), on)
-    steps = recipe.total_steps(len(indices))
+    steps = recipe.total_steps(len(subset))
     optimizer, scheduler = _optimizer(net, recipe, steps)
     chance = torch.Generator(on).manual_seed(int(generator(seed_order, "augmentation").integers(2**63)))
     augment, cast = AUGMENTATIONS[recipe.augment], _autocast(recipe, on)
-    weight = _weights(weights, indices, len(split), on)
+    weight = _weights(subset, on)
     milestones = {round(steps * i / recipe.evaluations) for i in range(1, recipe.evaluations + 1)} | {steps}
     seen, results = 0, []
 
@@ -100,31 +102,36 @@ def train(
         for index, logits in _outputs(net.eval(), loader, cast):
             yield index, logits, loader.labels[index]
 
-    presentations = list(_presentations(indices, recipe, steps, seed_order))
+    pending: deque[_Presentation] = deque()
+
+    def positions() -> Iterator[Tensor]:
+        for presentation in _presentations(subset.indices, recipe, steps, seed_order):
+            pending.append(presentation)
+            yield presentation.index
+
     diverged = torch.zeros((), dtype=torch.bool, device=on)
-    batches = tqdm(
-        loader.over(p.index for p in presentations), progress, steps, leave=False, disable=not progress, mininterval=1
-    )
-    for step, (index, images) in enumerate(batches, 1):
-        net.train()
-        labels = loader.labels[index]
-        with cast:
-            logits = net(augment(images, chance))
-        losses = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing, reduction="none")
-        loss = (losses if weight is None else losses * weight[index]).mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        scheduler.step()
-        diverged |= ~loss.detach().isfinite()
-        seen += len(index)
-        now = presentations[step - 1]
-        if recorder is not None:
-            recorder.step(now.epoch, index, logits.detach(), labels)
-            if now.last:
-                recorder.end_epoch(now.epoch, evaluate)
-        if held_out is not None and step in milestones:
-            results.append((accuracy(net, held_out, cast), step))
+    batches = tqdm(loader.over(positions()), progress, steps, leave=False, disable=not progress, mininterval=1)
+    with seeded(int(generator(seed_order, "dropout").integers(2**63))):
+        for step, (index, images) in enumerate(batches, 1):
+            net.train()
+            labels = loader.labels[index]
+            with cast:
+                logits = net(augment(images, chance))
+            losses = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing, reduction="none")
+            loss = (losses if weight is None else losses * weight[index]).mean()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            scheduler.step()
+            diverged |= ~loss.detach().isfinite()
+            seen += len(index)
+            now = pending.popleft()
+            if recorder is not None:
+                recorder.step(now.epoch, index, logits.detach(), labels)
+                if now.last:
+                    recorder.end_epoch(now.epoch, evaluate)
+            if held_out is not None and step in milestones:
+                results.append((accuracy(net, held_out, cast), step))
     if diverged:
         raise FloatingPointError(
             f"the training diverged (the loss became NaN): lower the recipe's lr, now {recipe.lr}."
@@ -183,13 +190,18 @@ def _optimizer(
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
 
 
-def _weights(weights: np.ndarray | None, indices: np.ndarray, n: int, device: torch.device) -> Tensor | None:
-    if weights is None:
+def _subset(split: Split, subset: Subset | np.ndarray | None) -> Subset:
+    if isinstance(subset, Subset):
+        check_fingerprint(subset.fingerprint, split.fingerprint, f"the subset by {subset.method}")
+        return subset
+    return Subset(np.arange(len(split)) if subset is None else subset, len(split), "given", split.fingerprint)
+
+
+def _weights(subset: Subset, device: torch.device) -> Tensor | None:
+    if subset.weights is None:
         return None
-    if len(weights) != len(indices):
-        raise DataError(f"expected one weight for each of the {len(indices)} indices, got {len(weights)}.")
-    full = torch.zeros(n)
-    full[torch.from_numpy(indices)] = torch.from_numpy((weights / np.mean(weights)).astype(np.float32))
+    full = torch.zeros(subset.n)
+    full[torch.from_numpy(subset.indices)] = torch.from_numpy(subset.weights / subset.weights.mean())
     return full.to(device)
 
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
 from ..registry import unknown
+from ..rng import seeded
 
 __all__ = ["NETS", "Net", "build"]
 
@@ -152,6 +152,5 @@ def build(name: str, channels: int, size: int, num_classes: int, seed: int) -> N
     """
     if name not in NETS:
         raise unknown("net", name, NETS)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return NETS[name](channels, size, num_classes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..registry import check_choices
+from ..registry import check_fields, check_least
 
 __all__ = ["PROXY", "Recipe"]
 
@@ -50,15 +50,12 @@ class Recipe:
     evaluations: int = 5
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        check_fields(self)
         if self.steps is not None and self.epochs is not None:
             raise ValueError(f"a recipe has either steps or epochs, got steps={self.steps} and epochs={self.epochs}.")
         if self.steps is None and self.epochs is None:
             object.__setattr__(self, "steps", 300)
-        for name in ("steps", "epochs", "batch_size", "evaluations"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"a recipe's {name} must be at least 1, got {value}.")
+        check_least(self, 1, "steps", "epochs", "batch_size", "evaluations")
         if self.lr <= 0 or not 0 <= self.warmup < 1 or not 0 <= self.label_smoothing < 1:
             raise ValueError(
                 f"expected lr > 0, warmup and label_smoothing in [0, 1), "
