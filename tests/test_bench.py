@@ -82,7 +82,7 @@ def test_a_grid_is_read_with_the_proxy_like_the_recipe(grid_file):
         (("fractions", "fraction"), UnknownName, "unknown key in .* 'fraction': did you mean 'fractions'"),
         (('"Forgetting"', '"Forgeting"'), UnknownName, "unknown method 'Forgeting'.*'Forgetting'"),
         (("steps = 5", "stepz = 5"), UnknownName, "unknown key of a recipe 'stepz'.*'steps'"),
-        (("seeds = [0, 1]", "seeds = []"), GridError, "seeds is empty"),
+        (("seeds = [0, 1]", "seeds = []"), GridError, r"seeds is \(\): expected a list of at least one"),
         (("seeds = [0, 1]", ""), GridError, "the key seeds is missing"),
         (('"Forgetting"', '"Random"'), GridError, "names something twice"),
         (("epochs = 2", "steps = 2"), GridError, "the proxy is trained in epochs"),

@@ -153,7 +153,7 @@ class Deviation:
         pairs, parts = torch.arange(len(images) * self.draws), []
         for pair in pairs.split(forward_batch(self.batch_size, shape)):
             image, draw = pair // self.draws, pair % self.draws
-            noise = keyed_normal(self.seed, "DRD", positions[image], draw.numpy(), shape)
+            noise = keyed_normal(self.seed, "DRD", positions[image.numpy()], draw.numpy(), shape)
             row = image.to(x_0.device)
             eps = torch.from_numpy(noise).to(x_0.device)
             again = reconstruct(self.denoiser, x_0[row], eps, start[row], labels[row], self.steps)

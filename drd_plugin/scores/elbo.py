@@ -112,7 +112,7 @@ class DenoisingLoss:
         pairs, losses = torch.arange(len(images) * self.draws), []
         for pair in pairs.split(max(1, forward_batch(self.batch_size, shape[1:]) // len(starts))):
             image, draw = pair // self.draws, pair % self.draws
-            noise = keyed_normal(self.seed, "ELBO", positions[image], draw.numpy(), shape)
+            noise = keyed_normal(self.seed, "ELBO", positions[image.numpy()], draw.numpy(), shape)
             eps = torch.from_numpy(noise).flatten(0, 1).to(x_0.device)
             row, t = image.to(x_0.device).repeat_interleave(len(starts)), starts.repeat(len(pair))
             x_t = add_noise(self.denoiser, x_0[row], eps, t, self.steps)
