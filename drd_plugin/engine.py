@@ -19,6 +19,7 @@ import numpy as np
 from .artifacts import ArtifactError, Scores, part_path, write_aside, write_part
 from .data import scaled
 from .provenance import describe, environment
+from .rng import check_seed
 from .scores import FoldScore, MapScore, Proxy, Score
 
 if TYPE_CHECKING:
@@ -59,9 +60,14 @@ def score(
 
     Raises:
         ArtifactError: If `out` holds other scores, or a score comes out NaN.
+        ValueError: If the seed is negative, the device unknown, or a fold score has no recipe in epochs.
     """
+    from .training.loader import resolve_device
+
+    check_seed(seed)
+    resolve_device(device)
     if isinstance(what, FoldScore):
-        if recipe is None:
+        if recipe is None or recipe.epochs is None:
             raise ValueError(f"{type(what).__name__} watches the training of a proxy: give a recipe in epochs.")
         plan = _plan(split, what, seed) | {"recipe": describe(recipe), "proxies": proxies}
         if out is not None and _begin(Path(out), plan):
@@ -104,7 +110,7 @@ def record(
             f"a proxy's recipe is measured in epochs, got steps={recipe.steps}: use recipe.for_epochs(...)."
         )
     estimates: list[list[np.ndarray]] = [[] for _ in folds]
-    start = time.perf_counter()
+    start, made = time.perf_counter(), environment(str(resolve_device(device)))
     for seed in seeds:
         recorder = Recorder(folds, len(split), split.num_classes, recipe.epochs, resolve_device(device))
         label = f"proxy (seed {seed})" if progress else ""
@@ -117,7 +123,7 @@ def record(
     shared = {
         "recipe": describe(recipe),
         "proxies": len(seeds),
-        "environment": environment(str(resolve_device(device))),
+        "environment": made,
         "seconds": round(time.perf_counter() - start, 3),
     }
     return [

@@ -13,11 +13,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-__all__ = ["Seeds", "generator", "keyed_normal", "keyed_uniform", "seeded"]
+__all__ = ["Seeds", "check_seed", "generator", "keyed_normal", "keyed_uniform", "seeded"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ class Seeds:
     order: int = 0
     noise: int = 0
 
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            check_seed(getattr(self, f.name))
+
     @classmethod
     def all(cls, seed: int, **pinned: int) -> Seeds:
         """Every source gets `seed`, but for those named in `pinned`."""
@@ -50,7 +54,7 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
     Raises:
         ValueError: If the seed is negative.
     """
-    _check(seed)
+    check_seed(seed)
     return np.random.default_rng([seed, zlib.crc32(purpose.encode())])
 
 
@@ -66,7 +70,8 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def _check(seed: int) -> None:
+def check_seed(seed: int) -> None:
+    """Raises ValueError for a seed that is negative."""
     if seed < 0:
         raise ValueError(f"a seed is a non-negative integer, got {seed}.")
 
@@ -94,7 +99,7 @@ def keyed_normal(
     Raises:
         ValueError: If the seed is negative.
     """
-    _check(seed)
+    check_seed(seed)
     noise = np.empty((len(index), *shape), np.float32)
     for row, i, d in zip(noise, index, np.broadcast_to(draw, len(index)), strict=True):
         _positioned(seed, purpose, int(i), int(d)).standard_normal(dtype=np.float32, out=row)
@@ -103,5 +108,5 @@ def keyed_normal(
 
 def keyed_uniform(seed: int, purpose: str, index: Sequence[int] | np.ndarray) -> np.ndarray:
     """One uniform number in [0, 1) for each example, float32[B], keyed like `keyed_normal`."""
-    _check(seed)
+    check_seed(seed)
     return np.array([_positioned(seed, purpose, int(i), 0).random(dtype=np.float32) for i in index], np.float32)

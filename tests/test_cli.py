@@ -148,8 +148,10 @@ def test_bench_prints_writes_and_resumes(tmp_path, capsys):
         (["train", "--dataset", "digits", "--subset", "x", "--steps", "1", "--epochs", "1"], "either steps or epochs"),
     ],
 )
-def test_mistakes_are_answered_without_a_traceback(capsys, args, message):
+def test_mistakes_are_answered_without_a_traceback(tmp_path, monkeypatch, capsys, args, message):
+    monkeypatch.chdir(tmp_path)
     assert message in fails(capsys, *args)
+    assert not list(tmp_path.iterdir()), "nothing is written by a command that could not start"
 
 
 def test_scores_of_another_data_set_are_refused(tmp_path, capsys):

@@ -79,6 +79,9 @@ class Grid:
         for key in self.pin:
             if key not in {f.name for f in fields(Seeds)}:
                 raise unknown("seed to pin", key, {f.name for f in fields(Seeds)})
+        for seed in self.seeds:
+            self.seeds_of(seed)
+        _check_names(self)
 
     @property
     def parsed(self) -> list[Method]:
@@ -128,9 +131,7 @@ def read_grid(path: Path) -> Grid:
             for key in ("methods", "fractions", "seeds", "nets")
             if key in content
         }
-        grid = Grid(name=Path(path).stem, recipe=recipe, proxy=proxy, **lists, **content)
-        _check_names(grid)
-        return grid
+        return Grid(name=Path(path).stem, recipe=recipe, proxy=proxy, **lists, **content)
     except TypeError as error:
         raise GridError(f"{path}: {error}.") from error
 

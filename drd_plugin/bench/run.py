@@ -113,6 +113,8 @@ class _Bench:
 
     def run(self, cell: _Cell) -> Run:
         """Selects, trains and tests."""
+        on = str(resolve_device(self.device))
+        made = environment(on)
         subset, seconds_score, seconds_select = None, 0.0, 0.0
         if cell.method is not None:
             subset, seconds_score, seconds_select = self.subset(cell.method, cell.fraction, cell.seeds)
@@ -125,7 +127,6 @@ class _Bench:
             test=self.dataset.test,
             device=self.device,
         )
-        on = str(resolve_device(self.device))
         provenance = {
             "recipe": describe(cell.recipe),
             "proxy": describe(self.grid.proxy),
@@ -133,7 +134,7 @@ class _Bench:
             "test": self.dataset.test.fingerprint,
             "score": None if cell.method is None else describe(cell.method.score),
             "strategy": None if cell.method is None else describe(cell.method.strategy),
-            "environment": environment(on),
+            "environment": made,
         }
         return Run(
             key=cell.key,

@@ -136,6 +136,7 @@ class Fit:
         if out.exists() and any(out.iterdir()):
             raise FileExistsError(f"{out} is not empty: give another folder, or remove this one.")
         on, start = resolve_device(device), time.perf_counter()
+        made = environment(str(on))  # before the work: the code that runs is the one that is there now
         model = self.build(split).to(on).train()
         average = EMAModel(model.parameters(), decay=self.ema)
         scheduler: Any = DDIMScheduler(clip_sample=False, timestep_spacing="leading", steps_offset=0)
@@ -191,7 +192,7 @@ class Fit:
             "loss": [round(float(part.mean()), 5) for part in course.tensor_split(min(10, len(course)))],
             "loss_of_average": round(float(averaged.mean()), 5),
             "seconds": round(time.perf_counter() - start, 1),
-            "environment": environment(str(on)),
+            "environment": made,
         }
         with write_aside(out) as aside:
             model.save_pretrained(aside / {"unet": "unet", "dit": "transformer"}[self.model], safe_serialization=True)
