@@ -119,6 +119,14 @@ def test_one_recorded_run_gives_the_same_as_one_run_each(digits):
         assert np.allclose(scores.values, alone.values, atol=1e-5)
 
 
+def test_the_size_of_the_pieces_that_folds_see_changes_nothing(digits, monkeypatch):
+    folds = [Forgetting(), EL2N(), AUM()]
+    whole = record(digits.train, folds, PROXY, [0], "cpu", False)
+    monkeypatch.setattr("drd_plugin.training.recorder.AT_ONCE", 1000)
+    for one, other in zip(whole, record(digits.train, folds, PROXY, [0], "cpu", False), strict=True):
+        assert np.allclose(one.values, other.values, atol=1e-5)
+
+
 def test_proxies_are_averaged_and_never_shared_between_seeds(digits):
     [both] = record(digits.train, [AUM()], PROXY, proxy_seeds(1, 2), "cpu", False)
     [second] = record(digits.train, [AUM()], PROXY, [3], "cpu", False)

@@ -35,7 +35,12 @@ def main(dataset: str = "digits", net: str = "convnet_small", epochs: int = 30, 
         recorder = Recorder(folds, len(split), split.num_classes, epochs, device) if watched else None
         return train(split, recipe, seed_init=0, seed_order=0, recorder=recorder).seconds
 
-    pairs = [(seconds(True), seconds(False)) for _ in range(rounds + 1)][1:]
+    seconds(True), seconds(False)
+    pairs = []
+    for turn in range(rounds):  # either comes first in turn
+        first = seconds(turn % 2 == 0)
+        second = seconds(turn % 2 == 1)
+        pairs.append((first, second) if turn % 2 == 0 else (second, first))
     with_, without = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratios = sorted(a / b for a, b in pairs)
     print(f"{dataset}, {net}, {epochs} epochs, {rounds} rounds, {device}, torch {torch.__version__}")

@@ -17,6 +17,9 @@ __all__ = ["Fold", "Outputs", "Recorder", "State"]
 
 State = dict[str, Tensor]
 
+AT_ONCE = 2**20
+"""The logits that a training run collects before the folds see them: small steps are dear one by one."""
+
 
 class Outputs:
     """What the network said about one batch; derived quantities are computed once, however many folds read them.
@@ -81,6 +84,7 @@ class Recorder:
         self.folds, self.epochs = tuple(folds), epochs
         self.states = [fold.begin(n, num_classes, device) for fold in self.folds]
         self.finite = torch.ones((), dtype=torch.bool, device=device)
+        self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def watching(self, epoch: int, mode: str) -> list[tuple[Fold, State]]:
         """The folds that want the outputs of this epoch in this mode, with their statistics."""
@@ -88,8 +92,12 @@ class Recorder:
         return [(fold, state) for fold, state in pairs if fold.observes(epoch, self.epochs) == mode]
 
     def step(self, epoch: int, index: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """One training step's outputs; `logits` float[B, C] are detached by the caller."""
-        self._hand(self.watching(epoch, "train"), Outputs(epoch, index, logits, labels))
+        """One training step's outputs; `logits` float[B, C] are detached by the caller. The folds see them in larger
+        pieces, within the epoch, in which no example comes twice.
+        """
+        self._waiting.append((index, logits, labels))
+        if len(self._waiting) * logits.numel() >= AT_ONCE:
+            self._flush(epoch)
 
     def end_epoch(self, epoch: int, evaluate: Callable[[], Iterator[tuple[Tensor, Tensor, Tensor]]]) -> None:
         """After an epoch: an evaluation pass over the training set where a fold wants one.
@@ -101,6 +109,7 @@ class Recorder:
         Raises:
             FloatingPointError: If a logit of this epoch was NaN or infinite.
         """
+        self._flush(epoch)
         watching = self.watching(epoch, "eval")
         for index, logits, labels in evaluate() if watching else ():
             self._hand(watching, Outputs(epoch, index, logits, labels))
@@ -109,6 +118,12 @@ class Recorder:
                 f"the network gave NaN or infinite logits in epoch {epoch}: lower the learning rate, or train in "
                 "float32."
             )
+
+    def _flush(self, epoch: int) -> None:
+        if self._waiting:
+            index, logits, labels = map(torch.cat, zip(*self._waiting, strict=True))
+            self._hand(self.watching(epoch, "train"), Outputs(epoch, index, logits, labels))
+            self._waiting.clear()
 
     def _hand(self, watching: Iterable[tuple[Fold, State]], outputs: Outputs) -> None:
         self.finite &= outputs.logits.isfinite().all()
