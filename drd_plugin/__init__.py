@@ -4,7 +4,7 @@
 
     data = drd.load("digits")
     subset = drd.select(data.train, "DRD", fraction=0.1, seed=0)
-    result = drd.train(data.train, drd.Recipe(), seed_init=0, seed_order=0, subset=subset, test=data.test)
+    result = drd.train(data.train, drd.Recipe(), subset=subset, test=data.test)
 
 The names are listed in `__init__.pyi`; nothing heavy is imported until one is used.
 """

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .artifacts import ArtifactError, Scores, part_path, write_aside, write_part
-from .data import scaled
+from .data import check_split, scaled
+from .methods import parse_score
 from .provenance import describe, environment
 from .rng import check_seed
 from .scores import FoldScore, MapScore, Proxy, Score
@@ -37,7 +38,7 @@ BATCH = 256
 
 def score(
     split: Split,
-    what: Score,
+    what: Score | str,
     *,
     seed: int = 0,
     out: Path | None = None,
@@ -50,7 +51,7 @@ def score(
 
     Arguments:
         split: The training split.
-        what: The score.
+        what: The score, or its name as `drd_plugin.methods.parse_score` reads it.
         seed: The proxy's, the noise's or the selection's seed, whichever the score depends on.
         out: The folder to write to; a finished one is read, an unfinished one continued. Nothing is written by default.
         recipe: How the proxy of a fold score is trained, in epochs.
@@ -64,11 +65,14 @@ def score(
     """
     from .training.loader import resolve_device
 
+    what = parse_score(what) if isinstance(what, str) else what
+    check_split(split)
     check_seed(seed)
     resolve_device(device)
     if isinstance(what, FoldScore):
         if recipe is None or recipe.epochs is None:
             raise ValueError(f"{type(what).__name__} watches the training of a proxy: give a recipe in epochs.")
+        what.observes(1, recipe.epochs)
         plan = _plan(split, what, seed) | {"recipe": describe(recipe), "proxies": proxies}
         if out is not None and _begin(Path(out), plan):
             return Scores.load(out)
@@ -76,7 +80,8 @@ def score(
         if out is not None:
             scores.save(out)
         return scores
-    assert isinstance(what, MapScore)
+    if not isinstance(what, MapScore):
+        raise ValueError(f"expected a score or its name, got {what!r}.")
     return _map(split, what, seed, out, device, progress)
 
 

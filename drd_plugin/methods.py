@@ -1,7 +1,8 @@
 """The published methods: each is a pair of a score and a strategy, and any other pair can be named.
 
 - `DRD`: a published method.
-- `DRD+CCS`: DRD's score with CCS's strategy. Each side is a method, or the left a score and the right a strategy.
+- `DRD+CCS`: DRD's score with CCS's strategy. The left is a score, or a method that stands for its score; the right a
+  strategy, or a method that stands for it (not one that keeps the hardest: `DRD+Random` would not be random).
 - `DRD[draws=16]+BWS[selector=train]`: with settings; without a plus sign, they go to the side that has such a field.
 """
 
@@ -125,8 +126,19 @@ def parse_score(text: str) -> Score:
 
 
 def parse_strategy(text: str) -> Strategy:
-    """A strategy from `Name` or `Name[field=value, ...]`; a method's name stands for its strategy."""
+    """A strategy from `Name` or `Name[field=value, ...]`; a method's name stands for its strategy, where it has one of
+    its own.
+
+    Raises:
+        ValueError: For a method that is a score, from which the hardest are kept.
+    """
     name, settings = _settings(text)
+    if name in METHODS and METHODS[name].strategy == Hardest():
+        kind = type(METHODS[name].score).__name__
+        raise ValueError(
+            f"{name} is the score {kind} with the strategy Hardest, and no strategy itself: say {kind}+Hardest, or "
+            "+Hardest after another score."
+        )
     if name in METHODS:
         return configure(METHODS[name].strategy, settings)
     if name not in STRATEGIES:

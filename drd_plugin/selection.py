@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from .artifacts import Scores, Subset
+from .artifacts import Scores, Subset, check_fingerprint
 from .data import Split
 from .engine import record, score
 from .methods import Method, parse, parse_score
@@ -24,6 +24,7 @@ def select(
     method: str | Method,
     fraction: float,
     *,
+    scores: Sequence[Scores] = (),
     seed: int = 0,
     recipe: Recipe = Recipe(),
     proxy: Recipe = PROXY,
@@ -36,6 +37,7 @@ def select(
         split: The training split.
         method: A method, or its name as `drd_plugin.methods.parse` reads it.
         fraction: The share that is kept, in (0, 1].
+        scores: Scores of this split that are at hand; those that the method needs beside them are computed.
         seed: The seed of everything: proxy, selection, initialisation, order and noise.
         recipe: How the candidates of strategies that train are trained.
         proxy: How the proxy is trained whose run a fold score watches, in epochs.
@@ -44,16 +46,22 @@ def select(
 
     Raises:
         UnknownName: If the method is unknown.
+        ArtifactError: If scores were made for another data set.
         ValueError: If the fraction keeps nothing, or does not fit the method.
     """
     wanted, seeds = parse(method) if isinstance(method, str) else method, Seeds.all(seed)
-    folds = [of for of in wanted.scores if isinstance(of, FoldScore)]
-    known: dict[Score, Scores] = {}
+    at_hand = {of.name: of for of in scores}
+    for of in scores:
+        check_fingerprint(of.fingerprint, split.fingerprint, f"the {of.name} score")
+    known: dict[Score, Scores] = {
+        what: at_hand[type(what).__name__] for what in wanted.scores if type(what).__name__ in at_hand
+    }
+    folds = [of for of in wanted.scores if isinstance(of, FoldScore) and of not in known]
     if folds:
         known.update(zip(folds, record(split, folds, proxy, [seeds.proxy], device, progress), strict=True))
-    for of in wanted.scores:
-        if of not in known:
-            known[of] = score(split, of, seed=getattr(seeds, of.seeded_by), device=device, progress=progress)
+    for what in wanted.scores:
+        if what not in known:
+            known[what] = score(split, what, seed=getattr(seeds, what.seeded_by), device=device, progress=progress)
     bench = TrainingWorkbench(split, recipe, seeds, lambda name: known[parse_score(name)], device, progress)
     return wanted.select(known[wanted.score], fraction, seeds.selection, bench)
 

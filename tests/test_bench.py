@@ -61,7 +61,8 @@ def run(method, fraction, seed, acc, net="convnet", **rest):
 def runs():
     rows = [run("Full", 1.0, s, 90 + s) for s in range(3)]
     rows += [run("Random", f, s, 50 + 100 * f + s) for f in (0.1, 0.3) for s in range(3)]
-    rows += [run("DRD", f, s, 52 + 100 * f + 2 * s, start=0.2 + 0.1 * s) for f in (0.1, 0.3) for s in range(3)]
+    window = [{"start": 0.2 + 0.1 * s, "origin": "easiest"} for s in range(3)]
+    rows += [run("DRD", f, s, 52 + 100 * f + 2 * s, **window[s]) for f in (0.1, 0.3) for s in range(3)]
     return pd.DataFrame([asdict(row) for row in rows])
 
 
@@ -87,6 +88,7 @@ def test_a_grid_is_read_with_the_proxy_like_the_recipe(grid_file):
         (('"Forgetting"', '"Random"'), GridError, "names something twice"),
         (("epochs = 2", "steps = 2"), GridError, "the proxy is trained in epochs"),
         (("noise = 0", "nose = 0"), UnknownName, "unknown seed to pin 'nose'"),
+        (('"Forgetting"', '"EL2N[epoch=3]"'), ValueError, "after epoch 3, but the proxy trains for 2"),
         (('name = "digits"', ""), GridError, r"dataset\.name is missing"),
         (('net = "lenet"', 'net = "lenett"'), UnknownName, "unknown net 'lenett'.*'lenet'"),
         (("[recipe]", "[recipe"), GridError, "cannot be read as a grid"),
@@ -279,13 +281,21 @@ def test_the_table_by_hand(runs):
     text = markdown(runs)
     assert "over 3 seeds" in text
     assert "+3.0 [+2.0, +4.0]" in text
-    assert "1.0 + 2.0 + 3.0; start 30 %" in text
+    assert "1.0 + 2.0 + 3.0; start 30 % from easiest" in text
     assert f"{len(runs)} runs on made:up; cpu (" in text
     assert f"torch {versions()['torch']}" in text
     assert "One seed of noise in all runs" in text
+    assert "One seed of" not in markdown(runs[runs["method"] != "DRD"])
     tex = latex(runs)
+    assert tex.startswith("% convnet, test accuracy in %, mean ± std over 3 seeds")
     assert r"\textbf{64.0 $\pm$ 2.0}" in tex
     assert r"10 \%" in tex
+
+
+def test_cells_with_other_numbers_of_seeds_say_so(runs):
+    fewer = table(runs[(runs["method"] != "DRD") | (runs["seed"] < 2)], style="plain")
+    assert fewer.loc["DRD", "10 %"] == "63.0 ± 1.4 (n = 2)"
+    assert fewer.loc["Random", "10 %"].endswith("(n = 3)")
 
 
 def test_the_full_data_alone_are_drawn(runs):

@@ -73,7 +73,7 @@ def test_score_select_train_show(tmp_path, capsys):
     assert len(Subset.load(subset)) == 144
     assert "AUM+CCS, 144 of 1437 examples" in shown
     assert "over 2 seeds" in shown
-    assert '"cutoff": 0.3' in shown
+    assert "'cutoff': 0.3" in shown
 
 
 def test_select_with_networks_and_within_classes(tmp_path, capsys):
@@ -97,7 +97,7 @@ def test_drd_from_the_command_line(tmp_path, capsys):
     quick = ["--B", "1", "--noises", "1", "--gamma-min", "0.6", "--distance", "mse", "--draws", "1"]
     main(["score", "DRD", "--dataset", "digits", "--out", str(tmp_path / "drd"), *quick])
     main(["show", str(tmp_path / "drd")])
-    assert '"timesteps"' in capsys.readouterr().out
+    assert "'timesteps'" in capsys.readouterr().out
     main(["timestep", "--dataset", "digits", *quick[:6], "--plot", str(tmp_path / "t.png")])
     assert "forward passes" in capsys.readouterr().out
     assert (tmp_path / "t.png").stat().st_size > 5000
@@ -109,7 +109,7 @@ def test_fit_from_the_command_line(tmp_path, capsys):
     card = json.loads((out / "card.json").read_text())
     assert card["fit"]["channels"] == [8, 8]
     main(["show", str(out)])
-    assert '"parameters"' in capsys.readouterr().out
+    assert "'parameters'" in capsys.readouterr().out
 
 
 def test_bench_prints_writes_and_resumes(tmp_path, capsys):
@@ -142,7 +142,8 @@ def test_bench_prints_writes_and_resumes(tmp_path, capsys):
         (["score", "AUM", "--dataset", "digits", "--seed", "-1", "--out", "x"], "non-negative integer, got -1"),
         (["fit", "--dataset", "digits", "--epochs", "0", "--out", "x"], "epochs must be at least 1, got 0"),
         (["bench", "digits", "--methods", "EL2N[epoch=abc]", "--out", "x"], "EL2N.epoch: expected int or None"),
-        (["show", "/nowhere"], "holds no scores"),
+        (["score", "EL2N", "--dataset", "digits", "--epoch", "9", "--epochs", "3", "--out", "x"], "trains for 3"),
+        (["show", "/nowhere"], "holds nothing to show"),
         (["select", "--scores", "/nowhere", "--strategy", "CCS", "--fraction", "0.1", "--out", "x"], "holds no scores"),
         (["train", "--dataset", "digits", "--subset", "/nowhere.json"], "is no subset file"),
         (["train", "--dataset", "digits", "--subset", "x", "--steps", "1", "--epochs", "1"], "either steps or epochs"),
@@ -152,6 +153,30 @@ def test_mistakes_are_answered_without_a_traceback(tmp_path, monkeypatch, capsys
     monkeypatch.chdir(tmp_path)
     assert message in fails(capsys, *args)
     assert not list(tmp_path.iterdir()), "nothing is written by a command that could not start"
+
+
+def test_the_whole_training_set_without_a_subset(capsys):
+    main(["train", "--dataset", "digits", "--steps", "3"])
+    assert "Full, 1437 of 1437 examples:" in capsys.readouterr().out
+
+
+def test_the_version(capsys):
+    main(["--version"])
+    assert capsys.readouterr().out.startswith("drd-plugin 0.")
+
+
+def test_a_reader_that_stops_reading_is_no_error():
+    command = f"{sys.executable} -m drd_plugin list | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("data sets\n", "")
+
+
+def test_an_interrupt_says_that_the_run_goes_on(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("drd_plugin.bench.run.run_grid", interrupted)
+    assert "130" in fails(capsys, "bench", "digits")
 
 
 def test_scores_of_another_data_set_are_refused(tmp_path, capsys):

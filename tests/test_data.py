@@ -50,6 +50,8 @@ def test_statistics_are_those_of_the_pixels(digits):
         (np.zeros((2, 3, 3), np.uint8), [0, 1, 1], "as many labels as images"),
         (np.zeros((2, 3, 3), np.uint8), [0, -1], "labels must be in"),
         (np.zeros((2, 3, 3), np.uint8), [0, 2], "no example of 1"),
+        (np.zeros((2, 3, 3), np.uint8), ["a", "b"], "expected integer labels, got <U1"),
+        (np.zeros((2, 8, 8, 3), np.uint8), [0, 1], r"look like \[n, H, W, C\]"),
     ],
 )
 def test_unusable_arrays_are_refused(images, labels, message):

@@ -359,7 +359,7 @@ def test_the_bundled_denoiser_is_small_and_has_a_card(digits):
 
 
 def test_denoisers_that_cannot_be_used(tiny, digits, digits_denoiser, tmp_path):
-    with pytest.raises(DenoiserError, match="drd-plugin fit --dataset tiny"):
+    with pytest.raises(DenoiserError, match=r"drd_plugin\.Fit\(\)\(split, 'DIR'\) in Python"):
         find_denoiser("auto", tiny, CPU)
     with pytest.raises(DenoiserError, match="holds no denoiser"):
         load_denoiser(tmp_path, CPU)
@@ -406,3 +406,9 @@ def test_a_fit_that_dies_leaves_nothing_behind(tiny, tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         Fit(channels=(8, 16), epochs=1)(tiny, tmp_path / "d", "cpu", progress=False)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("wrong", "message"), [({"channels": (5, 7)}, "multiples of 8"), ({"lr": 0.0}, "lr > 0")])
+def test_impossible_fits_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Fit(**wrong)

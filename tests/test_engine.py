@@ -17,7 +17,8 @@ from safetensors.torch import load_file, save_file
 
 from drd_plugin import engine
 from drd_plugin.artifacts import ArtifactError, Scores
-from drd_plugin.diffusion.denoiser import BUNDLED, DenoiserError
+from drd_plugin.diffusion.denoiser import BUNDLED, DenoiserError, find_denoiser
+from drd_plugin.diffusion.timestep import InformationBottleneck
 from drd_plugin.engine import score
 from drd_plugin.scores import DRD, ELBO, Uniform
 
@@ -64,6 +65,24 @@ def test_the_timesteps_are_settled_once(few, tmp_path, small_chunks, monkeypatch
     monkeypatch.setattr(DRD, "choose", lambda *_: pytest.fail("the timesteps were chosen again"))
     scores = score(few, QUICK, out=tmp_path, device="cpu", progress=False)
     assert scores.provenance["settings"]["timesteps"] == settled["timesteps"]
+
+
+def test_a_choice_of_timesteps_that_died_goes_on_with_the_steps_that_are_missing(digits, tmp_path, monkeypatch):
+    rule, device = InformationBottleneck(B=2, noises=1), torch.device("cpu")
+    denoiser = find_denoiser("auto", digits.train, device)
+    whole = rule.choose(denoiser, digits.train, 0, device, progress=False)
+    rule.choose(denoiser, digits.train, 0, device, progress=False, cache=tmp_path)
+    (tmp_path / f"timestep-{whole.evaluated[3]:03d}.npy").unlink()
+    errors, asked = InformationBottleneck._errors, []
+
+    def count(self, denoiser, x_0, index, step, *rest):
+        asked.append(step)
+        return errors(self, denoiser, x_0, index, step, *rest)
+
+    monkeypatch.setattr(InformationBottleneck, "_errors", count)
+    again = rule.choose(denoiser, digits.train, 0, device, progress=False, cache=tmp_path)
+    assert asked == [whole.evaluated[3]]
+    assert np.allclose(again.log_posterior, whole.log_posterior)
 
 
 def test_chunks_do_not_change_scores(few, small_chunks, monkeypatch):

@@ -30,6 +30,13 @@ def test_any_pair_can_be_named():
     assert parse("Uniform+PerClass").strategy == PerClass()
 
 
+@pytest.mark.parametrize("name", ["Random", "AUM", "EL2N", "Forgetting"])
+def test_a_score_that_keeps_the_hardest_is_no_strategy(name):
+    """`DRD+Random` would keep DRD's hardest, and be taken for a random subset."""
+    with pytest.raises(ValueError, match=f"{name} is the score .* with the strategy Hardest"):
+        parse(f"DRD+{name}")
+
+
 def test_settings_in_brackets():
     method = parse("DRD[draws=16, distance=mse] + BWS[selector=train,step=0.1]")
     assert method.score == DRD(draws=16, distance="mse")

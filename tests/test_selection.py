@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from drd_plugin.artifacts import check_fingerprint
+from drd_plugin.artifacts import ArtifactError, check_fingerprint
+from drd_plugin.data import DataError
 from drd_plugin.diffusion.denoiser import BUNDLED
 from drd_plugin.engine import score
 from drd_plugin.methods import METHODS
@@ -25,6 +28,20 @@ def test_every_method_selects_in_one_call(few, name):
     assert len(np.unique(subset.indices)) == len(subset) == 30
     check_fingerprint(subset.fingerprint, few.fingerprint, "the subset")
     assert np.array_equal(subset.indices, select(few, method, 0.2, seed=1, **QUICK).indices)
+
+
+def test_scores_at_hand_are_used(few):
+    scores = score(few, "AUM", recipe=QUICK["proxy"], progress=False)
+    backwards = replace(scores, estimates=-scores.estimates)
+    one, other = (select(few, "AUM", 0.2, scores=[s], progress=False) for s in (scores, backwards))
+    assert not set(one.indices) & set(other.indices)
+    with pytest.raises(ArtifactError, match="was made for the data set other:1"):
+        select(few, "AUM", 0.2, scores=[replace(scores, fingerprint="other:1")])
+
+
+def test_a_data_set_is_not_a_split(digits):
+    with pytest.raises(DataError, match=r"expected a Split, got a Dataset: give its \.train"):
+        score(digits, "Uniform")
 
 
 def test_one_call_is_the_steps_in_turn(few):

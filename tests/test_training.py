@@ -111,6 +111,11 @@ def test_impossible_positions_are_refused(tiny, indices):
         run(tiny, Recipe(steps=1), subset=np.array(indices))
 
 
+def test_a_test_split_of_other_images_is_refused(tiny, digits):
+    with pytest.raises(DataError, match="they must agree"):
+        train(tiny, Recipe(steps=1), test=digits.test)
+
+
 def test_a_subset_of_another_data_set_is_refused(tiny):
     with pytest.raises(ArtifactError, match="made for the data set other:1"):
         run(tiny, Recipe(steps=1), subset=Subset(np.arange(5), 60, "made", "other:1"))

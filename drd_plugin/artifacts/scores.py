@@ -41,11 +41,11 @@ class Scores:
     """
 
     name: str
-    estimates: np.ndarray
-    labels: np.ndarray
+    estimates: np.ndarray = field(repr=False)
+    labels: np.ndarray = field(repr=False)
     higher_is_harder: bool
     fingerprint: str
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "estimates", np.asarray(self.estimates, np.float32))

@@ -32,13 +32,13 @@ class Subset:
         ArtifactError: If an index is out of range or appears twice, or the weights do not fit.
     """
 
-    indices: np.ndarray
+    indices: np.ndarray = field(repr=False)
     n: int
     method: str
     fingerprint: str
-    weights: np.ndarray | None = None
-    chosen: Mapping[str, Any] = field(default_factory=dict)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    weights: np.ndarray | None = field(default=None, repr=False)
+    chosen: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         indices = np.asarray(self.indices, np.int64)

@@ -13,6 +13,7 @@ from ..methods import Method, parse
 from ..provenance import describe
 from ..registry import unknown
 from ..rng import Seeds
+from ..scores import FoldScore
 from ..training.recipe import PROXY, Recipe
 
 __all__ = ["Grid", "GridError", "find_grid", "grid_names", "read_grid"]
@@ -139,7 +140,10 @@ def read_grid(path: Path) -> Grid:
 def _check_names(grid: Grid) -> None:
     from ..training.nets import NETS
 
-    _ = grid.parsed
+    for method in grid.parsed:
+        for score in method.scores:
+            if isinstance(score, FoldScore):
+                score.observes(1, grid.proxy.epochs or 0)
     for net in (*grid.trained_nets, grid.proxy.net):
         if net not in NETS:
             raise unknown("net", net, NETS)

@@ -46,6 +46,8 @@ def run_grid(grid: Grid, out: Path, device: str = "auto", progress: bool = True)
     bench = _Bench(grid, dataset, Path(out), device, progress)
     done = set(store.frame()["key"])
     cells = [cell for cell in bench.cells() if cell.key not in done]
+    if done and cells and progress:
+        tqdm.write(f"adding {len(cells)} runs to the {len(done)} in {out}")
     with tqdm(cells, "runs", len(done) + len(cells), disable=not progress, unit="run", initial=len(done)) as bar:
         for cell in cells:
             bar.set_postfix_str(f"{cell.method_name} {100 * cell.fraction:g} % seed {cell.seed}")

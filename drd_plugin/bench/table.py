@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..methods import METHODS
+from ..methods import METHODS, parse
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +31,8 @@ def summary(runs: pd.DataFrame, baseline: str = "Random") -> pd.DataFrame:
 
     Returns:
         The columns net, method, fraction, k, n (seeds), mean, std, best_mean, best_std (in percent; std with n - 1),
-        start (the mean window start that was chosen), score, select, train (mean seconds), difference, low, high
-        (against the baseline, in points; 95 % interval).
+        start (the mean window start that was chosen), origin (the end of the ranking it is counted from), score,
+        select, train (mean seconds), difference, low, high (against the baseline, in points; 95 % interval).
     """
     import pandas as pd
 
@@ -40,6 +40,7 @@ def summary(runs: pd.DataFrame, baseline: str = "Random") -> pd.DataFrame:
     for (net, method, fraction), cell in sorted(
         runs.groupby(["net", "method", "fraction"]), key=lambda group: _place(*group[0])
     ):
+        chosen = [json.loads(text) for text in cell["chosen"]]
         rows.append(
             {
                 "net": net,
@@ -51,7 +52,8 @@ def summary(runs: pd.DataFrame, baseline: str = "Random") -> pd.DataFrame:
                 "std": cell["acc_last"].std(),
                 "best_mean": cell["acc_best"].mean(),
                 "best_std": cell["acc_best"].std(),
-                "start": np.mean([json.loads(text).get("start", np.nan) for text in cell["chosen"]]),
+                "start": np.mean([of.get("start", np.nan) for of in chosen]),
+                "origin": _list(of.get("origin", "") for of in chosen),
                 "score": cell["seconds_score"].mean(),
                 "select": cell["seconds_select"].mean(),
                 "train": cell["seconds_train"].mean(),
@@ -104,7 +106,8 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float, floa
 def table(
     runs: pd.DataFrame, metric: Literal["acc_last", "acc_best"] = "acc_last", style: str = "markdown"
 ) -> pd.DataFrame:
-    """Methods by fractions, each cell "mean ± std", the best of each fraction in bold.
+    """Methods by fractions, each cell "mean ± std" (and the number of seeds, where it differs), the best of each
+    fraction in bold.
 
     Arguments:
         runs: Rows as in `Run`, of one net.
@@ -121,6 +124,7 @@ def table(
         for cell in column.itertuples():
             value, spread = getattr(cell, mean), getattr(cell, std)
             text = f"{value:.1f}" if np.isnan(spread) else f"{value:.1f} ± {spread:.1f}"
+            text += f" (n = {cell.n})" if long["n"].nunique() > 1 else ""
             rows.setdefault(str(cell.method), {})[_percent(float(fraction))] = (
                 _bold(text, style) if round(value, 1) >= best else text
             )
@@ -142,11 +146,13 @@ def _bold(text: str, style: str) -> str:
 
 
 def latex(runs: pd.DataFrame) -> str:
-    """The table for LaTeX (booktabs)."""
+    """The table for LaTeX (booktabs), with its origin as a comment."""
     frame = table(runs, style="latex").replace("±", r"$\\pm$", regex=True)
     frame.index = frame.index.str.replace("_", r"\_")
     frame.columns = [column.replace("%", r"\%") for column in frame.columns]
-    return frame.reset_index().to_latex(index=False, escape=False)
+    seeds = _list(sorted(summary(runs)["n"]))
+    note = f"% {_list(runs['net'])}, test accuracy in %, mean ± std over {seeds} seeds; {_origin(runs)}"
+    return f"{note}\n{frame.reset_index().to_latex(index=False, escape=False)}"
 
 
 def markdown(runs: pd.DataFrame) -> str:
@@ -183,16 +189,26 @@ def _origin(runs: pd.DataFrame) -> str:
 
 
 def _pinned(runs: pd.DataFrame) -> str:
-    """A sentence on the sources of chance that do not vary with the seed."""
+    """A sentence on the sources of chance that these methods depend on and that do not vary with the seed."""
     if runs["seed"].nunique() < 2:
         return ""
+    used = {"selection", "init", "order"}
+    used |= {source for name in set(runs["method"]) - {"Full"} for source in _sources(name)}
     seeds = [json.loads(text)["seeds"] for text in runs["provenance"]]
-    pinned = [key for key in seeds[0] if key != "name" and len({of[key] for of in seeds}) == 1]
+    pinned = [key for key in seeds[0] if key in used and len({of[key] for of in seeds}) == 1]
     return f" One seed of {', '.join(pinned)} in all runs: the ± does not show its spread." if pinned else ""
 
 
+def _sources(method: str) -> set[str]:
+    """The seeds that a method's scores depend on; all where the method is not known here."""
+    try:
+        return {score.seeded_by for score in parse(method).scores}
+    except ValueError:
+        return {"proxy", "noise"}
+
+
 def _list(things: Iterable[object]) -> str:
-    return " or ".join(dict.fromkeys(map(str, things)))
+    return " or ".join(text for text in dict.fromkeys(map(str, things)) if text)
 
 
 def _differences(long: pd.DataFrame) -> pd.DataFrame:
@@ -208,7 +224,7 @@ def _costs(long: pd.DataFrame) -> pd.DataFrame:
     long = long[long["method"] != "Full"]
     text = [
         f"{cell.score:.1f} + {cell.select:.1f} + {cell.train:.1f}"
-        + ("" if np.isnan(cell.start) else f"; start {100 * cell.start:.0f} %")
+        + ("" if np.isnan(cell.start) else f"; start {100 * cell.start:.0f} % from {cell.origin}")
         for cell in long.itertuples()
     ]
     return _wide(long.assign(text=text)).rename(columns={"method": "method: score + select + train"})

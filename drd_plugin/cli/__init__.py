@@ -2,11 +2,13 @@
 kept.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 import tyro
 
+from .. import __version__
 from ..registry import unknown
 from ..scores import SCORES
 from .bench import bench
@@ -31,6 +33,9 @@ def main(args: Sequence[str] | None = None) -> None:
         "show": show,
     }
     given = list(sys.argv[1:] if args is None else args)
+    if given == ["--version"]:
+        print(f"drd-plugin {__version__}")
+        return
     try:
         if given[:1] == ["score"] and given[1:] and given[1] not in {*SCORES, "-h", "--help"}:
             raise unknown("score", given[1], SCORES)
@@ -43,3 +48,11 @@ def main(args: Sequence[str] | None = None) -> None:
         )
     except (ValueError, FileExistsError, FloatingPointError) as error:
         sys.exit(f"drd-plugin: {error}")
+    except KeyboardInterrupt:
+        print(
+            "\ndrd-plugin: stopped; bench and score go on where they stopped when they are run again.", file=sys.stderr
+        )
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe has had enough, `head` for one
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

@@ -5,11 +5,12 @@ import re
 from collections.abc import Sequence
 from inspect import getdoc
 from pathlib import Path
+from pprint import pformat
 from typing import Annotated, Any
 
 import tyro
 
-from ..artifacts import Scores, Subset
+from ..artifacts import ArtifactError, Scores, Subset
 from ..bench.grid import grid_names
 from ..data import DATASETS
 from ..methods import METHODS
@@ -57,44 +58,56 @@ def show(path: Annotated[Path, tyro.conf.Positional]) -> None:
     Arguments:
         path: The folder or file.
     """
-    from tabulate import tabulate
-
     if path.suffix == ".json" and path.is_file():
-        subset = Subset.load(path)
-        print(
-            tabulate(
-                [
-                    ("subset by", subset.method),
-                    ("examples", f"{len(subset)} of {subset.n}"),
-                    ("made for", subset.fingerprint),
-                ],
-                tablefmt="plain",
-            )
-        )
-        print(json.dumps({"chosen": subset.chosen, "provenance": subset.provenance}, indent=2))
+        _show_subset(Subset.load(path))
     elif (path / "grid.json").exists():
         from ..bench.store import RunStore
         from ..bench.table import markdown
 
-        print((path / "grid.json").read_text())
         print(markdown(RunStore(path).latest()))
+        _details(json.loads((path / "grid.json").read_text()))
     elif (path / "card.json").exists():
-        print((path / "card.json").read_text())
+        _details(json.loads((path / "card.json").read_text()))
+    elif list(path.glob("part-*.parquet")):
+        _show_scores(Scores.load(path))
     else:
-        scores = Scores.load(path)
-        quantiles = [float(f"{q:.5g}") for q in _quantiles(scores)]
-        rows = [
-            ("scores", scores.name),
-            ("examples", len(scores)),
-            ("made for", scores.fingerprint),
-            ("harder is", "higher" if scores.higher_is_harder else "lower"),
-            ("estimates each", scores.estimates.shape[1]),
-            ("min, quartiles, max", quantiles),
-            ("distinct values", len(set(scores.values.tolist()))),
-            ("mean standard error", "-" if scores.stderr is None else f"{scores.stderr.mean():.4g}"),
-        ]
-        print(tabulate(rows, tablefmt="plain"))
-        print(json.dumps(dict(scores.provenance), indent=2))
+        raise ArtifactError(
+            f"{path} holds nothing to show: expected a folder of scores, of a grid's results or of a denoiser, or a "
+            "subset's JSON file."
+        )
+
+
+def _show_subset(subset: Subset) -> None:
+    from tabulate import tabulate
+
+    rows = [
+        ("subset by", subset.method),
+        ("examples", f"{len(subset)} of {subset.n}"),
+        ("made for", subset.fingerprint),
+    ]
+    print(tabulate(rows, tablefmt="plain"))
+    _details({"chosen": dict(subset.chosen), "provenance": dict(subset.provenance)})
+
+
+def _show_scores(scores: Scores) -> None:
+    from tabulate import tabulate
+
+    rows = [
+        ("scores", scores.name),
+        ("examples", len(scores)),
+        ("made for", scores.fingerprint),
+        ("harder is", "higher" if scores.higher_is_harder else "lower"),
+        ("estimates each", scores.estimates.shape[1]),
+        ("min, quartiles, max", [float(f"{q:.5g}") for q in _quantiles(scores)]),
+        ("distinct values", len(set(scores.values.tolist()))),
+        ("mean standard error", "-" if scores.stderr is None else f"{scores.stderr.mean():.4g}"),
+    ]
+    print(tabulate(rows, tablefmt="plain"))
+    _details(dict(scores.provenance))
+
+
+def _details(content: dict[str, Any]) -> None:
+    print(pformat(content, width=120, compact=True, sort_dicts=False))
 
 
 def _quantiles(scores: Scores) -> Sequence[float]:

@@ -79,12 +79,12 @@ def _short(chosen: Any) -> str:
     return "".join(f"{key} {value}, " for key, value in plain.items())
 
 
-def train(data: Data, subset: Path, recipe: Recipe, seeds: int = 1, device: str = "auto") -> None:
-    """Train on a subset and test.
+def train(data: Data, recipe: Recipe, subset: Path | None = None, seeds: int = 1, device: str = "auto") -> None:
+    """Train on a subset, or on the whole training set, and test.
 
     Arguments:
-        subset: The JSON file that `drd-plugin select` wrote.
         recipe: How to train.
+        subset: The JSON file that `drd-plugin select` wrote; the whole training set by default.
         seeds: The number of trainings, with the seeds 0, 1, ...
         device: auto, or a torch device.
     """
@@ -92,9 +92,10 @@ def train(data: Data, subset: Path, recipe: Recipe, seeds: int = 1, device: str 
 
     from ..training.loop import train
 
-    dataset, chosen = data.load(), Subset.load(subset)
     if seeds < 1:
         raise ValueError(f"the number of trainings must be at least 1, got --seeds {seeds}.")
+    dataset = data.load()
+    chosen = None if subset is None else Subset.load(subset)
     results = []
     for seed in range(seeds):
         done = train(
@@ -106,5 +107,6 @@ def train(data: Data, subset: Path, recipe: Recipe, seeds: int = 1, device: str 
             f"seed {seed}: {done.acc_last:.2f} % after {done.steps} steps (best {done.acc_best:.2f} %), "
             f"{done.seconds:.1f} s"
         )
-    spread = f" ± {np.std(results, ddof=1):.2f}" if seeds > 1 else ""
-    print(f"{chosen.method}, {len(chosen)} of {chosen.n} examples: {np.mean(results):.2f}{spread} % over {seeds} seeds")
+    n, method = len(dataset.train), "Full" if chosen is None else chosen.method
+    over = f" ± {np.std(results, ddof=1):.2f} % over {seeds} seeds" if seeds > 1 else " % with one seed"
+    print(f"{method}, {n if chosen is None else len(chosen)} of {n} examples: {np.mean(results):.2f}{over}")

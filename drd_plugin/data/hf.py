@@ -54,7 +54,7 @@ def hugging_face(name: str, root: Path | None = None, size: int | None = None) -
     try:
         import datasets
     except ImportError as error:
-        raise DataError("hf:NAME needs the Hugging Face datasets package: pip install 'drd_plugin[hf]'.") from error
+        raise DataError("hf:NAME needs the Hugging Face datasets package: pip install datasets.") from error
     saved = root or (Path(name) if Path(name).is_dir() else None)
     try:
         parts = datasets.load_from_disk(str(saved)) if saved else datasets.load_dataset(name)

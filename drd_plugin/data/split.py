@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["DataError", "Dataset", "Images", "Split", "from_arrays", "scaled", "stratified"]
+__all__ = ["DataError", "Dataset", "Images", "Split", "check_split", "from_arrays", "scaled", "stratified"]
 
 
 class DataError(ValueError):
@@ -53,10 +53,10 @@ class Split:
     """
 
     name: str
-    images: Images
-    labels: np.ndarray
+    images: Images = field(repr=False)
+    labels: np.ndarray = field(repr=False)
     classes: tuple[str, ...]
-    content: str = ""
+    content: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         labels = np.asarray(self.labels).astype(np.int64)
@@ -149,6 +149,13 @@ class Dataset:
             )
 
 
+def check_split(split: object) -> None:
+    """Raises DataError unless this is a split; a data set has two."""
+    if not isinstance(split, Split):
+        hint = ": give its .train" if isinstance(split, Dataset) else ""
+        raise DataError(f"expected a Split, got a {type(split).__name__}{hint}.")
+
+
 def from_arrays(
     name: str, images: np.ndarray | Tensor, labels: np.ndarray, classes: Sequence[str] | None = None
 ) -> Split:
@@ -170,6 +177,11 @@ def from_arrays(
         pixels = pixels.unsqueeze(1)
     if pixels.ndim != 4:
         raise DataError(f"{name}: expected images of shape [n, C, H, W] or [n, H, W], got {tuple(pixels.shape)}.")
+    if pixels.shape[3] in (1, 3, 4) and pixels.shape[1] not in (1, 3, 4):
+        raise DataError(
+            f"{name}: images of shape {tuple(pixels.shape)} look like [n, H, W, C], expected [n, C, H, W]: "
+            "transpose them with images.transpose(0, 3, 1, 2)."
+        )
     if pixels.is_floating_point():
         usable = ((pixels >= 0) & (pixels <= 1)).flatten(1).all(1)
         if not usable.all():
@@ -182,8 +194,11 @@ def from_arrays(
     elif pixels.min() < 0 or pixels.max() > 255:
         raise DataError(f"{name}: expected integer pixels in 0..255, got {pixels.min()} to {pixels.max()}.")
     pixels = pixels.to(torch.uint8)
-    names = classes if classes is not None else [str(c) for c in range(int(np.max(labels, initial=0)) + 1)]
-    return Split(name, pixels, np.asarray(labels), tuple(names))
+    labels = np.asarray(labels)
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f"{name}: expected integer labels, got {labels.dtype} values; class names go into `classes`.")
+    names = classes if classes is not None else [str(c) for c in range(int(labels.max(initial=0)) + 1)]
+    return Split(name, pixels, labels, tuple(names))
 
 
 def scaled(images: Tensor) -> Tensor:

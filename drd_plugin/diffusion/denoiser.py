@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ..data import Split
+from ..data import DATASETS, Split
 
 __all__ = [
     "Denoiser",
@@ -186,8 +186,8 @@ def denoiser_folder(name: str, split: Split) -> Path:
     folder = bundled(split.fingerprint)
     if folder is None:
         raise DenoiserError(
-            f"no denoiser is bundled for {split.fingerprint}: fit one with `drd-plugin fit --dataset {split.name} "
-            "--out DIR` and give its folder as the score's denoiser."
+            f"no denoiser is bundled for {split.fingerprint}: fit one ({_how_to_fit(split)}) and give its "
+            "folder as the score's denoiser."
         )
     return folder
 
@@ -227,18 +227,23 @@ def check_fits(denoiser: Denoiser, split: Split) -> None:
     if tuple(denoiser.image_shape) != split.shape:
         raise DenoiserError(
             f"the denoiser takes images {tuple(denoiser.image_shape)}, but {split.name} has {split.shape} (channels, "
-            f"height, width): load the data with size={denoiser.image_shape[1]}, or fit a denoiser for them: "
-            f"drd-plugin fit --dataset {split.name} --out DIR."
+            f"height, width): load the data with size={denoiser.image_shape[1]}, or fit a denoiser for them "
+            f"({_how_to_fit(split)})."
         )
     if denoiser.num_classes != split.num_classes:
         raise DenoiserError(
             f"the denoiser knows {denoiser.num_classes} classes, but {split.name} has {split.num_classes}: "
-            f"fit one for these classes: drd-plugin fit --dataset {split.name} --out DIR."
+            f"fit one for these classes ({_how_to_fit(split)})."
         )
     known = tuple(denoiser.card.get("classes", split.classes))
     if known != split.classes:
         raise DenoiserError(
             f"the denoiser was fitted to the classes {', '.join(known[:5])}, ..., but {split.name} has "
-            f"{', '.join(split.classes[:5])}, ...: fit one for these classes: drd-plugin fit --dataset {split.name} "
-            "--out DIR."
+            f"{', '.join(split.classes[:5])}, ...: fit one for these classes ({_how_to_fit(split)})."
         )
+
+
+def _how_to_fit(split: Split) -> str:
+    if split.name in DATASETS or ":" in split.name:
+        return f"drd-plugin fit --dataset {split.name} --out DIR"
+    return "drd_plugin.Fit()(split, 'DIR') in Python"

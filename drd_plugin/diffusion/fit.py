@@ -64,6 +64,8 @@ class Fit:
     def __post_init__(self) -> None:
         check_fields(self)
         check_least(self, 1, "epochs", "batch_size")
+        if not self.channels or any(width < 8 or width % 8 for width in self.channels):
+            raise ValueError(f"expected channels in multiples of 8, one for each resolution, got {self.channels}.")
         if not 0 <= self.ema < 1 or not 0 <= self.null_share < 1 or self.lr <= 0:
             raise ValueError(
                 f"expected ema and null_share in [0, 1) and lr > 0, got {self.ema}, {self.null_share} and {self.lr}."

@@ -154,7 +154,7 @@ def embedding(name: str, split: Split, seed: int, device: torch.device, cache: P
     if name in TRUNKS:
         if not lpips_at_hand(name):
             raise DataError(
-                f"{name} needs the package lpips (pip install 'drd_plugin[lpips]') and torchvision's {TRUNKS[name]} "
+                f"{name} needs the package lpips (pip install lpips) and torchvision's {TRUNKS[name]} "
                 f"weights in {torch.hub.get_dir()}/checkpoints: import torchvision; "
                 f"torchvision.models.{TRUNKS[name]}(weights='DEFAULT') fetches them."
             )

@@ -27,10 +27,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ..artifacts import write_aside
 from ..data import scaled
 from ..registry import check_fields, check_least
 from ..rng import generator, keyed_normal
@@ -131,6 +133,7 @@ class InformationBottleneck(SNRWindow):
         device: torch.device,
         batch_size: int = 2048,
         progress: bool = True,
+        cache: Path | None = None,
     ) -> TimestepChoice:
         """The exhaustive search: every class against every other, at every candidate step and its neighbours, each step
         once.
@@ -142,6 +145,7 @@ class InformationBottleneck(SNRWindow):
             device: Where the denoiser is.
             batch_size: The most latents in a forward pass.
             progress: Whether to show a progress bar.
+            cache: A folder in which each step's result is kept, so that a resumed run finds it again.
         """
         import torch
         from tqdm.auto import tqdm
@@ -162,9 +166,17 @@ class InformationBottleneck(SNRWindow):
             total=forwards, desc="timesteps", unit="forward", unit_scale=True, disable=not progress, mininterval=1
         ) as bar:
             for column, step in enumerate(evaluated):
+                kept = None if cache is None else cache / f"timestep-{step:03d}.npy"
+                if kept is not None and kept.exists():
+                    log_posterior[:, column] = np.load(kept)
+                    bar.update(forwards // len(evaluated))
+                    continue
                 error = self._errors(denoiser, x_0, index, int(step), seed, batch_size, bar.update)
                 log_p = (-error).log_softmax(1).gather(1, labels[:, None]).squeeze(1)
                 log_posterior[:, column] = log_p.numpy()
+                if kept is not None:
+                    with write_aside(kept) as aside, aside.open("wb") as file:
+                        np.save(file, log_posterior[:, column])
         rate = (log_posterior[:, 2 * self.delta_t :] - log_posterior[:, : -2 * self.delta_t]) / (2 * self.delta_t)
         rate = rate[:, window - window[0]]
         if self.estimator == "eq9":

@@ -104,7 +104,7 @@ class DRD(InformationBottleneck, MapScore):
         path = None if cache is None else cache / "timesteps.json"
         if path is not None and path.exists():
             return np.array(json.loads(path.read_text())["timesteps"])
-        choice = self.choose(denoiser, split, seed, device, self.batch_size, progress)
+        choice = self.choose(denoiser, split, seed, device, self.batch_size, progress, cache)
         if path is not None:
             content = {
                 "timesteps": choice.chosen.tolist(),

@@ -56,9 +56,10 @@ class EL2N(FoldScore):
 
     def update(self, state: State, outputs: Outputs) -> None:
         """See `FoldScore`."""
-        error = outputs.probabilities.clone()
-        error[range(len(error)), outputs.labels] -= 1
-        state["norm"][outputs.index] = error.norm(dim=1)
+        import torch.nn.functional as F
+
+        wanted = F.one_hot(outputs.labels, outputs.probabilities.shape[1])
+        state["norm"][outputs.index] = (outputs.probabilities - wanted).norm(dim=1)
 
     def compute(self, state: State, proxy: Proxy) -> Tensor:
         """See `FoldScore`."""

@@ -46,4 +46,6 @@ class Window(Strategy):
                 f"a window of {k} from {self.start} on reaches beyond the {n} examples: start at {(n - k) / n:.3f} or "
                 "before."
             )
-        return Selection(by_hardness(scores, rng)[first : first + k], {"start": round(first / n, 4)})
+        return Selection(
+            by_hardness(scores, rng)[first : first + k], {"start": round(first / n, 4), "origin": "easiest"}
+        )

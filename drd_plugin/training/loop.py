@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from ..artifacts import Subset, check_fingerprint
-from ..data import Split
+from ..data import Dataset, Split, check_split
 from ..rng import generator, seeded
 from .augment import AUGMENTATIONS
 from .loader import Loader, resolve_device
@@ -46,7 +46,7 @@ class Trained:
         seconds: Wall seconds, tests included.
     """
 
-    net: Net
+    net: Net = field(repr=False)
     acc_last: float
     acc_best: float
     step_best: int
@@ -59,8 +59,8 @@ def train(
     split: Split,
     recipe: Recipe,
     *,
-    seed_init: int,
-    seed_order: int,
+    seed_init: int = 0,
+    seed_order: int = 0,
     subset: Subset | np.ndarray | None = None,
     test: Split | None = None,
     recorder: Recorder | None = None,
@@ -83,9 +83,14 @@ def train(
 
     Raises:
         ArtifactError: If the subset was made for another data set, or a position is out of range or appears twice.
+        DataError: If the test split has other classes or another image size than the training split.
         FloatingPointError: If the loss becomes NaN or infinite.
     """
     start, on = time.perf_counter(), resolve_device(device)
+    check_split(split)
+    if test is not None:
+        check_split(test)
+        Dataset(split, test)  # raises unless they agree
     subset = _subset(split, subset)
     loader = Loader(split, on)
     held_out = None if test is None else Loader(test, on, split.statistics)
