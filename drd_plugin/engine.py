@@ -72,6 +72,8 @@ def score(
     if isinstance(what, FoldScore):
         if recipe is None or recipe.epochs is None:
             raise ValueError(f"{type(what).__name__} watches the training of a proxy: give a recipe in epochs.")
+        if proxies < 1:
+            raise ValueError(f"a fold score watches at least one proxy, got proxies={proxies}.")
         what.observes(1, recipe.epochs)
         plan = _plan(split, what, seed) | {"recipe": describe(recipe), "proxies": proxies}
         if out is not None and _begin(Path(out), plan):
@@ -110,6 +112,7 @@ def record(
     from .training.loop import train
     from .training.recorder import Recorder
 
+    check_split(split)
     if recipe.epochs is None:
         raise ValueError(
             f"a proxy's recipe is measured in epochs, got steps={recipe.steps}: use recipe.for_epochs(...)."
@@ -169,14 +172,16 @@ def _begin(out: Path, plan: dict[str, Any]) -> bool:
         ArtifactError: If it is for another plan.
     """
     path, text = out / "plan.json", json.dumps(plan, indent=2, sort_keys=True) + "\n"
-    if path.exists() and any(file != path for file in out.glob("*")):
+    others = [file for file in out.glob("*") if file != path and not file.name.startswith(".")]
+    if path.exists() and others:
         if path.read_text() != text:
             raise ArtifactError(
                 f"{out} holds scores made with other settings (see {path}): give another folder, or remove this one."
             )
-    elif list(out.glob("part-*")):
+    elif others:
         raise ArtifactError(
-            f"{out} holds scores without a plan.json, so nobody knows their settings: give another folder."
+            f"{out} holds {others[0].name} but no plan.json, so nobody knows with which settings it was made: give "
+            "another folder."
         )
     else:
         with write_aside(path) as aside:

@@ -21,7 +21,7 @@ from .rng import generator
 from .scores import AUM, DRD, EL2N, ELBO, SCORES, Forgetting, Moderate, Score, Uniform
 from .strategies import STRATEGIES, BestWindow, Hardest, Strata, Strategy, Window, Workbench, kept
 
-__all__ = ["METHODS", "Method", "parse", "parse_score", "parse_strategy"]
+__all__ = ["METHODS", "Method", "parse", "parse_score", "parse_strategy", "select_by"]
 
 T = TypeVar("T")
 
@@ -57,21 +57,42 @@ class Method:
         Raises:
             ValueError: If the fraction keeps nothing, or does not fit the strategy.
         """
-        k = kept(fraction, len(scores))
-        selection = self.strategy.select(scores, k, generator(seed, "selection"), workbench)
-        return Subset(
-            indices=selection.indices,
-            n=len(scores),
-            method=self.name,
-            fingerprint=scores.fingerprint,
-            chosen=selection.chosen,
-            provenance={
-                "strategy": describe(self.strategy),
-                "fraction": fraction,
-                "seed": seed,
-                "score": {"name": scores.name, "provenance": dict(scores.provenance)},
-            },
-        )
+        return select_by(self.strategy, scores, fraction, seed, workbench, self.name)
+
+
+def select_by(
+    strategy: Strategy, scores: Scores, fraction: float, seed: int, workbench: Workbench | None, name: str
+) -> Subset:
+    """Selects a subset by a strategy, from any scores.
+
+    Arguments:
+        strategy: Selects from the order.
+        scores: The scores of the training set.
+        fraction: The share that is kept, in (0, 1].
+        seed: The selection seed.
+        workbench: Trains networks for the strategies that need it; how it does goes into the provenance.
+        name: What made the subset, for tables.
+
+    Raises:
+        ValueError: If the fraction keeps nothing, or does not fit the strategy.
+    """
+    k = kept(fraction, len(scores))
+    selection = strategy.select(scores, k, generator(seed, "selection"), workbench)
+    trained = dict(workbench.settings) if workbench is not None and strategy.trains else None
+    return Subset(
+        indices=selection.indices,
+        n=len(scores),
+        method=name,
+        fingerprint=scores.fingerprint,
+        chosen=selection.chosen,
+        provenance={
+            "strategy": describe(strategy),
+            "fraction": fraction,
+            "seed": seed,
+            "trained": trained,
+            "score": {"name": scores.name, "provenance": dict(scores.provenance)},
+        },
+    )
 
 
 _DRD_WINDOW = BestWindow(selector="train", origin="easiest", max_start=0.5)
@@ -139,13 +160,15 @@ def parse_strategy(text: str) -> Strategy:
             f"{name} is the score {kind} with the strategy Hardest, and no strategy itself: say {kind}+Hardest, or "
             "+Hardest after another score."
         )
-    if name in METHODS:
-        return configure(METHODS[name].strategy, settings)
-    if name not in STRATEGIES:
-        raise unknown("strategy", name, {*STRATEGIES, *METHODS})
+    own = {known: method.strategy for known, method in METHODS.items() if method.strategy != Hardest()}
+    if name not in own and name not in STRATEGIES:
+        raise unknown("strategy", name, {*STRATEGIES, *own})
     if "inner" in settings:
-        settings["inner"] = parse_strategy(settings["inner"])
-    return configure(STRATEGIES[name](), settings)
+        settings["inner"] = parse_strategy(str(settings["inner"]))
+    strategy = configure(own[name] if name in own else STRATEGIES[name](), settings)
+    for asked in strategy.asks:
+        parse_score(asked)
+    return strategy
 
 
 def configure(thing: T, settings: Mapping[str, Any]) -> T:

@@ -71,8 +71,8 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def check_seed(seed: int) -> None:
-    """Raises ValueError for a seed that is negative."""
-    if seed < 0:
+    """Raises ValueError for a seed that is negative, or no integer."""
+    if not isinstance(seed, int | np.integer) or seed < 0:
         raise ValueError(f"a seed is a non-negative integer, got {seed}.")
 
 

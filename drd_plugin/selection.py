@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from .artifacts import Scores, Subset, check_fingerprint
-from .data import Split
+from .artifacts import ArtifactError, Scores, Subset, check_fingerprint
+from .data import Split, check_split
 from .engine import record, score
 from .methods import Method, parse, parse_score
+from .provenance import describe
 from .rng import Seeds
 from .scores import FoldScore, Score
 from .training.loop import features, predict, train
@@ -37,7 +39,8 @@ def select(
         split: The training split.
         method: A method, or its name as `drd_plugin.methods.parse` reads it.
         fraction: The share that is kept, in (0, 1].
-        scores: Scores of this split that are at hand; those that the method needs beside them are computed.
+        scores: Scores of this split that are at hand, with the settings that the method asks for; those that it needs
+            beside them are computed.
         seed: The seed of everything: proxy, selection, initialisation, order and noise.
         recipe: How the candidates of strategies that train are trained.
         proxy: How the proxy is trained whose run a fold score watches, in epochs.
@@ -46,16 +49,12 @@ def select(
 
     Raises:
         UnknownName: If the method is unknown.
-        ArtifactError: If scores were made for another data set.
+        ArtifactError: If scores were made for another data set or with other settings, or are not asked for.
         ValueError: If the fraction keeps nothing, or does not fit the method.
     """
+    check_split(split)
     wanted, seeds = parse(method) if isinstance(method, str) else method, Seeds.all(seed)
-    at_hand = {of.name: of for of in scores}
-    for of in scores:
-        check_fingerprint(of.fingerprint, split.fingerprint, f"the {of.name} score")
-    known: dict[Score, Scores] = {
-        what: at_hand[type(what).__name__] for what in wanted.scores if type(what).__name__ in at_hand
-    }
+    known = _at_hand(scores, wanted, split)
     folds = [of for of in wanted.scores if isinstance(of, FoldScore) and of not in known]
     if folds:
         known.update(zip(folds, record(split, folds, proxy, [seeds.proxy], device, progress), strict=True))
@@ -64,6 +63,22 @@ def select(
             known[what] = score(split, what, seed=getattr(seeds, what.seeded_by), device=device, progress=progress)
     bench = TrainingWorkbench(split, recipe, seeds, lambda name: known[parse_score(name)], device, progress)
     return wanted.select(known[wanted.score], fraction, seeds.selection, bench)
+
+
+def _at_hand(scores: Sequence[Scores], wanted: Method, split: Split) -> dict[Score, Scores]:
+    """The given scores by what the method asks for; each must be asked for, with these very settings."""
+    known: dict[Score, Scores] = {}
+    for given in scores:
+        check_fingerprint(given.fingerprint, split.fingerprint, f"the {given.name} score")
+        made = given.provenance.get("score")
+        what = next((what for what in wanted.scores if describe(what) == made), None)
+        if what is None or what in known:
+            raise ArtifactError(
+                f"{wanted.name} asks for {' and '.join(map(repr, wanted.scores))}, each once; the given {given.name} "
+                f"score was made with {made}."
+            )
+        known[what] = given
+    return known
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +101,11 @@ class TrainingWorkbench:
     other_scores: Callable[[str], Scores]
     device: str = "auto"
     progress: bool = True
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """See `Workbench`."""
+        return {"recipe": describe(self.recipe), "seeds": describe(self.seeds)}
 
     def accuracy(self, indices: np.ndarray, reference: np.ndarray) -> float:
         """See `Workbench`."""

@@ -89,6 +89,8 @@ def test_a_grid_is_read_with_the_proxy_like_the_recipe(grid_file):
         (("epochs = 2", "steps = 2"), GridError, "the proxy is trained in epochs"),
         (("noise = 0", "nose = 0"), UnknownName, "unknown seed to pin 'nose'"),
         (('"Forgetting"', '"EL2N[epoch=3]"'), ValueError, "after epoch 3, but the proxy trains for 2"),
+        (("seeds = [0, 1]", "seeds = [0.5]"), ValueError, "non-negative integer, got 0.5"),
+        (("seeds = [0, 1]", "seeds = [0]\nproxies = 0"), ValueError, "proxies must be at least 1, got 0"),
         (('name = "digits"', ""), GridError, r"dataset\.name is missing"),
         (('net = "lenet"', 'net = "lenett"'), UnknownName, "unknown net 'lenett'.*'lenet'"),
         (("[recipe]", "[recipe"), GridError, "cannot be read as a grid"),
@@ -290,6 +292,13 @@ def test_the_table_by_hand(runs):
     assert tex.startswith("% convnet, test accuracy in %, mean ± std over 3 seeds")
     assert r"\textbf{64.0 $\pm$ 2.0}" in tex
     assert r"10 \%" in tex
+
+
+def test_tables_and_pictures_are_of_one_net(runs):
+    both = pd.concat([runs, runs.assign(net="lenet")])
+    for show in (table, plot_accuracy):
+        with pytest.raises(ValueError, match="of the nets convnet, lenet: take those of one"):
+            show(both)
 
 
 def test_cells_with_other_numbers_of_seeds_say_so(runs):

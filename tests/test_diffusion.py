@@ -408,7 +408,16 @@ def test_a_fit_that_dies_leaves_nothing_behind(tiny, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("wrong", "message"), [({"channels": (5, 7)}, "multiples of 8"), ({"lr": 0.0}, "lr > 0")])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"channels": (5, 7)}, "multiples of 8"), ({"lr": 0.0}, "lr > 0"), ({"width": 130}, "multiple of the heads")],
+)
 def test_impossible_fits_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         Fit(**wrong)
+
+
+def test_images_that_a_model_cannot_halve_are_refused(tmp_path):
+    odd = from_arrays("odd", np.zeros((4, 9, 9), np.uint8), np.arange(4) % 2)
+    with pytest.raises(DataError, match="takes square ones whose size 4 divides"):
+        Fit(channels=(8, 8, 8), epochs=1)(odd, tmp_path / "d", "cpu", progress=False)

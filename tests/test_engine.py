@@ -128,10 +128,24 @@ def test_another_denoiser_at_the_same_path_is_noticed(few, tmp_path):
         score(few, what, out=tmp_path / "s", device="cpu", progress=False)
 
 
+def test_what_was_settled_without_a_plan_is_refused(few, tmp_path):
+    (tmp_path / "timesteps.json").write_text("{}")
+    with pytest.raises(ArtifactError, match=r"holds timesteps\.json but no plan\.json"):
+        score(few, QUICK, out=tmp_path, device="cpu", progress=False)
+
+
+def test_a_folder_that_several_versions_filled_lists_them(few, tmp_path, small_chunks, monkeypatch):
+    score(few, QUICK, out=tmp_path, device="cpu", progress=False)
+    (tmp_path / "part-00002-of-00008.parquet").unlink()
+    monkeypatch.setattr(engine, "environment", lambda device: {"git": "another", "created": "later"})
+    made = score(few, QUICK, out=tmp_path, device="cpu", progress=False).provenance["environments"]
+    assert [len(made), made[1]["git"]] == [2, "another"]
+
+
 def test_parts_without_a_plan_are_refused(few, tmp_path):
     score(few, Uniform(), out=tmp_path, progress=False)
     (tmp_path / "plan.json").unlink()
-    with pytest.raises(ArtifactError, match=r"without a plan\.json"):
+    with pytest.raises(ArtifactError, match=r"parquet but no plan\.json"):
         score(few, Uniform(), out=tmp_path, progress=False)
 
 

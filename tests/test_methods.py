@@ -30,6 +30,13 @@ def test_any_pair_can_be_named():
     assert parse("Uniform+PerClass").strategy == PerClass()
 
 
+def test_a_score_that_a_strategy_asks_for_is_looked_up():
+    with pytest.raises(UnknownName, match="unknown score 'AMU': did you mean 'AUM'"):
+        parse("DRD+CCS[cutoff_score=AMU]")
+    with pytest.raises(UnknownName, match="unknown strategy '3'"):
+        parse("DRD+PerClass[inner=3]")
+
+
 @pytest.mark.parametrize("name", ["Random", "AUM", "EL2N", "Forgetting"])
 def test_a_score_that_keeps_the_hardest_is_no_strategy(name):
     """`DRD+Random` would keep DRD's hardest, and be taken for a random subset."""

@@ -6,8 +6,10 @@ import pytest
 from drd_plugin.artifacts import ArtifactError, check_fingerprint
 from drd_plugin.data import DataError
 from drd_plugin.diffusion.denoiser import BUNDLED
+from drd_plugin.diffusion.fit import Fit
 from drd_plugin.engine import score
 from drd_plugin.methods import METHODS
+from drd_plugin.provenance import describe
 from drd_plugin.rng import Seeds
 from drd_plugin.selection import TrainingWorkbench, select
 from drd_plugin.training.recipe import Recipe
@@ -39,9 +41,27 @@ def test_scores_at_hand_are_used(few):
         select(few, "AUM", 0.2, scores=[replace(scores, fingerprint="other:1")])
 
 
-def test_a_data_set_is_not_a_split(digits):
+@pytest.mark.parametrize("method", ["AUM", "EL2N+CCS", "EL2N[epoch=2]"])
+def test_scores_with_other_settings_are_refused(few, method):
+    other = score(few, "EL2N[epoch=1]", recipe=QUICK["proxy"], progress=False)
+    with pytest.raises(ArtifactError, match="the given EL2N score was made with"):
+        select(few, method, 0.2, scores=[other])
+
+
+def test_windows_are_judged_by_the_benchmarks_network(few):
+    """Candidates and features are trained by the grid's own recipe, and the subset says so."""
+    recipe = Recipe(net="convnet_small", steps=3)
+    subset = select(few, SETTINGS["BWS"], 0.2, recipe=recipe, proxy=QUICK["proxy"], progress=False)
+    assert subset.provenance["trained"]["recipe"] == describe(recipe)
+    assert select(few, "AUM", 0.2, proxy=QUICK["proxy"], progress=False).provenance["trained"] is None
+
+
+@pytest.mark.parametrize(
+    "use", [lambda data: score(data, "Uniform"), lambda data: select(data, "AUM", 0.1), lambda data: Fit()(data, "x")]
+)
+def test_a_data_set_is_not_a_split(digits, use):
     with pytest.raises(DataError, match=r"expected a Split, got a Dataset: give its \.train"):
-        score(digits, "Uniform")
+        use(digits)
 
 
 def test_one_call_is_the_steps_in_turn(few):

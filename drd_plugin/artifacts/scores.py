@@ -114,7 +114,8 @@ class Scores:
 
     @classmethod
     def joined(cls, parts: Sequence[Scores]) -> Scores:
-        """The scores of consecutive chunks as one; their seconds add up.
+        """The scores of consecutive chunks as one; their seconds add up. Where several versions or machines computed
+        them, all are listed under `environments`.
 
         Raises:
             ArtifactError: If the parts come from runs with different settings.
@@ -125,17 +126,30 @@ class Scores:
                 "folder."
             )
         seconds = round(sum(part.provenance.get("seconds", 0.0) for part in parts), 3)
+        made = _distinct([part.provenance.get("environment", {}) for part in parts])
         return replace(
             parts[0],
             estimates=np.concatenate([part.estimates for part in parts]),
             labels=np.concatenate([part.labels for part in parts]),
-            provenance={**parts[0].provenance, "seconds": seconds},
+            provenance={
+                **parts[0].provenance,
+                **({"environments": made} if len(made) > 1 else {}),
+                "seconds": seconds,
+            },
         )
 
     @property
     def _identity(self) -> tuple[Any, ...]:
         settled = {k: v for k, v in self.provenance.items() if k not in ("environment", "seconds")}
         return self.name, self.higher_is_harder, self.fingerprint, settled
+
+
+def _distinct(environments: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The environments that differ in more than the time, in order."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for made in environments:
+        found.setdefault(json.dumps({k: v for k, v in made.items() if k != "created"}, sort_keys=True), made)
+    return list(found.values())
 
 
 def part_path(folder: Path, part: int, parts: int) -> Path:

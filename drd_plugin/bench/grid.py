@@ -11,7 +11,7 @@ from typing import Any
 
 from ..methods import Method, parse
 from ..provenance import describe
-from ..registry import unknown
+from ..registry import check_least, unknown
 from ..rng import Seeds
 from ..scores import FoldScore
 from ..training.recipe import PROXY, Recipe
@@ -80,6 +80,7 @@ class Grid:
         for key in self.pin:
             if key not in {f.name for f in fields(Seeds)}:
                 raise unknown("seed to pin", key, {f.name for f in fields(Seeds)})
+        check_least(self, 1, "proxies")
         for seed in self.seeds:
             self.seeds_of(seed)
         _check_names(self)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .table import summary
+from .table import check_one_net, summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,11 @@ def plot_accuracy(runs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Arguments:
         runs: Rows as in `Run`, of one net.
         ax: Where to draw; a new figure by default.
+
+    Raises:
+        ValueError: If the runs are of several nets.
     """
+    check_one_net(runs)
     ax = ax or _axes()
     long = summary(runs)
     methods = [m for m in dict.fromkeys(long["method"]) if m != "Full"]

@@ -39,7 +39,9 @@ def run_grid(grid: Grid, out: Path, device: str = "auto", progress: bool = True)
 
     Raises:
         ArtifactError: If the folder holds another grid's runs.
+        ValueError: If the device is unknown.
     """
+    resolve_device(device)
     place = {key: grid.dataset[key] for key in ("root", "size") if key in grid.dataset}
     dataset = load(grid.dataset["name"], **place)
     store = RunStore(out, grid.identity | {"fingerprint": dataset.train.fingerprint})
@@ -55,6 +57,13 @@ def run_grid(grid: Grid, out: Path, device: str = "auto", progress: bool = True)
             bar.update()
     store.compact()
     return store
+
+
+def _seconds(known: Mapping[Score, Scores]) -> float:
+    """The seconds that scores took; those that watched the same proxy took them once."""
+    folds = [float(of.provenance["seconds"]) for what, of in known.items() if isinstance(what, FoldScore)]
+    maps = [float(of.provenance["seconds"]) for what, of in known.items() if not isinstance(what, FoldScore)]
+    return sum(maps) + max(folds, default=0.0)
 
 
 @dataclass(frozen=True)
@@ -165,22 +174,21 @@ class _Bench:
         made = [self.inputs(of) for of in method.scores]
         name = digest([method.score, method.strategy, made, fraction, seeds, self.grid.identity])
         path = self.out / "subsets" / f"{name}.json"
-        scores = self.scores(method.score, seeds)
-        spent = float(scores.provenance["seconds"])
+        known = {of: self.scores(of, seeds) for of in method.scores}
+        spent = _seconds(known)
         if path.exists():
             subset = Subset.load(path)
             return subset, spent, subset.provenance["seconds"]
         start = time.perf_counter()
-        recipe = replace(self.grid.recipe, net=self.grid.proxy.net)
         bench = TrainingWorkbench(
             self.dataset.train,
-            recipe,
+            self.grid.recipe,
             seeds,
-            lambda name: self.scores(parse_score(name), seeds),
+            lambda name: known[parse_score(name)],
             self.device,
             self.progress,
         )
-        subset = method.select(scores, fraction, seeds.selection, bench)
+        subset = method.select(known[method.score], fraction, seeds.selection, bench)
         seconds = time.perf_counter() - start
         subset = replace(subset, provenance={**subset.provenance, "seconds": seconds})
         subset.save(path)

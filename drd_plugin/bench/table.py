@@ -17,7 +17,7 @@ from ..methods import METHODS, parse
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["difference", "latex", "markdown", "summary", "table"]
+__all__ = ["check_one_net", "difference", "latex", "markdown", "summary", "table"]
 
 METRICS = {"acc_last": "accuracy after the last step", "acc_best": "best accuracy during training"}
 
@@ -113,9 +113,13 @@ def table(
         runs: Rows as in `Run`, of one net.
         metric: Which accuracy.
         style: `markdown`, `latex`, or `plain` without bold.
+
+    Raises:
+        ValueError: If the runs are of several nets.
     """
     import pandas as pd
 
+    check_one_net(runs)
     long = summary(runs)
     mean, std = {"acc_last": ("mean", "std"), "acc_best": ("best_mean", "best_std")}[metric]
     rows: dict[str, dict[str, str]] = {}
@@ -135,6 +139,15 @@ def table(
         .fillna("")
     )
     return result.rename_axis("method")
+
+
+def check_one_net(runs: pd.DataFrame) -> None:
+    """Raises ValueError unless the runs are all of one net."""
+    if runs["net"].nunique() > 1:
+        raise ValueError(
+            f"the runs are of the nets {', '.join(sorted(set(runs['net'])))}: take those of one, "
+            "runs[runs['net'] == ...]."
+        )
 
 
 def _percent(fraction: float) -> str:

@@ -46,13 +46,13 @@ def main(args: Sequence[str] | None = None) -> None:
             args=given,
             config=(tyro.conf.OmitArgPrefixes,),
         )
-    except (ValueError, FileExistsError, FloatingPointError) as error:
+    except (ValueError, FloatingPointError) as error:
         sys.exit(f"drd-plugin: {error}")
     except KeyboardInterrupt:
-        print(
-            "\ndrd-plugin: stopped; bench and score go on where they stopped when they are run again.", file=sys.stderr
-        )
+        print("\ndrd-plugin: stopped; bench, and score with DRD or ELBO, go on when run again.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe has had enough, `head` for one
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        sys.exit(f"drd-plugin: {error}")

@@ -54,7 +54,7 @@ def _of_kind(kind: Any) -> Callable[..., None]:
     command.__doc__ = f"""{first_sentence(kind)}
 
     Arguments:
-        out: The folder to write the scores to; an unfinished one is continued.
+        out: The folder to write the scores to; an unfinished one is continued (by DRD and ELBO).
         seed: The proxy's or the noise's seed.
         proxies: How many proxies are averaged.
         device: auto, or a torch device.

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from ..artifacts import ArtifactError, Scores, Subset, check_fingerprint
-from ..methods import Method, parse_strategy
+from ..methods import parse_strategy, select_by
 from ..rng import Seeds
-from ..scores import SCORES
 from ..strategies import PerClass
 from ..training.recipe import Recipe
 from .data import Data
@@ -54,7 +53,7 @@ def select(
             of, others, Data(dataset or of.provenance["dataset"], root, size), Seeds.all(seed), recipe, device
         )
     name = f"{of.name}+PerClass[inner={strategy}]" if per_class else f"{of.name}+{strategy}"
-    subset = Method(name, SCORES[of.name](), how).select(of, fraction, seed, workbench)
+    subset = select_by(how, of, fraction, seed, workbench, name)
     subset.save(out)
     print(f"{len(subset)} of {subset.n} examples by {subset.method}, {_short(subset.chosen)}in {out}")
 

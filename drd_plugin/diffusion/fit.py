@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..artifacts import write_aside
-from ..data import scaled
+from ..data import DataError, check_split, scaled
 from ..provenance import describe, environment
 from ..registry import check_fields, check_least
 from ..rng import generator, seeded
@@ -66,6 +66,9 @@ class Fit:
         check_least(self, 1, "epochs", "batch_size")
         if not self.channels or any(width < 8 or width % 8 for width in self.channels):
             raise ValueError(f"expected channels in multiples of 8, one for each resolution, got {self.channels}.")
+        check_least(self, 1, "width", "depth", "heads", "patch")
+        if self.width % self.heads:
+            raise ValueError(f"the width must be a multiple of the heads, got {self.width} and {self.heads}.")
         if not 0 <= self.ema < 1 or not 0 <= self.null_share < 1 or self.lr <= 0:
             raise ValueError(
                 f"expected ema and null_share in [0, 1) and lr > 0, got {self.ema}, {self.null_share} and {self.lr}."
@@ -75,7 +78,13 @@ class Fit:
         """The untrained network for this split, with initial weights decided by the seed."""
         from diffusers import DiTTransformer2DModel, UNet2DModel
 
-        channels, size, _ = split.shape
+        channels, size, width = split.shape
+        smallest = 2 ** (len(self.channels) - 1) if self.model == "unet" else self.patch
+        if size != width or size % smallest:
+            raise DataError(
+                f"{split.name} has images of {size} x {width} pixels: this {self.model} takes square ones whose size "
+                f"{smallest} divides."
+            )
         with seeded(self.seed):
             if self.model == "unet":
                 return UNet2DModel(
@@ -134,6 +143,7 @@ class Fit:
 
         from ..training.loader import resolve_device
 
+        check_split(split)
         out = Path(out)
         if out.exists() and any(out.iterdir()):
             raise FileExistsError(f"{out} is not empty: give another folder, or remove this one.")

@@ -25,6 +25,10 @@ class Workbench(Protocol):
     test split.
     """
 
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """How it trains, ready for JSON."""
+
     def accuracy(self, indices: np.ndarray, reference: np.ndarray) -> float:
         """Trains the benchmark's network on `indices` int64[k] and gives its accuracy on `reference` int64[m] in
         percent.

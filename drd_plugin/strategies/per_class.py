@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +58,10 @@ class _OneClass:
 
     workbench: Workbench
     members: np.ndarray
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return self.workbench.settings
 
     def scores(self, name: str) -> Scores:
         scores = self.workbench.scores(name)
