@@ -16,7 +16,7 @@ from drd_plugin.bench.plots import plot_accuracy, save
 from drd_plugin.bench.run import run_grid
 from drd_plugin.bench.store import RunStore
 from drd_plugin.bench.table import difference, latex, markdown, summary, table
-from drd_plugin.provenance import environment, versions
+from drd_plugin.provenance import describe, environment, versions
 from drd_plugin.registry import UnknownName
 from drd_plugin.training.recipe import Recipe
 
@@ -137,6 +137,16 @@ def test_all_folds_come_from_one_run_for_each_proxy(finished):
     assert names == sorted(f"{name}-seed{s}" for s in (0, 1) for name in ("AUM", "EL2N", "Forgetting", "Uniform"))
     seconds = {Scores.load(p).provenance["seconds"] for p in (folder / "out" / "scores").glob("[AEF]*-seed0-*")}
     assert len(seconds) == 1
+
+
+def test_a_grid_judges_windows_by_its_own_recipe_and_not_the_proxys(tmp_path):
+    text = QUICK.replace("epochs = 2", 'epochs = 2\nnet = "convnet_small"').replace("seeds = [0, 1]", "seeds = [0]")
+    (tmp_path / "quick.toml").write_text(text)
+    grid = replace(read_grid(tmp_path / "quick.toml"), methods=("BWS[proxy_epochs=1,step=0.5]",), fractions=(0.1,))
+    run_grid(grid, tmp_path / "out", "cpu", progress=False)
+    [path] = (tmp_path / "out" / "subsets").iterdir()
+    assert grid.proxy.net != grid.recipe.net
+    assert Subset.load(path).provenance["trained"]["recipe"] == describe(grid.recipe)
 
 
 def test_a_finished_grid_is_not_run_again_and_can_grow(finished, monkeypatch):

@@ -72,7 +72,7 @@ def test_a_choice_of_timesteps_that_died_goes_on_with_the_steps_that_are_missing
     denoiser = find_denoiser("auto", digits.train, device)
     whole = rule.choose(denoiser, digits.train, 0, device, progress=False)
     rule.choose(denoiser, digits.train, 0, device, progress=False, cache=tmp_path)
-    (tmp_path / f"timestep-{whole.evaluated[3]:03d}.npy").unlink()
+    (tmp_path / f"timestep-{whole.evaluated[3]:03d}.safetensors").unlink()
     errors, asked = InformationBottleneck._errors, []
 
     def count(self, denoiser, x_0, index, step, *rest):

@@ -148,6 +148,7 @@ class InformationBottleneck(SNRWindow):
             cache: A folder in which each step's result is kept, so that a resumed run finds it again.
         """
         import torch
+        from safetensors.numpy import load_file, save_file
         from tqdm.auto import tqdm
 
         window = self.window(denoiser)
@@ -166,17 +167,17 @@ class InformationBottleneck(SNRWindow):
             total=forwards, desc="timesteps", unit="forward", unit_scale=True, disable=not progress, mininterval=1
         ) as bar:
             for column, step in enumerate(evaluated):
-                kept = None if cache is None else cache / f"timestep-{step:03d}.npy"
+                kept = None if cache is None else cache / f"timestep-{step:03d}.safetensors"
                 if kept is not None and kept.exists():
-                    log_posterior[:, column] = np.load(kept)
+                    log_posterior[:, column] = load_file(kept)["log_posterior"]
                     bar.update(forwards // len(evaluated))
                     continue
                 error = self._errors(denoiser, x_0, index, int(step), seed, batch_size, bar.update)
                 log_p = (-error).log_softmax(1).gather(1, labels[:, None]).squeeze(1)
                 log_posterior[:, column] = log_p.numpy()
                 if kept is not None:
-                    with write_aside(kept) as aside, aside.open("wb") as file:
-                        np.save(file, log_posterior[:, column])
+                    with write_aside(kept) as aside:
+                        save_file({"log_posterior": log_p.numpy()}, aside)
         rate = (log_posterior[:, 2 * self.delta_t :] - log_posterior[:, : -2 * self.delta_t]) / (2 * self.delta_t)
         rate = rate[:, window - window[0]]
         if self.estimator == "eq9":
