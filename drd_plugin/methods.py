@@ -4,26 +4,68 @@
 - `DRD+CCS`: DRD's score with CCS's strategy. The left is a score, or a method that stands for its score; the right a
   strategy, or a method that stands for it (not one that keeps the hardest: `DRD+Random` would not be random).
 - `DRD[draws=16]+BWS[selector=train]`: with settings; without a plus sign, they go to the side that has such a field.
+- `FAMILY:NAME`: a whole method of another library, which is neither a score nor a strategy.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
 
 from .artifacts import Scores, Subset
 from .provenance import describe
-from .registry import unknown
+from .registry import Registry, unknown
 from .rng import generator
 from .scores import AUM, DRD, EL2N, ELBO, SCORES, Forgetting, Moderate, Score, Uniform
 from .strategies import STRATEGIES, BestWindow, Hardest, Strata, Strategy, Window, Workbench, kept
 
-__all__ = ["METHODS", "Method", "parse", "parse_score", "parse_strategy", "select_by"]
+if TYPE_CHECKING:
+    from .data import Split
+    from .training.recipe import Recipe
+
+__all__ = [
+    "METHODS",
+    "PUBLISHED",
+    "Method",
+    "Selector",
+    "parse",
+    "parse_score",
+    "parse_strategy",
+    "read_settings",
+    "select_by",
+]
 
 T = TypeVar("T")
+
+
+class Selector(Protocol):
+    """Anything that selects a subset by name."""
+
+    @property
+    def name(self) -> str:
+        """The name in tables."""
+
+    @property
+    def scores(self) -> list[Score]:
+        """The scores that `select` needs; the first orders the examples. None for a method that has no score."""
+
+    @property
+    def definition(self) -> list[Any]:
+        """What decides the selection beside the scores, fraction and seed; dataclasses."""
+
+    def obstacle(self, split: Split, proxy: Recipe, device: str) -> str:
+        """Why the method cannot select here at all, with such images, proxies and on this device; empty if it can."""
+
+    def configured(self, name: str, settings: Mapping[str, Any]) -> Selector:
+        """The same method under another name, with other settings."""
+
+    def select(self, scores: Scores | None, fraction: float, seed: int, workbench: Workbench | None = None) -> Subset:
+        """Selects a subset; see `Method.select`."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +87,22 @@ class Method:
         """The score, and those that the strategy may ask for."""
         return list(dict.fromkeys([self.score, *map(parse_score, self.strategy.asks)]))
 
-    def select(self, scores: Scores, fraction: float, seed: int, workbench: Workbench | None = None) -> Subset:
+    @property
+    def definition(self) -> list[Any]:
+        """See `Selector`."""
+        return [self.score, self.strategy]
+
+    def obstacle(self, split: Split, proxy: Recipe, device: str) -> str:
+        """See `Selector`; none is known before the scores are computed."""
+        return ""
+
+    def configured(self, name: str, settings: Mapping[str, Any]) -> Method:
+        """See `Selector`; a setting goes to the side that has such a field."""
+        of_score = {key: value for key, value in settings.items() if key in _fields(self.score)}
+        of_strategy = {key: value for key, value in settings.items() if key not in of_score}
+        return Method(name, configure(self.score, of_score), configure(self.strategy, of_strategy))
+
+    def select(self, scores: Scores | None, fraction: float, seed: int, workbench: Workbench | None = None) -> Subset:
         """Selects a subset.
 
         Arguments:
@@ -57,11 +114,19 @@ class Method:
         Raises:
             ValueError: If the fraction keeps nothing, or does not fit the strategy.
         """
+        if scores is None:
+            raise ValueError(f"{self.name} needs the {type(self.score).__name__} scores of the training set.")
         return select_by(self.strategy, scores, fraction, seed, workbench, self.name)
 
 
 def select_by(
-    strategy: Strategy, scores: Scores, fraction: float, seed: int, workbench: Workbench | None, name: str
+    strategy: Strategy,
+    scores: Scores,
+    fraction: float,
+    seed: int,
+    workbench: Workbench | None,
+    name: str,
+    budget: int | np.ndarray | None = None,
 ) -> Subset:
     """Selects a subset by a strategy, from any scores.
 
@@ -72,11 +137,13 @@ def select_by(
         seed: The selection seed.
         workbench: Trains networks for the strategies that need it; how it does goes into the provenance.
         name: What made the subset, for tables.
+        budget: The number of examples to keep, or of each class for a class-wise strategy, where another rule than this
+            library's rounds the fraction.
 
     Raises:
         ValueError: If the fraction keeps nothing, or does not fit the strategy.
     """
-    k = kept(fraction, len(scores))
+    k = kept(fraction, len(scores)) if budget is None else budget
     selection = strategy.select(scores, k, generator(seed, "selection"), workbench)
     trained = dict(workbench.settings) if workbench is not None and strategy.trains else None
     return Subset(
@@ -97,7 +164,7 @@ def select_by(
 
 _DRD_WINDOW = BestWindow(selector="train", origin="easiest", max_start=0.5)
 
-METHODS: dict[str, Method] = {
+PUBLISHED: dict[str, Method] = {
     name: Method(name, score, strategy)
     for name, score, strategy in (
         ("Random", Uniform(), Hardest()),
@@ -111,9 +178,12 @@ METHODS: dict[str, Method] = {
         ("ELBO", ELBO(), _DRD_WINDOW),
     )
 }
+"""The pairs of this library."""
+
+METHODS: Registry[Selector] = Registry("method", "drd_plugin.methods", PUBLISHED)
 
 
-def parse(text: str) -> Method:
+def parse(text: str) -> Selector:
     """A method from its name.
 
     Raises:
@@ -127,22 +197,16 @@ def parse(text: str) -> Method:
     if len(sides) == 2:
         return Method(text, parse_score(sides[0]), parse_strategy(sides[1]))
     name, settings = _settings(text)
-    if name not in METHODS:
-        raise unknown("method", name, METHODS)
-    score, strategy = METHODS[name].score, METHODS[name].strategy
-    of_score = {key: value for key, value in settings.items() if key in _fields(score)}
-    return Method(
-        text, configure(score, of_score), configure(strategy, {k: v for k, v in settings.items() if k not in of_score})
-    )
+    return METHODS[name].configured(text, settings)
 
 
 def parse_score(text: str) -> Score:
     """A score from `Name` or `Name[field=value, ...]`; a method's name stands for its score."""
     name, settings = _settings(text)
-    if name in METHODS:
-        return configure(METHODS[name].score, settings)
+    if name in PUBLISHED:
+        return configure(PUBLISHED[name].score, settings)
     if name not in SCORES:
-        raise unknown("score", name, {*SCORES, *METHODS})
+        raise unknown("score", name, {*SCORES, *PUBLISHED})
     return configure(SCORES[name](), settings)
 
 
@@ -154,13 +218,13 @@ def parse_strategy(text: str) -> Strategy:
         ValueError: For a method that is a score, from which the hardest are kept.
     """
     name, settings = _settings(text)
-    if name in METHODS and METHODS[name].strategy == Hardest():
-        kind = type(METHODS[name].score).__name__
+    if name in PUBLISHED and PUBLISHED[name].strategy == Hardest():
+        kind = type(PUBLISHED[name].score).__name__
         raise ValueError(
             f"{name} is the score {kind} with the strategy Hardest, and no strategy itself: say {kind}+Hardest, or "
             "+Hardest after another score."
         )
-    own = {known: method.strategy for known, method in METHODS.items() if method.strategy != Hardest()}
+    own = {known: method.strategy for known, method in PUBLISHED.items() if method.strategy != Hardest()}
     if name not in own and name not in STRATEGIES:
         raise unknown("strategy", name, {*STRATEGIES, *own})
     if "inner" in settings:
@@ -194,8 +258,16 @@ def _settings(text: str) -> tuple[str, dict[str, Any]]:
     if match is None:
         raise ValueError(f"cannot read {text!r}: expected Name or Name[field=value, ...].")
     name, inside = match.groups()
-    pairs = re.split(r",(?![^\[]*\])", inside) if inside else []
-    return name, dict(map(_pair, pairs))
+    return name, read_settings(re.split(r",(?![^\[]*\])", inside) if inside else [])
+
+
+def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
+    """Settings from `field=value` texts; values are read as TOML, and as plain text where they are none.
+
+    Raises:
+        ValueError: If there is no equals sign.
+    """
+    return dict(map(_pair, pairs))
 
 
 def _pair(text: str) -> tuple[str, Any]:

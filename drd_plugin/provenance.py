@@ -36,11 +36,10 @@ def versions() -> dict[str, str]:
 
 
 @cache
-def git_commit() -> str | None:
-    """The commit of the checkout this package is imported from, marked `-dirty` where it was changed; None outside a
-    checkout.
+def git_commit(root: Path = Path(__file__).parent.parent) -> str | None:
+    """The commit of a checkout, by default the one this package is imported from, marked `-dirty` where it was changed;
+    None outside a checkout.
     """
-    root = Path(__file__).parent.parent
     if not (root / ".git").exists():
         return None
 

@@ -1,13 +1,14 @@
 """Names to things: what this library and its extensions offer, and helpful answers to names that nobody knows.
 
-Other packages add their own through the entry-point groups `drd_plugin.scores`, `drd_plugin.strategies` and
-`drd_plugin.datasets`.
+Other packages add their own through the entry-point groups `drd_plugin.scores`, `drd_plugin.strategies`,
+`drd_plugin.datasets`, `drd_plugin.nets` and `drd_plugin.methods`. A name `FAMILY:NAME` belongs to an open family: a
+function from NAME to the thing, announced in the group `drd_plugin.nets.families`, and so for methods and data sets.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from importlib.metadata import entry_points
 from types import NoneType, UnionType
@@ -73,16 +74,27 @@ class Registry(Mapping[str, T], Generic[T]):
         kind: What an entry is, for messages ("score").
         group: The entry-point group in which other packages announce theirs.
         builtin: The entries of this library.
+        families: The open families of this library.
 
     Raises:
         UnknownName: On look-up of a name that is neither built in nor announced.
     """
 
-    def __init__(self, kind: str, group: str, builtin: Mapping[str, T]) -> None:
+    def __init__(
+        self,
+        kind: str,
+        group: str,
+        builtin: Mapping[str, T],
+        families: Mapping[str, Callable[[str], T]] | None = None,
+    ) -> None:
         self.kind, self.group = kind, group
         self._entries: dict[str, T] = dict(builtin)
+        self._families: dict[str, Callable[[str], T]] = dict(families or {})
 
     def __getitem__(self, name: str) -> T:
+        family, colon, rest = name.partition(":")
+        if colon:
+            return self._family(family, name)(rest)
         if name not in self._entries:
             for point in entry_points(group=self.group, name=name):
                 self._entries[name] = point.load()
@@ -91,7 +103,16 @@ class Registry(Mapping[str, T], Generic[T]):
         return self._entries[name]
 
     def __contains__(self, name: object) -> bool:
+        """Whether the name is listed; the members of families are not."""
         return name in set(self)
+
+    def _family(self, family: str, name: str) -> Callable[[str], T]:
+        if family not in self._families:
+            for point in entry_points(group=f"{self.group}.families", name=family):
+                self._families[family] = point.load()
+        if family not in self._families:
+            raise unknown(self.kind, name, self)
+        return self._families[family]
 
     def __iter__(self) -> Iterator[str]:
         announced = (point.name for point in entry_points(group=self.group))

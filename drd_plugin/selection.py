@@ -10,11 +10,11 @@ import numpy as np
 
 from .artifacts import ArtifactError, Scores, Subset, check_fingerprint
 from .data import Split, check_split
-from .engine import record, score
-from .methods import Method, parse, parse_score
+from .methods import Selector, parse, parse_score
 from .provenance import describe
 from .rng import Seeds
-from .scores import FoldScore, Score
+from .score_cache import ScoreCache
+from .scores import Score
 from .training.loop import features, predict, train
 from .training.recipe import PROXY, Recipe
 
@@ -23,7 +23,7 @@ __all__ = ["TrainingWorkbench", "select"]
 
 def select(
     split: Split,
-    method: str | Method,
+    method: str | Selector,
     fraction: float,
     *,
     scores: Sequence[Scores] = (),
@@ -54,18 +54,16 @@ def select(
     """
     check_split(split)
     wanted, seeds = parse(method) if isinstance(method, str) else method, Seeds.all(seed)
-    known = _at_hand(scores, wanted, split)
-    folds = [of for of in wanted.scores if isinstance(of, FoldScore) and of not in known]
-    if folds:
-        known.update(zip(folds, record(split, folds, proxy, [seeds.proxy], device, progress), strict=True))
-    for what in wanted.scores:
-        if what not in known:
-            known[what] = score(split, what, seed=getattr(seeds, what.seeded_by), device=device, progress=progress)
-    bench = TrainingWorkbench(split, recipe, seeds, lambda name: known[parse_score(name)], device, progress)
-    return wanted.select(known[wanted.score], fraction, seeds.selection, bench)
+    cache = ScoreCache(split, proxy, together=wanted.scores, device=device, progress=progress)
+    for what, given in _at_hand(scores, wanted, split).items():
+        cache.put(what, getattr(seeds, what.seeded_by), given)
+    known = {what: cache.get(what, getattr(seeds, what.seeded_by)) for what in wanted.scores}
+    bench = TrainingWorkbench(split, recipe, proxy, seeds, lambda name: known[parse_score(name)], device, progress)
+    ordering = known[wanted.scores[0]] if wanted.scores else None
+    return wanted.select(ordering, fraction, seeds.selection, bench)
 
 
-def _at_hand(scores: Sequence[Scores], wanted: Method, split: Split) -> dict[Score, Scores]:
+def _at_hand(scores: Sequence[Scores], wanted: Selector, split: Split) -> dict[Score, Scores]:
     """The given scores by what the method asks for; each must be asked for, with these very settings."""
     known: dict[Score, Scores] = {}
     for given in scores:
@@ -88,17 +86,19 @@ class TrainingWorkbench:
     Arguments:
         split: The training split.
         recipe: How candidates are trained.
+        proxy: How proxies are trained, in epochs, for methods of other libraries that train their own.
         seeds: The selection seed decides the candidates' initialisation and order, equal for all, so that only the
             subset differs; the proxy seed those of the networks whose features are used.
-        other_scores: Gives another score of the same split by name.
+        other_scores: Gives another score of the same split by name; none by default.
         device: `auto`, or a torch device.
         progress: Whether to show progress bars.
     """
 
     split: Split
     recipe: Recipe
+    proxy: Recipe
     seeds: Seeds
-    other_scores: Callable[[str], Scores]
+    other_scores: Callable[[str], Scores] | None = None
     device: str = "auto"
     progress: bool = True
 
@@ -137,4 +137,6 @@ class TrainingWorkbench:
 
     def scores(self, name: str) -> Scores:
         """See `Workbench`."""
+        if self.other_scores is None:
+            raise ValueError(f"the strategy asks for {name} scores, and the workbench has none.")
         return self.other_scores(name)

@@ -68,6 +68,6 @@ def test_one_call_is_the_steps_in_turn(few):
     """CCS with a cut-off by a score that is not its own."""
     seeds, how = Seeds.all(3), METHODS["CCS"].strategy
     el2n, aum = (score(few, METHODS[n].score, seed=3, recipe=QUICK["proxy"], progress=False) for n in ("EL2N", "AUM"))
-    bench = TrainingWorkbench(few, QUICK["recipe"], seeds, {"AUM": aum}.__getitem__)
+    bench = TrainingWorkbench(few, QUICK["recipe"], QUICK["proxy"], seeds, {"AUM": aum}.__getitem__)
     expected = type(METHODS["CCS"])("EL2N+CCS", METHODS["EL2N"].score, how).select(el2n, 0.2, 3, bench)
     assert np.array_equal(select(few, "EL2N+CCS", 0.2, seed=3, **QUICK).indices, expected.indices)

@@ -97,7 +97,7 @@ def test_the_wrapper_applies_the_strategy_within_each_class():
 
 
 def test_the_wrapper_refuses_strategies_that_train():
-    with pytest.raises(ValueError, match="BestWindow compares subsets by training"):
+    with pytest.raises(ValueError, match="BestWindow works class by class already"):
         PerClass(BestWindow())
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ..methods import Method, parse
+from ..methods import Selector, parse
 from ..provenance import describe
 from ..registry import check_least, unknown
 from ..rng import Seeds
@@ -86,7 +86,7 @@ class Grid:
         _check_names(self)
 
     @property
-    def parsed(self) -> list[Method]:
+    def parsed(self) -> list[Selector]:
         """The methods."""
         return [parse(name) for name in self.methods]
 
@@ -146,8 +146,7 @@ def _check_names(grid: Grid) -> None:
             if isinstance(score, FoldScore):
                 score.observes(1, grid.proxy.epochs or 0)
     for net in (*grid.trained_nets, grid.proxy.net):
-        if net not in NETS:
-            raise unknown("net", net, NETS)
+        _ = NETS[net]
 
 
 def _recipe(base: Recipe, changes: Mapping[str, Any]) -> Recipe:

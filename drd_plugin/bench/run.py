@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from tqdm.auto import tqdm
 
-from ..artifacts import ArtifactError, Run, Scores, Subset
+from ..artifacts import Run, Scores, Subset
 from ..data import Dataset, load
-from ..engine import proxy_seeds, record, score
-from ..methods import Method, parse_score
+from ..methods import Selector, parse_score
 from ..provenance import describe, digest, environment
 from ..rng import Seeds
+from ..score_cache import ScoreCache
 from ..scores import FoldScore, Score
 from ..selection import TrainingWorkbench
 from ..training.loader import resolve_device
@@ -33,7 +33,8 @@ def run_grid(grid: Grid, out: Path, device: str = "auto", progress: bool = True)
 
     Arguments:
         grid: What to run.
-        out: The folder for `runs/`, `scores/` and `subsets/`; a killed grid goes on where it stopped.
+        out: The folder for `runs/`, `scores/` and `subsets/`; a killed grid goes on where it stopped. A method that
+            cannot select here is left out, with the reason in the store's `left_out`.
         device: `auto`, or a torch device.
         progress: Whether to show progress bars.
 
@@ -47,7 +48,10 @@ def run_grid(grid: Grid, out: Path, device: str = "auto", progress: bool = True)
     store = RunStore(out, grid.identity | {"fingerprint": dataset.train.fingerprint})
     bench = _Bench(grid, dataset, Path(out), device, progress)
     done = set(store.frame()["key"])
-    cells = [cell for cell in bench.cells() if cell.key not in done]
+    missing = [cell for cell in bench.cells() if cell.key not in done]
+    left_out = {cell.method_name: bench.obstacle(cell.method) for cell in _one_each(missing)}
+    store.leave_out(left_out)
+    cells = [cell for cell in missing if not left_out[cell.method_name]]
     if done and cells and progress:
         tqdm.write(f"adding {len(cells)} runs to the {len(done)} in {out}")
     with tqdm(cells, "runs", len(done) + len(cells), disable=not progress, unit="run", initial=len(done)) as bar:
@@ -57,6 +61,11 @@ def run_grid(grid: Grid, out: Path, device: str = "auto", progress: bool = True)
             bar.update()
     store.compact()
     return store
+
+
+def _one_each(cells: Iterable[_Cell]) -> Iterable[_Cell]:
+    """One cell of each method."""
+    return {cell.method_name: cell for cell in cells}.values()
 
 
 def _seconds(known: Mapping[Score, Scores]) -> float:
@@ -70,7 +79,7 @@ def _seconds(known: Mapping[Score, Scores]) -> float:
 class _Cell:
     """One run to do; `method` is None for the full training set."""
 
-    method: Method | None
+    method: Selector | None
     fraction: float
     seed: int
     seeds: Seeds
@@ -89,8 +98,19 @@ class _Bench:
     out: Path
     device: str
     progress: bool
-    loaded: dict[Path, Scores] = field(default_factory=dict)
-    known: dict[Score, Mapping[str, Any]] = field(default_factory=dict)
+
+    @cached_property
+    def scores(self) -> ScoreCache:
+        """The grid's scores; all fold scores come from one recorded run for each proxy."""
+        return ScoreCache(
+            self.dataset.train,
+            self.grid.proxy,
+            proxies=self.grid.proxies,
+            together=[of for method in self.grid.parsed for of in method.scores],
+            folder=self.out / "scores",
+            device=self.device,
+            progress=self.progress,
+        )
 
     def cells(self) -> Iterator[_Cell]:
         """All runs, seed by seed, so that a stopped grid has whole seeds."""
@@ -102,25 +122,23 @@ class _Bench:
                     for net in self.grid.trained_nets:
                         yield self._cell(method, fraction, seed, net)
 
-    def _cell(self, method: Method | None, fraction: float, seed: int, net: str) -> _Cell:
+    def _cell(self, method: Selector | None, fraction: float, seed: int, net: str) -> _Cell:
         seeds, recipe = self.grid.seeds_of(seed), replace(self.grid.recipe, net=net)
         identity = [
             self.grid.identity,
             self.dataset.train.fingerprint,
             self.dataset.test.fingerprint,
-            method,
-            [] if method is None else [self.inputs(of) for of in method.scores],
+            None if method is None else [method.name, *method.definition],
+            [] if method is None else [self.scores.inputs(of) for of in method.scores],
             fraction,
             seeds,
             recipe,
         ]
         return _Cell(method, fraction, seed, seeds, recipe, digest(identity))
 
-    def inputs(self, what: Score) -> Mapping[str, Any]:
-        """The score's inputs on the training split, computed once."""
-        if what not in self.known:
-            self.known[what] = what.inputs(self.dataset.train)
-        return self.known[what]
+    def obstacle(self, method: Selector | None) -> str:
+        """Why a method cannot run; empty if it can."""
+        return "" if method is None else method.obstacle(self.dataset.train, self.grid.proxy, self.device)
 
     def run(self, cell: _Cell) -> Run:
         """Selects, trains and tests."""
@@ -143,8 +161,7 @@ class _Bench:
             "proxy": describe(self.grid.proxy),
             "seeds": describe(cell.seeds),
             "test": self.dataset.test.fingerprint,
-            "score": None if cell.method is None else describe(cell.method.score),
-            "strategy": None if cell.method is None else describe(cell.method.strategy),
+            "method": None if cell.method is None else describe(cell.method.definition),
             "environment": made,
         }
         return Run(
@@ -169,12 +186,12 @@ class _Bench:
             provenance=json.dumps(provenance),
         )
 
-    def subset(self, method: Method, fraction: float, seeds: Seeds) -> tuple[Subset, float, float]:
+    def subset(self, method: Selector, fraction: float, seeds: Seeds) -> tuple[Subset, float, float]:
         """The method's subset, and the seconds of its scores and of its selection; kept, and found again."""
-        made = [self.inputs(of) for of in method.scores]
-        name = digest([method.score, method.strategy, made, fraction, seeds, self.grid.identity])
+        made = [self.scores.inputs(of) for of in method.scores]
+        name = digest([method.definition, made, fraction, seeds, self.grid.identity])
         path = self.out / "subsets" / f"{name}.json"
-        known = {of: self.scores(of, seeds) for of in method.scores}
+        known = {of: self.scores.get(of, getattr(seeds, of.seeded_by)) for of in method.scores}
         spent = _seconds(known)
         if path.exists():
             subset = Subset.load(path)
@@ -183,54 +200,15 @@ class _Bench:
         bench = TrainingWorkbench(
             self.dataset.train,
             self.grid.recipe,
+            self.grid.proxy,
             seeds,
             lambda name: known[parse_score(name)],
             self.device,
             self.progress,
         )
-        subset = method.select(known[method.score], fraction, seeds.selection, bench)
+        ordering = known[method.scores[0]] if method.scores else None
+        subset = method.select(ordering, fraction, seeds.selection, bench)
         seconds = time.perf_counter() - start
         subset = replace(subset, provenance={**subset.provenance, "seconds": seconds})
         subset.save(path)
         return subset, spent, seconds
-
-    def scores(self, what: Score, seeds: Seeds) -> Scores:
-        """The scores with these seeds; all fold scores of the grid come from one recorded run for each proxy."""
-        seed = getattr(seeds, what.seeded_by)
-        if self._kept(what, seed) is None:
-            self._compute(what, seed)
-        scores = self._kept(what, seed)
-        assert scores is not None
-        return scores
-
-    def _compute(self, what: Score, seed: int) -> None:
-        train = self.dataset.train
-        if not isinstance(what, FoldScore):
-            score(train, what, seed=seed, out=self._folder(what, seed), device=self.device, progress=self.progress)
-            return
-        wanted = [of for method in self.grid.parsed for of in method.scores if isinstance(of, FoldScore)]
-        together = [fold for fold in dict.fromkeys([*wanted, what]) if self._kept(fold, seed) is None]
-        seeds = proxy_seeds(seed, self.grid.proxies)
-        for fold, scores in zip(
-            together, record(train, together, self.grid.proxy, seeds, self.device, self.progress), strict=True
-        ):
-            scores.save(self._folder(fold, seed))
-
-    def _kept(self, what: Score, seed: int) -> Scores | None:
-        """The scores if they are finished, else None."""
-        folder = self._folder(what, seed)
-        if folder not in self.loaded:
-            try:
-                self.loaded[folder] = Scores.load(folder)
-            except ArtifactError:
-                return None
-        return self.loaded[folder]
-
-    def _folder(self, what: Score, seed: int) -> Path:
-        fingerprint = self.dataset.train.fingerprint
-        trained = describe(self.grid.proxy) | {"proxies": self.grid.proxies} if isinstance(what, FoldScore) else None
-        return (
-            self.out
-            / "scores"
-            / f"{type(what).__name__}-seed{seed}-{digest([what, self.inputs(what), trained, fingerprint])}"
-        )

@@ -58,6 +58,19 @@ class RunStore:
 
         self._write(pd.DataFrame([asdict(run)]), self.runs / f"{run.key}.parquet")
 
+    @property
+    def left_out(self) -> dict[str, str]:
+        """The methods that could not run, and why."""
+        path = self.folder / "left_out.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def leave_out(self, reasons: Mapping[str, str]) -> None:
+        """Notes why methods cannot run; an empty reason takes a method off the list."""
+        noted = {method: why for method, why in {**self.left_out, **reasons}.items() if why}
+        if noted != self.left_out:
+            with write_aside(self.folder / "left_out.json") as aside:
+                aside.write_text(json.dumps(noted, indent=2) + "\n")
+
     def frame(self) -> pd.DataFrame:
         """All runs, one row each, with the columns of `Run`.
 

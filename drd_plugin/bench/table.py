@@ -7,7 +7,7 @@ stands beside it in the long table. A difference is paired by seed, with a perce
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -158,18 +158,23 @@ def _bold(text: str, style: str) -> str:
     return {"markdown": f"**{text}**", "latex": rf"\textbf{{{text}}}", "plain": text}[style]
 
 
-def latex(runs: pd.DataFrame) -> str:
-    """The table for LaTeX (booktabs), with its origin as a comment."""
+def latex(runs: pd.DataFrame, left_out: Mapping[str, str] = {}) -> str:
+    """The table for LaTeX (booktabs), with its origin as a comment, and the methods that were left out."""
     frame = table(runs, style="latex").replace("±", r"$\\pm$", regex=True)
     frame.index = frame.index.str.replace("_", r"\_")
     frame.columns = [column.replace("%", r"\%") for column in frame.columns]
     seeds = _list(sorted(summary(runs)["n"]))
     note = f"% {_list(runs['net'])}, test accuracy in %, mean ± std over {seeds} seeds; {_origin(runs)}"
-    return f"{note}\n{frame.reset_index().to_latex(index=False, escape=False)}"
+    return f"{note}{_left_out(left_out)}\n{frame.reset_index().to_latex(index=False, escape=False)}"
 
 
-def markdown(runs: pd.DataFrame) -> str:
-    """All of a grid's tables as markdown: accuracies, differences against Random, and what it cost."""
+def markdown(runs: pd.DataFrame, left_out: Mapping[str, str] = {}) -> str:
+    """All of a grid's tables as markdown: accuracies, differences against Random, and what it cost.
+
+    Arguments:
+        runs: Rows as in `Run`.
+        left_out: The methods that could not run, and why.
+    """
     parts = []
     for net, cells in runs.groupby("net", sort=False):
         long = summary(cells)
@@ -187,7 +192,11 @@ def markdown(runs: pd.DataFrame) -> str:
             "the window start chosen:"
         )
         parts.append(_costs(long).to_markdown(index=False, disable_numparse=True))
-    return "\n\n".join([*parts, _origin(runs)]) + "\n"
+    return "\n\n".join([*parts, f"{_origin(runs)}{_left_out(left_out)}"]) + "\n"
+
+
+def _left_out(reasons: Mapping[str, str]) -> str:
+    return f" Left out: {'; '.join(f'{method} ({why})' for method, why in reasons.items())}." if reasons else ""
 
 
 def _origin(runs: pd.DataFrame) -> str:

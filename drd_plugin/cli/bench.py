@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from ..bench.grid import Grid, find_grid
+
+if TYPE_CHECKING:
+    from ..bench.store import RunStore
 
 __all__ = ["bench"]
 
@@ -40,20 +43,21 @@ def bench(
     wanted = replace(wanted, **{key: value for key, value in changes.items() if value})
     folder = out or Path("runs") / wanted.name
     store = run_grid(wanted, folder, device)
-    _report(store.latest(), folder)
+    _report(store, folder)
 
 
-def _report(runs: Any, folder: Path) -> None:
+def _report(store: "RunStore", folder: Path) -> None:
     """Writes table.md, table.tex, table.csv and accuracy.png, and prints the first."""
     from ..bench.plots import plot_accuracy, save
     from ..bench.table import latex, markdown, summary
 
-    text = markdown(runs)
+    runs, left_out = store.latest(), store.left_out
+    text = markdown(runs, left_out)
     (folder / "table.md").write_text(text)
     summary(runs).to_csv(folder / "table.csv", index=False)
     print(f"\n{text}")
     nets = dict(list(runs.groupby("net")))
-    (folder / "table.tex").write_text("\n".join(latex(part) for part in nets.values()))
+    (folder / "table.tex").write_text("\n".join(latex(part, left_out) for part in nets.values()))
     plots = {"accuracy.png" if len(nets) == 1 else f"accuracy-{net}.png": part for net, part in nets.items()}
     for name, part in plots.items():
         save(plot_accuracy(part), folder / name)

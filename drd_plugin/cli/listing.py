@@ -43,7 +43,7 @@ def list_() -> None:
     print("methods (any SCORE+STRATEGY is one too; settings in brackets: DRD[draws=16])")
     print(
         tabulate(
-            [(name, repr(m.score), repr(m.strategy)) for name, m in METHODS.items()],
+            [(name, *map(repr, m.definition)) for name, m in METHODS.items()],
             tablefmt="plain",
             maxcolwidths=[None, 60, 60],
         )
@@ -64,7 +64,8 @@ def show(path: Annotated[Path, tyro.conf.Positional]) -> None:
         from ..bench.store import RunStore
         from ..bench.table import markdown
 
-        print(markdown(RunStore(path).latest()))
+        store = RunStore(path)
+        print(markdown(store.latest(), store.left_out))
         _details(json.loads((path / "grid.json").read_text()))
     elif (path / "card.json").exists():
         _details(json.loads((path / "card.json").read_text()))

@@ -7,7 +7,7 @@ from ..artifacts import ArtifactError, Scores, Subset, check_fingerprint
 from ..methods import parse_strategy, select_by
 from ..rng import Seeds
 from ..strategies import PerClass
-from ..training.recipe import Recipe
+from ..training.recipe import PROXY, Recipe
 from .data import Data
 
 __all__ = ["select", "train"]
@@ -70,7 +70,7 @@ def _workbench(of: Scores, others: dict[str, Scores], data: Data, seeds: Seeds, 
             raise ArtifactError(f"the strategy asks for the {name} score too: give its folder with --other-scores.")
         return others[name]
 
-    return TrainingWorkbench(train, recipe, seeds, look_up, device)
+    return TrainingWorkbench(train, recipe, PROXY, seeds, look_up, device)
 
 
 def _short(chosen: Any) -> str:

@@ -11,19 +11,23 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ..registry import Registry
 from .folders import image_folder
+from .hf import hugging_face
 from .split import DataError, Dataset, from_arrays, stratified
 
 __all__ = ["DATASETS", "load", "read_idx"]
 
 CACHE = Path("~/.cache/drd_plugin/data").expanduser()
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-FASHION_CLASSES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+FASHION_CLASSES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
 
 
 def digits(root: Path | None = None, size: int | None = None) -> Dataset:
@@ -88,6 +92,7 @@ DATASETS: Registry[Callable[..., Dataset]] = Registry(
         "cifar100": cifar100,
         "image_folder": folder,
     },
+    families={"hf": lambda name: partial(hugging_face, name)},
 )
 
 
@@ -106,10 +111,6 @@ def load(name: str, root: Path | None = None, size: int | None = None) -> Datase
     root = None if root is None else Path(root).expanduser()
     if root is not None and not root.exists():
         raise DataError(f"the data root {root} does not exist; give the folder that holds {name}.")
-    if name.startswith("hf:"):
-        from .hf import hugging_face
-
-        return hugging_face(name.removeprefix("hf:"), root, size)
     return DATASETS[name](root, size)
 
 

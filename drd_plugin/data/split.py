@@ -24,7 +24,9 @@ class DataError(ValueError):
 
 
 class Images(Protocol):
-    """Anything that gives un-augmented images by position: a uint8 tensor, or a folder that decodes lazily."""
+    """Anything that gives un-augmented images by position: a uint8 tensor, or a folder that decodes lazily. An
+    attribute `workers` says how many processes read it; by default, as many as there are cores, up to 8.
+    """
 
     @property
     def shape(self) -> Sequence[int]:

@@ -29,6 +29,8 @@ __all__ = [
     "check_fits",
     "denoiser_folder",
     "find_denoiser",
+    "how_to_fit",
+    "image_shape",
     "load_denoiser",
     "weights_digest",
 ]
@@ -186,10 +188,20 @@ def denoiser_folder(name: str, split: Split) -> Path:
     folder = bundled(split.fingerprint)
     if folder is None:
         raise DenoiserError(
-            f"no denoiser is bundled for {split.fingerprint}: fit one ({_how_to_fit(split)}) and give its "
+            f"no denoiser is bundled for {split.fingerprint}: fit one ({how_to_fit(split)}) and give its "
             "folder as the score's denoiser."
         )
     return folder
+
+
+def image_shape(folder: Path) -> tuple[int, int, int]:
+    """(C, H, W) of the images that the denoiser in a folder takes, as its configuration says.
+
+    Raises:
+        DenoiserError: If there is none.
+    """
+    config = json.loads((folder / _part(folder) / "config.json").read_text())
+    return config["in_channels"], config["sample_size"], config["sample_size"]
 
 
 def weights_digest(folder: Path) -> str:
@@ -228,22 +240,23 @@ def check_fits(denoiser: Denoiser, split: Split) -> None:
         raise DenoiserError(
             f"the denoiser takes images {tuple(denoiser.image_shape)}, but {split.name} has {split.shape} (channels, "
             f"height, width): load the data with size={denoiser.image_shape[1]}, or fit a denoiser for them "
-            f"({_how_to_fit(split)})."
+            f"({how_to_fit(split)})."
         )
     if denoiser.num_classes != split.num_classes:
         raise DenoiserError(
             f"the denoiser knows {denoiser.num_classes} classes, but {split.name} has {split.num_classes}: "
-            f"fit one for these classes ({_how_to_fit(split)})."
+            f"fit one for these classes ({how_to_fit(split)})."
         )
     known = tuple(denoiser.card.get("classes", split.classes))
     if known != split.classes:
         raise DenoiserError(
             f"the denoiser was fitted to the classes {', '.join(known[:5])}, ..., but {split.name} has "
-            f"{', '.join(split.classes[:5])}, ...: fit one for these classes ({_how_to_fit(split)})."
+            f"{', '.join(split.classes[:5])}, ...: fit one for these classes ({how_to_fit(split)})."
         )
 
 
-def _how_to_fit(split: Split) -> str:
+def how_to_fit(split: Split) -> str:
+    """What makes a denoiser for a split."""
     if split.name in DATASETS or ":" in split.name:
         return f"drd-plugin fit --dataset {split.name} --out DIR"
-    return "drd_plugin.Fit()(split, 'DIR') in Python"
+    return "drd_plugin.Fit()(split, 'DIR') in Python; inside DeepCore, split = drd_plugin.deepcore.split_of(dst_train)"

@@ -61,9 +61,11 @@ class Strategy(ABC):
 
     Arguments:
         trains: Whether `select` trains networks and cannot do without a workbench.
+        classwise: Whether it selects within each class; it then takes a budget for each class too.
     """
 
     trains: ClassVar[bool] = False
+    classwise: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -74,12 +76,13 @@ class Strategy(ABC):
         return ()
 
     @abstractmethod
-    def select(self, scores: Scores, k: int, rng: np.random.Generator, workbench: Workbench | None = None) -> Selection:
+    def select(self, scores: Scores, k: Any, rng: np.random.Generator, workbench: Workbench | None = None) -> Selection:
         """Selects k examples.
 
         Arguments:
             scores: The scores; never changed.
-            k: The number of examples to keep, in 1..n.
+            k: The number of examples to keep, in 1..n; for class-wise strategies, also the number in each class,
+                int64[C].
             rng: Breaks ties and draws; the same state gives the same selection.
             workbench: Trains networks for the strategies that need it.
         """
@@ -99,23 +102,31 @@ def kept(fraction: float, n: int) -> int:
     return k
 
 
-def class_budgets(labels: np.ndarray, k: int) -> np.ndarray:
+def class_budgets(labels: np.ndarray, k: int | np.ndarray) -> np.ndarray:
     """k examples shared among the classes in proportion to their sizes, by largest remainders; int64[C] with sum k.
+    Budgets that are given, int64[C], are checked and kept.
 
     Raises:
-        ValueError: If a class would get no example.
+        ValueError: If a class would get no example, or more than it has.
     """
     counts = np.bincount(labels)
-    exact = k * counts / len(labels)
-    budgets = np.floor(exact).astype(np.int64)
-    first = np.argsort(budgets - exact, kind="stable")[: k - budgets.sum()]
-    budgets[first] += 1
+    budgets = k if isinstance(k, np.ndarray) else _in_proportion(counts, k)
+    if len(budgets) != len(counts) or (budgets > counts).any():
+        raise ValueError(f"expected a budget for each class, at most {counts.tolist()}; got {budgets.tolist()}.")
     empty = np.flatnonzero((budgets == 0) & (counts > 0))
     if len(empty):
         raise ValueError(
-            f"keeping {k} of {len(labels)} examples leaves no example of class {empty[0]} ({len(empty)} such classes): "
-            f"keep a larger fraction, or select without regard to class."
+            f"keeping {budgets.sum()} of {len(labels)} examples leaves no example of class {empty[0]} ({len(empty)} "
+            "such classes): keep a larger fraction, or select without regard to class."
         )
+    return budgets
+
+
+def _in_proportion(counts: np.ndarray, k: int) -> np.ndarray:
+    exact = k * counts / counts.sum()
+    budgets = np.floor(exact).astype(np.int64)
+    first = np.argsort(budgets - exact, kind="stable")[: k - budgets.sum()]
+    budgets[first] += 1
     return budgets
 
 

@@ -52,6 +52,7 @@ class BestWindow(Strategy):
     """
 
     trains = True
+    classwise = True
 
     selector: Literal["ridge", "train"] = "ridge"
     origin: Literal["hardest", "easiest"] = "hardest"
@@ -74,7 +75,9 @@ class BestWindow(Strategy):
         last = min(self.max_start, 1 - fraction)
         return self.step * np.arange(int(last / self.step + 1e-9) + 1)
 
-    def select(self, scores: Scores, k: int, rng: np.random.Generator, workbench: Workbench | None = None) -> Selection:
+    def select(
+        self, scores: Scores, k: int | np.ndarray, rng: np.random.Generator, workbench: Workbench | None = None
+    ) -> Selection:
         """See `Strategy`; `chosen` holds the start and the accuracy of every start.
 
         Raises:
@@ -86,12 +89,14 @@ class BestWindow(Strategy):
                 "set)."
             )
         budgets = class_budgets(scores.labels, k)
+        total = int(budgets.sum())
+        fraction = total / len(scores)
         ranks = self._class_rankings(scores, rng)
         heldout = self._heldout(ranks, rng)
-        starts = self.starts(k / len(scores))
-        judge = self._judge(scores.labels, k, rng, workbench, heldout)
+        starts = self.starts(fraction)
+        judge = self._judge(scores.labels, total, rng, workbench, heldout)
         compared = [np.setdiff1d(r, heldout, assume_unique=True) if len(heldout) else r for r in ranks]
-        tried = _share(compared, k / len(scores)) if len(heldout) else budgets
+        tried = _share(compared, fraction) if len(heldout) else budgets
         results = [judge(self._window(compared, tried, start)) for start in starts]
         best = float(starts[int(np.argmax(results))])
         indices = self._window(ranks, budgets, best)

@@ -23,22 +23,23 @@ class PerClass(Strategy):
         inner: The strategy; not one that trains networks, since those need all classes.
     """
 
+    classwise = True
+
     inner: Strategy = field(default_factory=Hardest)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.inner.trains:
-            raise ValueError(
-                f"{type(self.inner).__name__} compares subsets by training on all classes, and works class by class "
-                "already."
-            )
+        if self.inner.classwise:
+            raise ValueError(f"{type(self.inner).__name__} works class by class already.")
 
     @property
     def asks(self) -> tuple[str, ...]:
         """See `Strategy`."""
         return self.inner.asks
 
-    def select(self, scores: Scores, k: int, rng: np.random.Generator, workbench: Workbench | None = None) -> Selection:
+    def select(
+        self, scores: Scores, k: int | np.ndarray, rng: np.random.Generator, workbench: Workbench | None = None
+    ) -> Selection:
         """See `Strategy`; `chosen` lists what the inner strategy settled on, class by class."""
         parts, chosen = [], []
         for c, budget in enumerate(class_budgets(scores.labels, k)):

@@ -61,7 +61,7 @@ class Loader:
                 (index, self.images[index]) for index in (b.to(self.device) for b in batches)
             )
         else:
-            workers = min(8, os.cpu_count() or 1)
+            workers = getattr(self.split.images, "workers", min(8, os.cpu_count() or 1))
             pairs = DataLoader(
                 _Lazy(self.split),
                 sampler=batches,
@@ -77,8 +77,8 @@ class Loader:
             raise DataError(message.removeprefix(f"{DataError.__module__}.DataError: ")) from None
 
     def in_order(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The whole split, first to last, in batches of at most 1,000 images and 2^24 values."""
-        return self.over(torch.arange(len(self.split)).split(max(1, min(1000, 2**24 // math.prod(self.split.shape)))))
+        """The whole split, first to last, in batches of at most 500 images and 2^24 values."""
+        return self.over(torch.arange(len(self.split)).split(max(1, min(500, 2**24 // math.prod(self.split.shape)))))
 
 
 class _Lazy(Dataset):

@@ -169,25 +169,30 @@ def _presentations(indices: np.ndarray, recipe: Recipe, steps: int, seed: int) -
 def _optimizer(
     net: nn.Module, recipe: Recipe, steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    decayed = [p for p in net.parameters() if p.ndim > 1]
-    plain = [p for p in net.parameters() if p.ndim <= 1]
+    decayed = [p for p in net.parameters() if recipe.decay_all or p.ndim > 1]
+    plain = [p for p in net.parameters() if not recipe.decay_all and p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     optimizer: torch.optim.Optimizer
     if recipe.optimizer == "sgd":
         optimizer = torch.optim.SGD(
-            groups, recipe.lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0, fused=True
+            groups,
+            recipe.lr,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov and recipe.momentum > 0,
+            fused=True,
         )
     else:
-        optimizer = torch.optim.AdamW(groups, recipe.lr, fused=True)
-    warmup = round(recipe.warmup * steps)
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
+        optimizer = kind(groups, recipe.lr, fused=True)
+    warmup, floor = round(recipe.warmup * steps), recipe.min_lr / recipe.lr
 
     def rate(step: int) -> float:
         if step < warmup:
             return (step + 1) / (warmup + 1)
         progress = (step - warmup) / max(1, steps - warmup)
         return {
-            "cosine": (1 + math.cos(math.pi * progress)) / 2,
-            "linear": 1 - progress,
+            "cosine": floor + (1 - floor) * (1 + math.cos(math.pi * progress)) / 2,
+            "linear": floor + (1 - floor) * (1 - progress),
             "step": 0.1 ** int(3 * progress),
             "constant": 1.0,
         }[recipe.schedule]
@@ -211,7 +216,8 @@ def _weights(subset: Subset, device: torch.device) -> Tensor | None:
 
 
 def _to_device(net: Net, device: torch.device) -> Net:
-    return net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    layout = torch.channels_last if net.channels_last else torch.contiguous_format
+    return net.to(device=device, memory_format=layout)  # type: ignore[call-overload]
 
 
 def _autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from ..registry import unknown
+from ..registry import Registry
 from ..rng import seeded
 
 __all__ = ["NETS", "Net", "build"]
@@ -29,7 +29,10 @@ class Net(nn.Module):
         width: The number of features.
         num_classes: The number of classes.
         dropout: The dropout before the head, in [0, 1).
+        channels_last: Whether the network takes images in the memory format `channels_last`, which is faster.
     """
+
+    channels_last = True
 
     def __init__(self, backbone: nn.Module, width: int, num_classes: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -131,10 +134,14 @@ def vit_b_16(channels: int, size: int, num_classes: int) -> Net:
     return Net(backbone, 768, num_classes)
 
 
-NETS: dict[str, Callable[[int, int, int], Net]] = {
-    make.__name__: make
-    for make in (convnet, convnet_small, lenet, resnet18_small, resnet18, resnet50, efficientnet_b0, vit_b_16)
-}
+NETS: Registry[Callable[[int, int, int], Net]] = Registry(
+    "net",
+    "drd_plugin.nets",
+    {
+        make.__name__: make
+        for make in (convnet, convnet_small, lenet, resnet18_small, resnet18, resnet50, efficientnet_b0, vit_b_16)
+    },
+)
 
 
 def build(name: str, channels: int, size: int, num_classes: int, seed: int) -> Net:
@@ -150,7 +157,6 @@ def build(name: str, channels: int, size: int, num_classes: int, seed: int) -> N
     Raises:
         UnknownName: If no network has that name.
     """
-    if name not in NETS:
-        raise unknown("net", name, NETS)
+    make = NETS[name]
     with seeded(seed):
-        return NETS[name](channels, size, num_classes)
+        return make(channels, size, num_classes)

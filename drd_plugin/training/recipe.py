@@ -20,11 +20,14 @@ class Recipe:
             neither steps nor epochs are given.
         epochs: Passes over the subset, instead of `steps`.
         batch_size: Examples a step; a smaller subset is one batch.
-        optimizer: `sgd` (Nesterov momentum) or `adamw`.
+        optimizer: `sgd`, `adam` or `adamw`.
         lr: The peak learning rate.
         momentum: SGD's momentum.
-        weight_decay: Decoupled for AdamW, L2 for SGD; biases and normalisation are left out.
-        schedule: `cosine` to zero, `linear` to zero, `step` (a tenth at 1/3 and 2/3), or `constant`.
+        nesterov: Whether SGD's momentum is Nesterov's.
+        weight_decay: Decoupled for AdamW, L2 for SGD and Adam; biases and normalisation are left out.
+        decay_all: Whether biases and normalisation decay too.
+        min_lr: The learning rate at which `cosine` and `linear` end.
+        schedule: `cosine`, `linear`, `step` (a tenth at 1/3 and 2/3), or `constant`.
         warmup: The share of the steps in which the learning rate rises linearly from zero.
         augment: `none`, `shift` (random translation by an eighth), `crop_flip` (that and a horizontal flip), or
             `resized_crop_flip` (random resized crop and flip, for large images).
@@ -38,10 +41,13 @@ class Recipe:
     steps: int | None = None
     epochs: int | None = None
     batch_size: int = 64
-    optimizer: Literal["sgd", "adamw"] = "sgd"
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     lr: float = 0.1
     momentum: float = 0.9
+    nesterov: bool = True
     weight_decay: float = 5e-4
+    decay_all: bool = False
+    min_lr: float = 0.0
     schedule: Literal["cosine", "linear", "step", "constant"] = "cosine"
     warmup: float = 0.1
     augment: Literal["none", "shift", "crop_flip", "resized_crop_flip"] = "none"
@@ -56,10 +62,12 @@ class Recipe:
         if self.steps is None and self.epochs is None:
             object.__setattr__(self, "steps", 300)
         check_least(self, 1, "steps", "epochs", "batch_size", "evaluations")
-        if self.lr <= 0 or not 0 <= self.warmup < 1 or not 0 <= self.label_smoothing < 1:
+        if not 0 <= self.min_lr <= self.lr or self.lr == 0:
+            raise ValueError(f"expected lr > 0 and min_lr in [0, lr], got lr={self.lr}, min_lr={self.min_lr}.")
+        if not 0 <= self.warmup < 1 or not 0 <= self.label_smoothing < 1:
             raise ValueError(
-                f"expected lr > 0, warmup and label_smoothing in [0, 1), "
-                f"got lr={self.lr}, warmup={self.warmup}, label_smoothing={self.label_smoothing}."
+                f"expected warmup and label_smoothing in [0, 1), got warmup={self.warmup}, "
+                f"label_smoothing={self.label_smoothing}."
             )
 
     def for_epochs(self, epochs: int) -> Recipe:

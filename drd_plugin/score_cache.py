@@ -1,0 +1,109 @@
+"""A `ScoreCache`: the scores of one training split, each computed once, kept in a folder or in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .artifacts import ArtifactError, Scores
+from .data import Split
+from .engine import proxy_seeds, record, score
+from .provenance import describe, digest
+from .scores import FoldScore, MapScore, Score
+from .training.recipe import Recipe
+
+__all__ = ["ScoreCache"]
+
+
+class ScoreCache:
+    """Scores of a training split.
+
+    Arguments:
+        split: The training split.
+        proxy: How the proxy is trained whose run the fold scores watch, in epochs.
+        proxies: How many proxies a fold score averages.
+        together: The fold scores that will be asked for; they watch the same proxy.
+        folder: Where scores are kept and found again, a folder each; in memory by default.
+        images: The split as a map score takes it, where that is another than `split`.
+        device: `auto`, or a torch device.
+        progress: Whether to show progress bars.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        proxy: Recipe,
+        *,
+        proxies: int = 1,
+        together: Iterable[Score] = (),
+        folder: Path | None = None,
+        images: Callable[[MapScore], Split] | None = None,
+        device: str = "auto",
+        progress: bool = True,
+    ) -> None:
+        self.split, self.proxy, self.proxies, self.folder = split, proxy, proxies, folder
+        self.together = [fold for fold in dict.fromkeys(together) if isinstance(fold, FoldScore)]
+        self.images, self.device, self.progress = images or (lambda _: split), device, progress
+        self._known: dict[tuple[Score, int], Scores] = {}
+        self._inputs: dict[Score, Mapping[str, Any]] = {}
+
+    def get(self, what: Score, seed: int) -> Scores:
+        """The scores with this seed.
+
+        Raises:
+            ArtifactError: If an unfinished folder was begun with other settings, or a score comes out NaN.
+        """
+        found = self._kept(what, seed)
+        if found is None:
+            self._compute(what, seed)
+            found = self._kept(what, seed)
+        assert found is not None
+        return found
+
+    def put(self, what: Score, seed: int, scores: Scores) -> None:
+        """Hands in scores that are at hand."""
+        self._known[what, seed] = scores
+
+    def inputs(self, what: Score) -> Mapping[str, Any]:
+        """The score's inputs on the training split, computed once."""
+        if what not in self._inputs:
+            split = self.images(what) if isinstance(what, MapScore) else self.split
+            self._inputs[what] = what.inputs(split)
+        return self._inputs[what]
+
+    def _kept(self, what: Score, seed: int) -> Scores | None:
+        """The scores if they are finished, else None."""
+        if (what, seed) not in self._known and self.folder is not None:
+            try:
+                self.put(what, seed, self._of_split(Scores.load(self._place(what, seed))))
+            except ArtifactError:
+                return None
+        return self._known.get((what, seed))
+
+    def _compute(self, what: Score, seed: int) -> None:
+        if isinstance(what, MapScore):
+            out = None if self.folder is None else self._place(what, seed)
+            images, on = self.images(what), self.device
+            scores = score(images, what, seed=seed, out=out, device=on, progress=self.progress)
+            self.put(what, seed, self._of_split(scores))
+            return
+        assert isinstance(what, FoldScore)
+        folds = [fold for fold in dict.fromkeys([*self.together, what]) if self._kept(fold, seed) is None]
+        seeds = proxy_seeds(seed, self.proxies)
+        recorded = record(self.split, folds, self.proxy, seeds, self.device, self.progress)
+        for fold, scores in zip(folds, recorded, strict=True):
+            if self.folder is not None:
+                scores.save(self._place(fold, seed))
+            self.put(fold, seed, scores)
+
+    def _of_split(self, scores: Scores) -> Scores:
+        """Scores of the split's images in another size as scores of the split."""
+        return replace(scores, fingerprint=self.split.fingerprint)
+
+    def _place(self, what: Score, seed: int) -> Path:
+        assert self.folder is not None
+        trained = describe(self.proxy) | {"proxies": self.proxies} if isinstance(what, FoldScore) else None
+        name = digest([what, self.inputs(what), trained, self.split.fingerprint])
+        return self.folder / f"{type(what).__name__}-seed{seed}-{name}"
