@@ -11,6 +11,10 @@ The names are listed in `__init__.pyi`; nothing heavy is imported until one is u
 
 import lazy_loader
 
+from .deepcore.registration import watch
+
 __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+watch()

@@ -8,6 +8,7 @@ from .data import DATASETS as DATASETS
 from .data import Split as Split
 from .data import from_arrays as from_arrays
 from .data import load as load
+from .deepcore.options import configure as configure
 from .diffusion.fit import Fit as Fit
 from .engine import score as score
 from .methods import METHODS as METHODS

@@ -2,6 +2,7 @@
 kept.
 """
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from .. import __version__
 from ..registry import unknown
 from ..scores import SCORES
 from .bench import bench
+from .deepcore import doctor, export, import_, launch
 from .diffusion import fit, timestep
 from .listing import list_, show
 from .score import score_command
@@ -31,11 +33,18 @@ def main(args: Sequence[str] | None = None) -> None:
         "timestep": timestep,
         "fit": fit,
         "show": show,
+        "deepcore": launch,
+        "deepcore-export": export,
+        "deepcore-import": import_,
+        "doctor": doctor,
     }
     given = list(sys.argv[1:] if args is None else args)
     if given == ["--version"]:
         print(f"drd-plugin {__version__}")
         return
+    if given[:1] == ["deepcore"] and "--" in given:
+        own = given.index("--")
+        commands["deepcore"], given = functools.partial(launch, arguments=tuple(given[own + 1 :])), given[:own]
     try:
         if given[:1] == ["score"] and given[1:] and given[1] not in {*SCORES, "-h", "--help"}:
             raise unknown("score", given[1], SCORES)

@@ -1,0 +1,102 @@
+"""`deepcore`, `deepcore-export`, `deepcore-import` and `doctor`: at home in DeepCore."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+__all__ = ["doctor", "export", "import_", "launch"]
+
+
+def launch(
+    script: Annotated[Path, tyro.conf.Positional],
+    arguments: tyro.conf.Suppress[Sequence[str]] = (),
+    method_config: Path | None = None,
+    settings: tuple[str, ...] = (),
+    compat: tuple[str, ...] | None = None,
+) -> None:
+    """Run an unmodified DeepCore script with this library's methods registered. What follows `--` goes to the script.
+
+    Arguments:
+        script: DeepCore's main.py.
+        arguments: The script's arguments.
+        method_config: A TOML file with a table of options for each selection.
+        settings: Options of the selection, as field=value.
+        compat: Repairs of DeepCore on today's packages to apply; all where none is named.
+    """
+    from ..deepcore.compat import REPAIRS
+    from ..deepcore.launcher import run_script
+    from ..methods import read_settings
+
+    repairs = () if compat is None else compat or tuple(REPAIRS)
+    run_script(script, arguments, method_config, read_settings(settings), repairs)
+
+
+def export(subset: Annotated[Path, tyro.conf.Positional], out: Path) -> None:
+    """Write a checkpoint from which an untouched DeepCore trains on a subset (`--resume`).
+
+    Arguments:
+        subset: The JSON file that `drd-plugin select` wrote.
+        out: The checkpoint to write.
+    """
+    from ..artifacts import Subset
+    from ..deepcore.checkpoints import export_checkpoint
+
+    chosen = Subset.load(subset)
+    export_checkpoint(chosen, out)
+    print(f"{len(chosen)} of {chosen.n} examples by {chosen.method}: python main.py ... --num_exp 1 --resume {out}")
+
+
+def import_(checkpoints: Annotated[tuple[Path, ...], tyro.conf.Positional], out: Path, trust: bool = False) -> None:
+    """Read DeepCore's result checkpoints into runs, and print their table. Repeats are numbered as they are read, since
+    DeepCore does not store its seeds.
+
+    Arguments:
+        checkpoints: Files that DeepCore's --save_path received.
+        out: The folder for the runs.
+        trust: Run code that the files may hold; for files of your own alone.
+    """
+    import numpy as np
+
+    from ..bench.store import RunStore
+    from ..bench.table import table
+    from ..deepcore.checkpoints import read_checkpoint
+
+    store = RunStore(out, {"source": "deepcore"})
+    for path in checkpoints:
+        run, known = read_checkpoint(path, trust), store.frame()
+        if run.key not in set(known["key"]):
+            same = [known[key] == getattr(run, key) for key in ("dataset", "net", "method", "fraction")]
+            store.append(replace(run, seed=int(np.logical_and.reduce(same).sum())))
+    store.compact()
+    print("Best test accuracy over the epochs, in %, as DeepCore reports it:\n")
+    for (data, net), runs in store.frame().groupby(["dataset", "net"]):
+        print(f"{data}, {net}\n")
+        print(table(runs, "acc_best").reset_index().to_markdown(index=False, disable_numparse=True), end="\n\n")
+
+
+def doctor(deepcore: Path | None = None) -> None:
+    """Say what is installed and found, and which of DeepCore's methods work here. kCenterGreedy and Cal download the
+    weights of ResNet-18, as in DeepCore, unless they are cached.
+
+    Arguments:
+        deepcore: A checkout of DeepCore; the importable one by default.
+    """
+    from tabulate import tabulate
+
+    from ..deepcore.doctor import VARIANTS, environment_rows, examine
+    from ..deepcore.host import available
+
+    if deepcore is not None:
+        if not (deepcore / "deepcore" / "methods").is_dir():
+            raise ValueError(
+                f"{deepcore} is no checkout of DeepCore: expected a folder with deepcore/methods/ and main.py."
+            )
+        sys.path.insert(0, str(deepcore.resolve()))
+    print(tabulate(list(environment_rows()), tablefmt="plain", maxcolwidths=[None, 90]))
+    if available():
+        print("\nDeepCore's methods, each tried on 40 images:")
+        print(tabulate([(name, examine(name)) for name in VARIANTS], tablefmt="plain", maxcolwidths=[None, 90]))

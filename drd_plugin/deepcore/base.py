@@ -1,0 +1,82 @@
+"""What DeepCore expects of a method, for scripts and tests without a checkout of DeepCore."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Args", "CoresetMethod"]
+
+
+@dataclass
+class Args:
+    """The fields of DeepCore's parsed arguments that methods read, with its defaults.
+
+    Arguments:
+        model: The proxy network's name.
+        selection_batch: Examples a step of the proxy.
+        selection_epochs: The proxy's epochs.
+        selection_optimizer: `SGD`, `Adam` or `AdamW`.
+        selection_lr: The proxy's constant learning rate.
+        selection_momentum: SGD's momentum.
+        selection_weight_decay: The weight decay of all parameters.
+        selection_nesterov: Whether the momentum is Nesterov's.
+        selection_test_interval: Not used here; DeepCore tests every so many epochs.
+        selection_test_fraction: Not used here.
+        lr: The learning rate of the training on the subset (Glister reads it).
+        print_freq: DeepCore prints every so many batches.
+        workers: Processes that read images.
+        device: `cpu` or `cuda`.
+        gpu: The GPUs to use, or None.
+        channel: The images' channels; set from the data.
+        im_size: Height and width; set from the data.
+        num_classes: The number of classes; set from the data.
+        save_path: A folder for checkpoints, or empty.
+    """
+
+    model: str = "ResNet18"
+    selection_batch: int = 256
+    selection_epochs: int = 40
+    selection_optimizer: str = "SGD"
+    selection_lr: float = 0.1
+    selection_momentum: float = 0.9
+    selection_weight_decay: float = 5e-4
+    selection_nesterov: bool = True
+    selection_test_interval: int = 1
+    selection_test_fraction: float = 1.0
+    lr: float = 0.1
+    print_freq: int = 20
+    workers: int = 4
+    device: str = "cpu"
+    gpu: list[int] | None = None
+    channel: int = 3
+    im_size: tuple[int, int] = (32, 32)
+    num_classes: int = 10
+    save_path: str = ""
+
+
+class CoresetMethod:
+    """The contract of DeepCore's class of this name.
+
+    Arguments:
+        dst_train: The training set, with `classes` and `targets`.
+        args: DeepCore's arguments, or `Args`.
+        fraction: The share that is kept, in (0, 1].
+        random_seed: The seed of everything.
+
+    Raises:
+        ValueError: If the fraction is not in (0, 1].
+    """
+
+    def __init__(
+        self, dst_train: Any, args: Any, fraction: float = 0.5, random_seed: int | None = None, **kwargs: Any
+    ) -> None:
+        if not 0 < fraction <= 1:
+            raise ValueError(f"a fraction is the share of examples that is kept, in (0, 1]; got {fraction}.")
+        self.dst_train, self.args, self.fraction, self.random_seed = dst_train, args, fraction, random_seed
+        self.num_classes, self.n_train = len(dst_train.classes), len(dst_train)
+        self.coreset_size = round(self.n_train * fraction)
+
+    def select(self, **kwargs: Any) -> dict[str, Any]:
+        """Gives `indices`, and perhaps `scores` and `weights`."""
+        raise NotImplementedError

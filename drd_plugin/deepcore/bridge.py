@@ -1,0 +1,100 @@
+"""Data, recipe and randomness of this library, as DeepCore's methods want them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ..data import Split
+from ..rng import seeded
+from ..training.loader import resolve_device
+from ..training.nets import build
+from .base import Args
+from .datasets import SplitDataset
+from .host import OurNet, deepcore
+
+if TYPE_CHECKING:
+    from ..selection import TrainingWorkbench
+
+__all__ = ["arguments", "host_dataset", "on_gpu", "quiet", "with_own_randomness"]
+
+
+def host_dataset(split: Split) -> SplitDataset:
+    """A split as a normalising data set."""
+    from torchvision.transforms import Normalize
+
+    return SplitDataset(split, Normalize(*split.statistics))
+
+
+def arguments(workbench: TrainingWorkbench) -> Args:
+    """DeepCore's arguments for the workbench's proxy recipe; networks of this library are made known to DeepCore.
+
+    Raises:
+        ValueError: If the recipe's optimiser is none that DeepCore's methods can make.
+    """
+    recipe, split = workbench.proxy, workbench.split
+    if recipe.optimizer == "adamw":
+        raise ValueError("DeepCore's methods train proxies with SGD or Adam, got a proxy recipe with adamw.")
+    device = resolve_device(workbench.device)
+    return Args(
+        model=_model(recipe.net),
+        selection_batch=recipe.batch_size,
+        selection_epochs=recipe.epochs or 0,
+        selection_optimizer={"sgd": "SGD", "adam": "Adam"}[recipe.optimizer],
+        selection_lr=recipe.lr,
+        selection_momentum=recipe.momentum,
+        selection_weight_decay=recipe.weight_decay,
+        selection_nesterov=recipe.nesterov and recipe.momentum > 0,
+        lr=workbench.recipe.lr,
+        workers=0,
+        device=device.type,
+        gpu=[device.index or 0] if device.type == "cuda" else None,
+        channel=split.shape[0],
+        im_size=split.shape[1:],
+        num_classes=split.num_classes,
+    )
+
+
+def _model(net: str) -> str:
+    """The name under which DeepCore finds a network."""
+    if net.startswith("deepcore:"):
+        return net.removeprefix("deepcore:")
+    name = f"drd_plugin:{net}"
+
+    def make(channel: int, num_classes: int, im_size: tuple[int, int], pretrained: bool = False) -> OurNet:
+        if pretrained:
+            raise NotImplementedError(f"{net} has no pretrained weights.")
+        return OurNet(build(net, channel, im_size[0], num_classes, seed=int(torch.randint(2**31, ()))))
+
+    vars(deepcore("nets")).setdefault(name, make)
+    return name
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """DeepCore prints every batch, and today's packages warn of its code; not in here."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def on_gpu(args: Args) -> contextlib.AbstractContextManager[object]:
+    """The GPU that the arguments name as the current one; DeepCore would leave it so."""
+    return torch.cuda.device(args.gpu[0]) if args.gpu else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def with_own_randomness() -> Iterator[None]:
+    """DeepCore seeds the global generators of torch and NumPy; they are as they were afterwards."""
+    before = np.random.get_state()  # noqa: NPY002
+    try:
+        with seeded(0):
+            yield
+    finally:
+        np.random.set_state(before)  # noqa: NPY002

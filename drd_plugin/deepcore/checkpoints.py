@@ -1,0 +1,109 @@
+"""DeepCore's checkpoints: subsets that it trains on through `--resume`, and results for this library's tables.
+
+An exported checkpoint holds nothing but numbers in lists and dictionaries, so that every version of torch reads it.
+Result checkpoints are read weights-only, with the few plain types that DeepCore puts in; anything else is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..artifacts import ArtifactError, Run, Subset, write_aside
+from ..provenance import digest
+
+__all__ = ["export_checkpoint", "read_checkpoint"]
+
+NAME = re.compile(
+    r"(?P<dataset>[^_]+)_(?P<net>.+?)_(?P<method>.+)_exp(?P<exp>\d+)_epoch(?P<epochs>\d+)_(?P<date>[^_]+)_"
+    r"(?P<fraction>[\d.]+)_(?:(?P<cross>.+)_)?(?P<best>[\d.]+|unknown)\.ckpt"
+)
+"""How DeepCore calls its checkpoints."""
+
+
+def export_checkpoint(subset: Subset, out: Path) -> None:
+    """Writes a checkpoint from which DeepCore's `--resume` trains on the subset from the beginning.
+
+    Arguments:
+        subset: The subset; DeepCore's data set must have the same examples in the same order.
+        out: The file.
+    """
+    content: dict[str, Any] = {"indices": subset.indices.tolist()}
+    if subset.weights is not None:
+        content["weights"] = torch.from_numpy(subset.weights)
+    with write_aside(out) as aside:
+        said = {"method": subset.method, "fraction": subset.provenance.get("fraction", len(subset) / subset.n)}
+        torch.save({"exp": 0, "subset": content, "sel_args": said}, aside)
+
+
+def read_checkpoint(path: Path, trust: bool = False) -> Run:
+    """A result of DeepCore as a row of this library's tables.
+
+    DeepCore saves at the best epoch, so the accuracy after the last epoch is known only where that was the best; it is
+    NaN otherwise. Method and fraction are those of an exported subset, where DeepCore trained on one, else those of the
+    file's name. Neither its seed nor its versions are in a checkpoint; `seed` is the number of the experiment.
+
+    Arguments:
+        path: A checkpoint that DeepCore's `--save_path` received, under its own name.
+        trust: Whether to run code that the file may hold; only for files of your own.
+
+    Raises:
+        ArtifactError: If the file is no result, or holds other types than DeepCore's.
+    """
+    from .compat import repaired
+
+    path = Path(path)
+    named = NAME.fullmatch(path.name)
+    if named is None:
+        raise ArtifactError(
+            f"{path.name} is not a name that DeepCore gives (DATASET_NET_METHOD_exp0_epoch200_DATE_0.1_95.0.ckpt), so "
+            "method and fraction are unknown: give the file its name back."
+        )
+    try:
+        with repaired(["resume"]):
+            content = torch.load(path, map_location="cpu", weights_only=not trust)
+        rec, indices, said = content["rec"], content["subset"]["indices"], content["sel_args"]
+        tests = [float(value) for value in rec.test_acc]
+        steps = [int(value) for value in rec.test_step]
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise ArtifactError(
+            f"{path} cannot be read ({error}): it is damaged, or holds types that a checkpoint of DeepCore does not; "
+            "a file of your own can be read with --trust."
+        ) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ArtifactError(
+            f"{path} holds no results (missing: {error}): DeepCore writes them after the first test."
+        ) from error
+    epochs = int(named["epochs"])
+    made = {"device": "unknown", "processor": "unknown", "git": None, "created": named["date"]}
+    made["versions"] = {"DeepCore": "at an unknown commit"}
+    last = tests[-1] if steps and steps[-1] + 1 == epochs else math.nan
+    best = int(np.argmax(tests)) if tests else 0
+    return Run(
+        key=digest([path.name]),
+        method=said.get("method", named["method"]),
+        fraction=said.get("fraction", float(named["fraction"])),
+        k=len(indices),
+        dataset=named["dataset"],
+        fingerprint=f"deepcore:{named['dataset']}",
+        net=named["cross"] or named["net"],
+        seed=int(content["exp"]),
+        acc_last=last,
+        acc_best=tests[best] if tests else math.nan,
+        step_best=steps[best] + 1 if tests else 0,
+        steps=epochs,
+        examples_seen=epochs * len(indices),
+        seconds_score=math.nan,
+        seconds_select=math.nan,
+        seconds_train=math.nan,
+        device="unknown",
+        chosen="{}",
+        provenance=json.dumps({"file": path.name, "seeds": {}, "environment": made}),
+    )

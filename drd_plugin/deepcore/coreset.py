@@ -1,0 +1,218 @@
+"""DeepCore's `CoresetMethod` for each method of this library, made from the same scores and strategies that the harness
+runs.
+
+A method is called as DeepCore calls its own, `METHOD(dst_train, args, fraction, random_seed, **kwargs).select()`, and
+gives `indices` (int64) and `scores` (in the order of the data set). The proxy of a fold score, and the networks of a
+strategy that trains, are DeepCore's, trained by the script's own `args`: `model`, `selection_optimizer`,
+`selection_lr` (constant), `selection_momentum`, `selection_nesterov`, `selection_weight_decay` (of all parameters),
+`selection_batch` and `selection_epochs`, on `device` and the first of `gpu`.
+
+Differences from DeepCore's own methods: the proxy runs in this library's loop, which normalises by the statistics of
+the data, cuts an epoch into batches of equal size, and uses one GPU; `workers` read images that are not in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..artifacts import Scores, Subset
+from ..data import DataError, Split
+from ..methods import Method, parse, parse_score, select_by
+from ..provenance import digest
+from ..rng import Seeds
+from ..score_cache import ScoreCache
+from ..scores import SCORES, FoldScore, Score
+from ..selection import TrainingWorkbench
+from ..strategies import PerClass
+from ..strategies.base import class_budgets
+from ..training.recipe import Recipe
+from .base import CoresetMethod
+from .images import original_of, split_of
+from .options import settings_of
+from .resize import fitted
+
+__all__ = ["PluginMethod", "device_of", "method_class", "pair", "recipe_of"]
+
+
+class PluginMethod:
+    """What all methods of this library share inside DeepCore.
+
+    Where `args.save_path` names a folder, scores are kept and found again in its subfolder `scores`, so that another
+    fraction, or another method that watches the same proxy, costs no second one, and a killed run goes on; the subset
+    is written there with its provenance.
+
+    Arguments:
+        dst_train: The training set, with `classes` and `targets`.
+        args: DeepCore's arguments, or `Args`.
+        fraction: The share that is kept, in (0, 1].
+        random_seed: The seed of proxy, noise and selection; 0 where there is none.
+        epochs: The proxy's epochs.
+        balance: Whether each class keeps round(fraction * its size), as in DeepCore, or the set as a whole.
+        kwargs: DeepCore's options for its own methods; not used.
+
+    Raises:
+        DataError: If the data set lacks classes or labels, or its transform cannot be undone.
+        ValueError: If the fraction leaves a class without an example.
+    """
+
+    selection: ClassVar[str]
+
+    def __init__(
+        self,
+        dst_train: Any,
+        args: Any,
+        fraction: float = 0.5,
+        random_seed: int | None = None,
+        epochs: int = 40,
+        balance: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        self.split = split_of(dst_train, getattr(args, "workers", 0))
+        self.original = original_of(dst_train, self.split)
+        super().__init__(dst_train, args, fraction, random_seed)  # type: ignore[call-arg]
+        self.args, self.fraction, self.epochs, self.balance = args, fraction, epochs, balance
+        self.seeds, self.device = Seeds.all(random_seed or 0), device_of(args)
+        self.method = pair(self.selection).configured(self.selection, settings_of(self.selection))
+        self.recipe = recipe_of(args, epochs, self.split)
+        self.budget = self._budget()
+        self.subset: Subset | None = None
+
+    def select(self, **kwargs: Any) -> dict[str, np.ndarray]:
+        """Selects; the `Subset` with its provenance stays in `self.subset`."""
+        _say(f"{self.selection} = {' + '.join(map(repr, self.method.definition))}, {self.recipe}, on {self.device}")
+        known = self._scores()
+        bench = TrainingWorkbench(
+            self.split, self.recipe, self.recipe, self.seeds, lambda name: known[parse_score(name)], self.device
+        )
+        scores, strategy = known[self.method.score], self.method.strategy
+        if self.balance and not strategy.classwise:
+            strategy = PerClass(strategy)
+        self.subset = select_by(
+            strategy, scores, self.fraction, self.seeds.selection, bench, self.selection, self.budget
+        )
+        self._store(self.subset)
+        return {"indices": self.subset.indices, "scores": scores.values}
+
+    def _scores(self) -> dict[Score, Scores]:
+        """All the scores that the method needs; kept, and found again, in `args.save_path` where there is one, with all
+        that watch the same proxy.
+        """
+        folder = getattr(self.args, "save_path", "")
+        watching = [of() for of in SCORES.values() if issubclass(of, FoldScore)] if folder else []
+        cache = ScoreCache(
+            self.split,
+            self.recipe,
+            together=[*self.method.scores, *watching],
+            folder=Path(folder) / "scores" if folder else None,
+            images=lambda of: fitted(self.original, of),
+            device=self.device,
+        )
+        return {of: cache.get(of, getattr(self.seeds, of.seeded_by)) for of in self.method.scores}
+
+    def _budget(self) -> int | np.ndarray:
+        """DeepCore's number of examples, of each class where the selection is balanced."""
+        if self.balance:
+            of_class = np.array([round(self.fraction * int(count)) for count in self.split.class_counts])
+            return class_budgets(self.split.labels, of_class)
+        budget = round(self.fraction * len(self.split))
+        if budget == 0:
+            raise ValueError(
+                f"the fraction {self.fraction} of {len(self.split)} examples keeps none: take a larger one."
+            )
+        return budget
+
+    def _store(self, subset: Subset) -> None:
+        folder = getattr(self.args, "save_path", "")
+        if folder:
+            made = digest([self.method.definition, self.recipe, self.balance, self.split.fingerprint])
+            name = f"{self.selection}_{self.fraction:g}_seed{self.seeds.selection}_{made}.subset.json"
+            subset.save(Path(folder) / name)
+            _say(f"the subset and its provenance are in {Path(folder) / name}")
+
+
+def method_class(selection: str, base: type = CoresetMethod) -> type:
+    """The class for one method.
+
+    Arguments:
+        selection: A name as `drd_plugin.methods.parse` reads it.
+        base: DeepCore's `CoresetMethod`, or the stand-in.
+
+    Raises:
+        UnknownName: If there is no such method.
+        ValueError: If it is a method of another library.
+    """
+    pair(selection)
+    doc = f"{selection} of drd_plugin; see `drd_plugin.deepcore.coreset.PluginMethod`."
+    return type(selection, (PluginMethod, base), {"selection": selection, "__doc__": doc, "__module__": __name__})
+
+
+def pair(selection: str) -> Method:
+    """The score and the strategy of a selection.
+
+    Raises:
+        UnknownName: If there is no such method.
+        ValueError: If it is a method of another library.
+    """
+    method = parse(selection)
+    if not isinstance(method, Method):
+        raise ValueError(f"{selection} is no method of this library; DeepCore's own are selected by their names alone.")
+    return method
+
+
+@cache
+def _say(text: str) -> None:
+    """Prints once, however often a script selects."""
+    print(f"drd_plugin: {text}")
+
+
+def device_of(args: Any) -> str:
+    """The device that DeepCore's arguments name: the first of `gpu`, or `device`."""
+    if args.device == "cuda" and getattr(args, "gpu", None):
+        return f"cuda:{args.gpu[0]}"
+    return str(args.device)
+
+
+def recipe_of(args: Any, epochs: int, split: Split) -> Recipe:
+    """How DeepCore's arguments would have a proxy trained.
+
+    Raises:
+        ValueError: If the optimiser is not one of SGD, Adam and AdamW.
+    """
+    optimizers = {"SGD": "sgd", "Adam": "adam", "AdamW": "adamw"}
+    if args.selection_optimizer not in optimizers:
+        raise ValueError(
+            f"selection_optimizer is {args.selection_optimizer!r}: expected one of {', '.join(optimizers)}."
+        )
+    settings: Mapping[str, Any] = {
+        "net": net_name(args.model, split),
+        "optimizer": optimizers[args.selection_optimizer],
+        "lr": args.selection_lr,
+        "momentum": args.selection_momentum,
+        "nesterov": args.selection_nesterov,
+        "weight_decay": args.selection_weight_decay,
+        "batch_size": args.selection_batch,
+        "precision": "float32",
+    }
+    return Recipe(epochs=epochs, schedule="constant", warmup=0.0, decay_all=True, evaluations=1, **settings)
+
+
+def net_name(model: str, split: Split) -> str:
+    """The network that DeepCore calls `model`: DeepCore's where it is importable, else this library's of that kind.
+
+    Raises:
+        DataError: If DeepCore is not importable and there is none of that kind.
+    """
+    from .host import available
+
+    if available():
+        return f"deepcore:{model}"
+    small = max(split.shape[1:]) <= 64
+    ours = {"LeNet": "lenet", "ResNet18": "resnet18_small" if small else "resnet18", "ResNet50": "resnet50"}
+    if model not in ours:
+        raise DataError(f"without DeepCore on the path, model must be one of {', '.join(ours)}; got {model!r}.")
+    return ours[model]

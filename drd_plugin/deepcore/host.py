@@ -1,0 +1,199 @@
+"""Finding DeepCore: its modules, its nets, and the unrelated package of the same name.
+
+DeepCore is a bare repository that is put on PYTHONPATH; PyPI's `deepcore` is something else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..registry import unknown
+from ..training.nets import Net
+
+__all__ = [
+    "DeepCoreMissing",
+    "OurNet",
+    "available",
+    "deepcore",
+    "impostor",
+    "methods_of",
+    "net_family",
+    "nets_of",
+    "where",
+]
+
+ADDRESS = "https://github.com/PatrickZH/DeepCore"
+
+
+class DeepCoreMissing(ValueError):
+    """DeepCore is not importable, or another package has taken its name."""
+
+
+def where() -> Path | None:
+    """The folder of the importable package `deepcore`, whatever it is."""
+    spec = importlib.util.find_spec("deepcore")
+    if spec is None:
+        return None
+    places = list(spec.submodule_search_locations or [])
+    return Path(places[0]) if places else Path(spec.origin or "")
+
+
+def available() -> bool:
+    """Whether the importable `deepcore` is DeepCore."""
+    folder = where()
+    return folder is not None and (folder / "methods").is_dir() and (folder / "nets").is_dir()
+
+
+def impostor() -> str:
+    """What to say of a package that only has the name."""
+    return f"the package deepcore in {where()} is not DeepCore ({ADDRESS}) but an unrelated one, as PyPI has it."
+
+
+def deepcore(module: str) -> ModuleType:
+    """One of DeepCore's modules: `methods`, `datasets`, `nets`.
+
+    Raises:
+        DeepCoreMissing: If DeepCore is not importable.
+    """
+    folder = where()
+    if folder is None:
+        raise DeepCoreMissing(
+            f"DeepCore is not importable: clone {ADDRESS} and put the checkout on PYTHONPATH (it is not on PyPI)."
+        )
+    if not available():
+        raise DeepCoreMissing(f"{impostor()} pip uninstall deepcore, or put a checkout before it on PYTHONPATH.")
+    return importlib.import_module(f"deepcore.{module}")
+
+
+def nets_of(module: ModuleType) -> dict[str, Callable[..., nn.Module]]:
+    """The networks by name: what takes a channel count, a class count and an image size."""
+    found = {}
+    for name, thing in vars(module).items():
+        if name[0].isupper() and callable(thing) and thing.__module__.startswith("deepcore."):
+            parameters = list(inspect.signature(thing).parameters)
+            if parameters[:3] == ["channel", "num_classes", "im_size"]:
+                found[name] = thing
+    return found
+
+
+def methods_of(module: ModuleType) -> dict[str, type]:
+    """DeepCore's own methods by name; not the bases, and not what was added to the module."""
+    return {
+        name: thing
+        for name, thing in vars(module).items()
+        if isinstance(thing, type)
+        and issubclass(thing, module.CoresetMethod)
+        and thing.__module__.startswith("deepcore.")
+        and name not in ("CoresetMethod", "EarlyTrain")
+    }
+
+
+def net_family(name: str) -> Callable[[int, int, int], Net]:
+    """`deepcore:NAME`: a network of DeepCore, as this library builds networks.
+
+    Raises:
+        DeepCoreMissing: If DeepCore is not importable.
+        UnknownName: If it has no such network.
+    """
+    nets = nets_of(deepcore("nets"))
+    if name not in nets:
+        raise unknown("net of DeepCore", name, nets)
+
+    def make(channels: int, size: int, num_classes: int) -> Net:
+        try:
+            net = nets[name](channels, num_classes, (size, size)).eval()
+            images = torch.zeros(2, channels, size, size)
+            net(images)
+            return DeepCoreNet(net.train(), _takes_channels_last(net, images))
+        except (NotImplementedError, RuntimeError) as error:
+            raise ValueError(
+                f"DeepCore's {name} is not made for {channels} x {size} x {size} images: {error}"
+            ) from error
+
+    return make
+
+
+def _takes_channels_last(net: nn.Module, images: Tensor) -> bool:
+    """Whether a network in `eval` mode can work in the memory format `channels_last`.
+
+    One that flattens by `view` cannot as it is; the outputs of its parts are made contiguous then, which costs less
+    than slow pooling does.
+    """
+    net.to(memory_format=torch.channels_last)
+    images = images.to(memory_format=torch.channels_last)
+    for prepare in (lambda part: None, lambda part: part.register_forward_hook(_contiguous)):
+        for part in net.children():
+            prepare(part)
+        try:
+            net(images)
+            return True
+        except RuntimeError:
+            continue
+    return False
+
+
+def _contiguous(module: nn.Module, given: Any, output: Any) -> Any:
+    return output.contiguous() if isinstance(output, Tensor) else output
+
+
+class DeepCoreNet(Net):
+    """A network of DeepCore as a `Net`.
+
+    Arguments:
+        net: The network, with an `embedding_recorder` before its last layer.
+        channels_last: See `Net`.
+    """
+
+    backbone: _Embedding
+
+    def __init__(self, net: Any, channels_last: bool) -> None:
+        nn.Module.__init__(self)
+        self.backbone, self.channels_last = _Embedding(net), channels_last
+
+    def forward(self, images: Tensor) -> Tensor:
+        """See `Net`."""
+        return self.backbone.net(images)
+
+
+class _Embedding(nn.Module):
+    net: Any
+
+    def __init__(self, net: Any) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: Tensor) -> Tensor:
+        with self.net.embedding_recorder:
+            self.net(images)
+        return self.net.embedding_recorder.embedding
+
+
+class OurNet(nn.Module):
+    """A `Net` as DeepCore's methods expect a network.
+
+    Arguments:
+        net: The network.
+    """
+
+    def __init__(self, net: Net) -> None:
+        super().__init__()
+        self.net, self.no_grad = net, False
+        self.embedding_recorder = deepcore("nets").nets_utils.EmbeddingRecorder()
+
+    def get_last_layer(self) -> nn.Module:
+        """The linear head."""
+        return self.net.head[-1]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.no_grad):
+            return self.net.head(self.embedding_recorder(self.net.backbone(images)))

@@ -1,0 +1,233 @@
+"""The images of a DeepCore data set as they are before normalisation, as a `Split`.
+
+DeepCore's data sets normalise in their `transform`; a diffusion model wants the images themselves. The transform is
+read step by step: what settles an image's size or type is kept, normalisation and random augmentation are left out, and
+anything else is refused, since nobody can tell what it does to an image.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ..data import DataError, Split
+from .datasets import SplitDataset
+
+__all__ = ["labels_of", "original_of", "relabelled", "split_of"]
+
+KEPT = {
+    "CenterCrop", "ConvertImageDtype", "Grayscale", "Identity", "PILToTensor", "Pad", "RGB", "Resize", "ToDtype",
+    "ToImage", "ToPILImage", "ToPureTensor", "ToTensor",
+}  # fmt: skip
+"""Steps that settle an image's size or type."""
+
+LEFT_OUT = {
+    "AugMix", "AutoAugment", "ColorJitter", "GaussianBlur", "Normalize", "RandAugment", "RandomAdjustSharpness",
+    "RandomAffine", "RandomAutocontrast", "RandomCrop", "RandomEqualize", "RandomErasing", "RandomGrayscale",
+    "RandomHorizontalFlip", "RandomInvert", "RandomPerspective", "RandomPosterize", "RandomRotation", "RandomSolarize",
+    "RandomVerticalFlip", "TrivialAugmentWide",
+}  # fmt: skip
+"""Normalisation, and random augmentation that keeps the size."""
+
+NAMES = {"FashionMNIST": "fashion_mnist", "CIFAR10": "cifar10", "CIFAR100": "cifar100"}
+"""torchvision's classes whose images and labels are those of one of this library's data sets."""
+
+IN_MEMORY = 2**30
+"""The most bytes of images that are read into memory."""
+
+
+def split_of(dst_train: Any, workers: int = 0) -> Split:
+    """The un-normalised, un-augmented images and the labels of a DeepCore training set.
+
+    Arguments:
+        dst_train: A torch data set with `classes` and `targets`, whose items are (image, label).
+        workers: Processes that read images which are not in memory.
+
+    Raises:
+        DataError: If there are no classes or labels, the transform cannot be undone, or the images differ in size.
+    """
+    if isinstance(dst_train, SplitDataset):
+        return relabelled(dst_train.split, labels_of(dst_train))
+    classes = getattr(dst_train, "classes", None)
+    if classes is None:
+        raise DataError(
+            f"{type(dst_train).__name__} has no attribute `classes`, which DeepCore's methods need: set "
+            "dst_train.classes to the list of the class names."
+        )
+    labels, plain = labels_of(dst_train), _plain(dst_train)
+    name = NAMES.get(type(dst_train).__name__, type(dst_train).__name__.lower())
+    images = _Lazy(plain, workers)
+    array = _array(plain, images)
+    if array is None and images.bytes <= IN_MEMORY:
+        array = images.all()
+    content = "" if array is not None else images.sample_digest()
+    return Split(name, images if array is None else array, labels, tuple(map(_class_name, classes)), content)
+
+
+def original_of(dst_train: Any, split: Split) -> Split:
+    """The split whose images a diffusion model sees: that of the data set, unless it holds others for that."""
+    return relabelled(dst_train.original, split.labels) if isinstance(dst_train, SplitDataset) else split
+
+
+def relabelled(split: Split, labels: np.ndarray) -> Split:
+    """The split with labels that a script may have changed."""
+    return split if np.array_equal(split.labels, labels) else replace(split, labels=labels)
+
+
+def _class_name(name: Any) -> str:
+    """torchvision's ImageNet has several names for a class."""
+    return ", ".join(name) if isinstance(name, tuple) else str(name)
+
+
+def labels_of(dst_train: Any) -> np.ndarray:
+    """The labels of a torch data set, int64[n].
+
+    Raises:
+        DataError: If it has neither `targets` nor `labels`.
+    """
+    labels = next((v for key in ("targets", "labels") if (v := getattr(dst_train, key, None)) is not None), None)
+    if labels is None:
+        raise DataError(
+            f"{type(dst_train).__name__} has no attribute `targets`: set it to a tensor of the labels, one an image."
+        )
+    if isinstance(labels, (list, tuple)):
+        warnings.warn(
+            f"{type(dst_train).__name__}.targets is a plain {type(labels).__name__}, from which DeepCore's own "
+            "balanced methods select nothing; it is read as an array here.",
+            stacklevel=2,
+        )
+    return np.asarray(labels.cpu() if isinstance(labels, Tensor) else labels)
+
+
+def _plain(dst_train: Any) -> Any:
+    """A shallow copy of the data set, whose items are not normalised."""
+    plain = copy.copy(dst_train)
+    if getattr(dst_train, "transform", None) is not None:
+        from torchvision.transforms import Compose
+
+        plain.transform = Compose([step for step in _steps(dst_train.transform) if _is_kept(step)])
+    return plain
+
+
+def _steps(transform: Any) -> Iterator[Any]:
+    """The single steps of a transform, in order."""
+    if isinstance(transform, torch.nn.Sequential):
+        inner = list(transform)
+    elif type(transform).__name__ == "Compose":
+        inner = transform.transforms
+    else:
+        yield transform
+        return
+    for step in inner:
+        yield from _steps(step)
+
+
+def _is_kept(step: Any) -> bool:
+    """Whether a step belongs to the image. One that applies others at random does not, if they do not."""
+    name = type(step).__name__
+    if name in ("RandomApply", "RandomChoice", "RandomOrder") and not any(map(_is_kept, step.transforms)):
+        return False
+    if name not in KEPT | LEFT_OUT:
+        raise DataError(
+            f"the data set's transform has the step {step}, and what the image is without it cannot be told: select "
+            "with a transform of known steps (resizing, cropping, ToTensor, Normalize), and set the other afterwards."
+        )
+    return name in KEPT
+
+
+def _array(plain: Any, images: _Lazy) -> Tensor | None:
+    """The whole set at once, where the data set holds it as an array `data` that agrees with its items."""
+    data = getattr(plain, "data", None)
+    if not isinstance(data, (np.ndarray, Tensor)) or len(data) != len(images):
+        return None
+    pixels = torch.as_tensor(data)
+    if pixels.dtype != torch.uint8 or pixels.ndim not in (3, 4):
+        return None
+    candidates = [pixels.unsqueeze(1)] if pixels.ndim == 3 else [pixels, pixels.permute(0, 3, 1, 2)]
+    some = torch.linspace(0, len(images) - 1, min(len(images), 16)).long()
+    expected = images[some]
+    for candidate in candidates:
+        if torch.equal(candidate[some], expected):
+            return candidate.contiguous()
+    return None
+
+
+class _Lazy:
+    """A torch data set behind the indexing of an image tensor.
+
+    Arguments:
+        dataset: Its items are (image, label).
+        workers: Processes that read it, see `Loader`.
+    """
+
+    def __init__(self, dataset: Any, workers: int) -> None:
+        self.dataset, self.workers = dataset, workers
+        self.shape = (len(dataset), *_pixels(dataset, 0).shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        """The images at the positions int64[B], as uint8[B, C, H, W]."""
+        images = [_pixels(self.dataset, i) for i in index.tolist()]
+        wrong = [i for i, image in zip(index.tolist(), images, strict=True) if image.shape != self.shape[1:]]
+        if wrong:
+            raise DataError(
+                f"image {wrong[0]} differs in size from image 0, which is {tuple(self.shape[1:])}: put a Resize and a "
+                "CenterCrop into the data set's transform."
+            )
+        return torch.stack(images)
+
+    @property
+    def bytes(self) -> int:
+        """The size of the whole set in memory."""
+        return int(np.prod(self.shape))
+
+    def all(self) -> Tensor:
+        """The whole set, uint8[n, C, H, W]."""
+        images, batches = torch.empty(self.shape, dtype=torch.uint8), torch.arange(len(self)).split(500)
+        loader = DataLoader(_Batches(self), sampler=batches, batch_size=None, num_workers=self.workers)
+        for index, batch in zip(batches, loader, strict=True):
+            images[index] = batch
+        return images
+
+    def sample_digest(self) -> str:
+        """A digest of at most 256 images on a fixed grid."""
+        index = torch.linspace(0, len(self) - 1, min(len(self), 256)).long()
+        return hashlib.sha256(self[index].numpy().tobytes()).hexdigest()
+
+
+class _Batches(torch.utils.data.Dataset):
+    def __init__(self, images: _Lazy) -> None:
+        self.images = images
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        return self.images[index]
+
+
+def _pixels(dataset: Any, i: int) -> Tensor:
+    """Image i, uint8[C, H, W]."""
+    image = dataset[i][0]
+    pixels = torch.as_tensor(image if isinstance(image, (Tensor, np.ndarray)) else np.asarray(image))
+    if not isinstance(image, (Tensor, np.ndarray)) and pixels.ndim == 3:
+        pixels = pixels.permute(2, 0, 1)
+    if pixels.ndim == 2:
+        pixels = pixels.unsqueeze(0)
+    if pixels.is_floating_point():
+        low, high = float(pixels.min()), float(pixels.max())
+        if not -1e-6 <= low <= high <= 1 + 1e-6:
+            raise DataError(
+                f"image {i} has values from {low:.3g} to {high:.3g}, so it was normalised, and how cannot be told: "
+                "give a data set whose `transform` normalises, or one with values in [0, 1]."
+            )
+        pixels = (pixels * 255).round()
+    return pixels.to(torch.uint8)

@@ -1,0 +1,84 @@
+"""Running an unmodified DeepCore script with this library's methods registered."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .options import VARIABLE, configure, read_options
+
+__all__ = ["run_script"]
+
+
+def run_script(
+    script: Path,
+    arguments: Sequence[str],
+    config: Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    repairs: Sequence[str] = (),
+) -> None:
+    """Runs a script as `python SCRIPT ARGUMENTS` would, with DeepCore's checkout first on the path.
+
+    Arguments:
+        script: DeepCore's main.py, or another script in its folder.
+        arguments: The script's arguments. Its `--selection` may have settings in brackets.
+        config: A TOML file with a table of options for each selection.
+        settings: Options of the selection that the arguments name.
+        repairs: The repairs to apply, by name.
+
+    Raises:
+        FileNotFoundError: If there is no such script.
+        SystemExit: If the script fails; its traceback is printed.
+        UnknownName: If an option, a method or a repair is unknown.
+        ValueError: If there are settings but no selection, or the selection cannot be a file's name.
+    """
+    from .compat import repaired
+    from .coreset import method_class
+    from .host import deepcore
+    from .registration import add
+
+    script = Path(script).resolve()
+    if not script.is_file():
+        raise FileNotFoundError(f"there is no script {script}: give DeepCore's main.py.")
+    sys.path.insert(0, str(script.parent))
+    methods, selection = deepcore("methods"), _value(arguments, "--selection")
+    if config is not None:
+        read_options(config)
+        os.environ[VARIABLE] = str(config)
+    if selection is None and settings:
+        raise ValueError("settings are those of a selection: add --selection NAME to the script's arguments.")
+    if selection is not None and selection not in vars(methods):
+        if "/" in selection:
+            raise ValueError(f"{selection} has a slash, and DeepCore makes file names of it: give --settings instead.")
+        add(methods, selection, method_class(selection, methods.CoresetMethod))
+    if settings and selection is not None:
+        configure(selection, **settings)
+    sys.argv = [str(script), *arguments]
+    try:
+        with repaired(repairs):
+            runpy.run_path(str(script), run_name="__main__")
+    except Exception as error:
+        if _is_ours(error):
+            raise
+        traceback.print_exc()
+        sys.exit(1)
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether this library raised the error, whose message says enough; others want their traceback."""
+    *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+    return str(innermost.f_globals.get("__name__")).startswith("drd_plugin")
+
+
+def _value(arguments: Sequence[str], flag: str) -> str | None:
+    """The value of a flag, given as `--flag value` or `--flag=value`."""
+    for i, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name == flag:
+            return value if equals else next(iter(arguments[i + 1 :]), None)
+    return None

@@ -1,0 +1,1 @@
+"""DeepCore has its data sets here; a plugin only adds to them."""

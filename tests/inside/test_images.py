@@ -1,0 +1,130 @@
+"""The images of a data set as they were before its transform, and as a denoiser takes them."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from checkout import Shapes, args_of
+from PIL import Image
+from torch.utils.data import TensorDataset
+from torchvision import transforms
+from torchvision.transforms import v2
+
+from drd_plugin.data import DataError
+from drd_plugin.deepcore import configure, method_class
+from drd_plugin.deepcore.images import split_of
+from drd_plugin.deepcore.resize import fitted
+from drd_plugin.diffusion.denoiser import DenoiserError
+from drd_plugin.scores import DRD
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.4], [0.3])]),
+        transforms.Compose([transforms.RandomCrop(28, padding=4), transforms.Compose([transforms.ToTensor()])]),
+        v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize([0.4], [0.3])]),
+        transforms.ToTensor(),
+        transforms.Compose([transforms.RandomApply([transforms.ColorJitter(1.0)]), transforms.ToTensor()]),
+    ],
+    ids=["normalised", "augmented", "v2", "single", "random"],
+)
+def test_images_come_back_as_they_were(transform):
+    data = Shapes(40, transform)
+    split = split_of(data)
+    assert torch.equal(split.images[torch.arange(40)][:, 0], data.data)
+    assert data.transform is transform
+    np.testing.assert_array_equal(split.labels, data.targets)
+    assert split.classes == ("dark", "grey", "light")
+
+
+def test_what_settles_the_size_is_kept():
+    data = Shapes(20, transforms.Compose([transforms.Resize(16), transforms.ToTensor(), transforms.Normalize(0.5, 1)]))
+    split = split_of(data)
+    assert split.shape == (1, 16, 16)
+    expected = transforms.functional.pil_to_tensor(
+        transforms.functional.resize(Image.fromarray(data.data[7].numpy()), 16)
+    )
+    assert torch.equal(split.images[torch.tensor([7])][0], expected)
+
+
+def test_images_that_are_too_many_for_memory_are_read_as_needed(monkeypatch):
+    class Plain(Shapes):
+        data = property(lambda self: None, lambda self, value: setattr(self, "pixels", value))
+
+        def __getitem__(self, i):
+            return self.transform(Image.fromarray(self.pixels[i].numpy())), int(self.targets[i])
+
+    whole = split_of(Plain(40))
+    monkeypatch.setattr("drd_plugin.deepcore.images.IN_MEMORY", 0)
+    lazy = split_of(Plain(40))
+    assert (whole.in_memory, lazy.in_memory) == (True, False)
+    index = torch.tensor([3, 39, 0])
+    assert torch.equal(lazy.images[index], whole.images[index])
+    assert lazy.fingerprint == split_of(Plain(40)).fingerprint != split_of(Plain(41)).fingerprint
+
+
+def test_data_that_cannot_be_used():
+    data = Shapes(20)
+    data.transform = transforms.Compose([transforms.ToTensor(), transforms.Lambda(lambda x: x)])
+    with pytest.raises(DataError, match=r"the step Lambda\(\), and what the image is without it cannot be told"):
+        split_of(data)
+    data.transform = transforms.Compose([transforms.RandomChoice([transforms.Resize(8)]), transforms.ToTensor()])
+    with pytest.raises(DataError, match="the step RandomChoice"):
+        split_of(data)
+    normalised = TensorDataset(torch.randn(6, 1, 8, 8), torch.arange(6) % 2)
+    normalised.classes, normalised.targets = ["a", "b"], torch.arange(6) % 2
+    with pytest.raises(DataError, match="was normalised, and how cannot be told"):
+        split_of(normalised)
+    without = TensorDataset(torch.rand(6, 1, 8, 8), torch.arange(6) % 2)
+    with pytest.raises(DataError, match="TensorDataset has no attribute `classes`"):
+        split_of(without)
+    without.classes = ["a", "b"]
+    with pytest.raises(DataError, match="TensorDataset has no attribute `targets`"):
+        split_of(without)
+
+    class Mixed(Shapes):
+        def __getitem__(self, i):
+            return self.transform(Image.new("L", (28 + i, 28))), 0
+
+    with pytest.raises(DataError, match=r"image 1 differs in size from image 0, which is \(1, 28, 28\)"):
+        split_of(Mixed(20))
+
+
+def test_a_list_of_targets_is_converted_and_named_once():
+    data = Shapes(60)
+    data.targets = data.targets.tolist()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("default")
+        for _ in range(2):
+            result = method_class("EL2N")(data, args_of(), 0.2, 0, epochs=1).select()
+    assert len(result["indices"]) > 0
+    assert ["targets is a plain list" in str(one.message) for one in said] == [True]
+
+
+def test_images_are_fitted_to_the_denoiser(denoiser):
+    split = split_of(Shapes(20))
+    small = fitted(split, DRD(denoiser=denoiser))
+    assert small.shape == (1, 8, 8)
+    assert small.images[torch.arange(4)].dtype == torch.uint8
+    assert small.fingerprint != split.fingerprint
+    assert fitted(small, DRD(denoiser=denoiser)) is small
+
+
+def test_a_denoiser_of_other_classes_is_refused(denoiser, no_options):
+    data = Shapes(40)
+    data.classes = ("one", "two", "three")
+    configure("DRD+Hardest", denoiser=denoiser, timestep=3, draws=1, distance="mse")
+    with pytest.raises(DenoiserError, match=r"fitted to the classes dark, grey, light.*has one, two, three.*fit"):
+        method_class("DRD+Hardest")(data, args_of(), 0.3, 0, epochs=1).select()
+    data.classes, data.targets = ("one", "two"), data.targets % 2
+    with pytest.raises(DenoiserError, match="knows 3 classes, but shapes has 2: fit one"):
+        method_class("DRD+Hardest")(data, args_of(), 0.3, 0, epochs=1).select()
+
+
+def test_colours_do_not_fit_a_grey_denoiser(denoiser):
+    images = TensorDataset(torch.rand(6, 3, 8, 8), torch.arange(6) % 3)
+    images.classes, images.targets = Shapes.classes, torch.arange(6) % 3
+    with pytest.raises(DataError, match="takes images with 1 channels, but tensordataset has 3"):
+        fitted(split_of(images), DRD(denoiser=denoiser))

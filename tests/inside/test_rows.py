@@ -1,0 +1,123 @@
+"""DeepCore's methods and networks in this library."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from checkout import Shapes
+
+from drd_plugin.bench.grid import Grid
+from drd_plugin.bench.run import run_grid
+from drd_plugin.bench.table import latex, markdown
+from drd_plugin.data import load
+from drd_plugin.deepcore.bridge import arguments
+from drd_plugin.deepcore.doctor import VARIANTS
+from drd_plugin.deepcore.host import DeepCoreMissing, deepcore, methods_of
+from drd_plugin.deepcore.images import split_of
+from drd_plugin.methods import parse
+from drd_plugin.registry import UnknownName
+from drd_plugin.rng import Seeds
+from drd_plugin.selection import TrainingWorkbench
+from drd_plugin.training.loop import features, train
+from drd_plugin.training.recipe import Recipe
+
+
+def workbench_of(split, net="lenet", **changed):
+    recipe = Recipe(epochs=1, net=net, batch_size=32, lr=0.05, **changed)
+    return TrainingWorkbench(split, recipe, recipe, Seeds.all(0), device="cpu", progress=False)
+
+
+def test_a_method_of_deepcore_is_a_row(tiny, tmp_path):
+    grid = Grid("t", ("deepcore:Uniform", "AUM"), (0.2,), (0, 1), {"name": "digits"}, Recipe(steps=2), Recipe(epochs=1))
+    frame = run_grid(grid, tmp_path, "cpu", progress=False).frame()
+    row = frame[frame.method == "deepcore:Uniform"].iloc[0]
+    assert row.k == sum(round(0.2 * int(c)) for c in load("digits").train.class_counts)
+    made = json.loads(next(p for p in (tmp_path / "subsets").glob("*.json") if "deepcore" in p.read_text()).read_text())
+    assert "Uniform" in json.dumps(made)
+    assert len(run_grid(grid, tmp_path, "cpu", progress=False).frame()) == len(frame)
+
+
+def test_a_method_that_cannot_run_is_left_out_and_named(tmp_path, monkeypatch):
+    def broken(self, **kwargs):
+        raise RuntimeError("no weights to be had")
+
+    methods = ("deepcore:Uniform", "Random")
+    grid = Grid("t", methods, (0.1,), (0,), {"name": "digits"}, Recipe(steps=2), Recipe(epochs=1))
+    monkeypatch.setattr(deepcore("methods").Uniform, "select", broken)
+    store = run_grid(grid, tmp_path, "cpu", progress=False)
+    assert set(store.frame()["method"]) == {"Random", "Full"}
+    for text in (markdown(store.latest(), store.left_out), latex(store.latest(), store.left_out)):
+        assert "Left out: deepcore:Uniform (RuntimeError: no weights to be had)." in text
+    monkeypatch.undo()
+    store = run_grid(grid, tmp_path, "cpu", progress=False)
+    assert (set(store.frame()["method"]), store.left_out) == ({"Random", "Full", "deepcore:Uniform"}, {})
+
+
+def test_a_row_has_settings(tiny):
+    method = parse("deepcore:DeepFool[max_iter=3]")
+    assert method.settings == {"max_iter": 3}
+    assert method.name == "deepcore:DeepFool[max_iter=3]"
+    subset = method.select(None, 0.2, 0, workbench_of(split_of(Shapes(40))))
+    assert subset.provenance["settings"]["max_iter"] == 3
+    with pytest.raises(UnknownName, match="did you mean 'max_iter'"):
+        parse("deepcore:DeepFool[max_itr=3]")
+    with pytest.raises(UnknownName, match="did you mean 'DeepFool'"):
+        parse("deepcore:DeepFul")
+    with pytest.raises(ValueError, match="needs the data set and a recipe"):
+        method.select(None, 0.2, 0)
+
+
+def test_weights_of_deepcore_are_trained_with():
+    split = split_of(Shapes(40))
+    subset = parse("deepcore:Craig").select(None, 0.2, 0, workbench_of(split))
+    assert subset.weights is not None
+    assert subset.weights.dtype == np.float32
+    train(split, Recipe(steps=2, batch_size=8), subset=subset, device="cpu")
+
+
+def test_deepcores_methods_leave_the_randomness_alone(tiny):
+    before, drawn = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    parse("deepcore:Uniform").select(None, 0.2, 0, workbench_of(tiny))
+    assert np.array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), drawn)
+
+
+def test_deepcore_trains_our_nets_and_we_train_its(tiny):
+    args = arguments(workbench_of(tiny, "convnet_small"))
+    net = vars(deepcore("nets"))[args.model](1, 3, (8, 8))
+    x = torch.rand(4, 1, 8, 8)
+    with net.embedding_recorder:
+        logits = net(x)
+    assert torch.allclose(net.get_last_layer()(net.embedding_recorder.embedding), logits)
+    net.no_grad = True
+    assert not net(x).requires_grad
+    shapes = split_of(Shapes(40))
+    trained = train(shapes, Recipe(net="deepcore:LeNet", steps=2), test=shapes, device="cpu")
+    assert features(trained.net, shapes, "cpu").shape[0] == 40
+    with pytest.raises(ValueError, match="LeNet is not made for 1 x 8 x 8 images"):
+        train(tiny, Recipe(net="deepcore:LeNet", steps=2), device="cpu")
+    with pytest.raises(UnknownName, match="net of DeepCore"):
+        train(shapes, Recipe(net="deepcore:LeNot", steps=2), device="cpu")
+
+
+def test_an_optimiser_that_deepcore_cannot_make_is_refused(tiny):
+    with pytest.raises(ValueError, match="with SGD or Adam, got a proxy recipe with adamw"):
+        parse("deepcore:Uniform").select(None, 0.2, 0, workbench_of(tiny, optimizer="adamw"))
+
+
+@pytest.mark.deepcore
+@pytest.mark.parametrize("name", sorted({kind for kind, _ in VARIANTS.values()} - {"Cal"}))
+def test_every_method_of_a_real_checkout_is_a_row(name, tiny):
+    subset = parse(f"deepcore:{name}").select(None, 0.2, 0, workbench_of(tiny))
+    assert len(np.unique(subset.indices)) == len(subset)
+    assert np.bincount(tiny.labels[subset.indices]).tolist() == [4, 4, 4]
+
+
+@pytest.mark.deepcore
+def test_a_real_checkout_has_the_methods_that_the_doctor_examines():
+    assert {kind for kind, _ in VARIANTS.values()} <= set(methods_of(deepcore("methods")))
+
+
+def test_missing_deepcore_is_its_own_error():
+    assert issubclass(DeepCoreMissing, ValueError)
