@@ -29,9 +29,13 @@ def fails(capsys, *args):
     return " ".join(re.sub("[\u2500-\u257f]", " ", f"{stopped.value.code} {capsys.readouterr().err}").split())
 
 
-@pytest.mark.parametrize(
-    "command", ["", "list", "bench", "score", "score DRD", "score AUM", "select", "train", "timestep", "fit", "show"]
-)
+COMMANDS = [
+    "", "list", "bench", "score", "score DRD", "score AUM", "select", "train", "timestep", "fit", "show", "deepcore",
+    "deepcore-export", "deepcore-import", "doctor",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_is_given_without_importing_torch(command):
     program = (
         "import sys; from drd_plugin.cli import main\n"

@@ -35,11 +35,11 @@ def plot_accuracy(runs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     methods = [m for m in dict.fromkeys(long["method"]) if m != "Full"]
     for place, method in enumerate(methods):
         cells = long[long["method"] == method].sort_values("fraction")
-        x = 100 * cells["fraction"] * 1.02 ** (place - len(methods) / 2)
+        x = 100 * cells["fraction"] * 1.17 ** (place / len(methods) - 0.5)
         style = (
             {"color": "black", "ls": ":", "lw": 2}
             if method == "Random"
-            else {"lw": 2.5 if method.startswith("DRD") else 1.2}
+            else {"lw": 2.5 if method.startswith("DRD") else 1.2, "ls": ("-", "--", "-.")[place // 10 % 3]}
         )
         ax.errorbar(x, cells["mean"], cells["std"].fillna(0), label=method, marker="o", ms=4, capsize=2, **style)
     full = long[long["method"] == "Full"]
@@ -52,7 +52,10 @@ def plot_accuracy(runs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
     ax.grid(alpha=0.3)
-    ax.legend(ncols=2, fontsize="small")
+    if len(methods) > 10:
+        ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    else:
+        ax.legend(ncols=2, fontsize="small")
     return ax
 
 

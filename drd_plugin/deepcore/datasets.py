@@ -50,12 +50,16 @@ class SplitDataset(torch.utils.data.Dataset):
         ]
 
 
-def tuple_of(data: Dataset, original: Split | None = None) -> Tuple8:
+IMAGENET = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+"""Mean and standard deviation of ImageNet's channels."""
+
+
+def tuple_of(data: Dataset, statistics: tuple[list[float], list[float]], original: Split | None = None) -> Tuple8:
     """What a data set function of DeepCore returns."""
     from torchvision.transforms import Normalize
 
     channels, *size = data.train.shape
-    mean, std = data.train.statistics
+    mean, std = statistics
     train = SplitDataset(data.train, Normalize(mean, std), original)
     test = SplitDataset(data.test, Normalize(mean, std))
     return channels, (size[0], size[1]), data.train.num_classes, train.classes, mean, std, train, test
@@ -64,7 +68,8 @@ def tuple_of(data: Dataset, original: Split | None = None) -> Tuple8:
 def Digits(data_path: str) -> Tuple8:  # noqa: N802
     """scikit-learn's digits, embedded; enlarged from 8 to 28 pixels, since DeepCore's networks need as many."""
     data = load("digits")
-    return tuple_of(Dataset(enlarged(data.train, 28), enlarged(data.test, 28)), data.train)
+    large = Dataset(enlarged(data.train, 28), enlarged(data.test, 28))
+    return tuple_of(large, large.train.statistics, data.train)
 
 
 def ImageNette(data_path: str) -> Tuple8:  # noqa: N802
@@ -91,4 +96,4 @@ def _folder(data_path: str, stem: str) -> Tuple8:
             f"found no {stem}*/train under {data_path}: download it from https://github.com/fastai/imagenette and "
             "unpack it there."
         )
-    return tuple_of(load("image_folder", found.parent, 224))
+    return tuple_of(load("image_folder", found.parent, 224), IMAGENET)
