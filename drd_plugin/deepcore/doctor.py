@@ -143,7 +143,8 @@ def environment_rows() -> Iterator[tuple[str, str]]:
     yield "model cache (torch)", _folder(Path(torch.hub.get_dir()) / "checkpoints")
     hub = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME", Path.home() / ".cache/huggingface")) / "hub"
     yield "model cache (Hugging Face)", _folder(Path(hub))
-    for name in ("digits", "fashion_mnist", "cifar10", "cifar100"):
+    yield "data set digits", "embedded"
+    for name in ("fashion_mnist", "cifar10", "cifar100"):
         yield f"data set {name}", _data(name)
     yield (
         "prefetch_generator",
@@ -162,10 +163,8 @@ def _data(name: str) -> str:
     places = {
         "fashion_mnist": [DEBIAN_FASHION_MNIST, CACHE / "FashionMNIST"],
         "cifar10": [CACHE / "cifar-10-batches-py"],
+        "cifar100": [CACHE / "cifar-100-python"],
     }
-    places["cifar100"] = [CACHE / "cifar-100-python"]
-    if name == "digits":
-        return "embedded"
     return next((str(path) for path in places[name] if path.is_dir()), "not here; downloaded when asked for")
 
 
