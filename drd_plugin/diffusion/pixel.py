@@ -1,0 +1,50 @@
+"""Denoisers that work on pixels: diffusers' `UNet2DModel` and `DiTTransformer2DModel`, as `drd-plugin fit` makes them.
+
+References:
+    Denoising Diffusion Probabilistic Models (Ho et al., 2020), https://arxiv.org/abs/2006.11239
+    Scalable Diffusion Models with Transformers (Peebles and Xie, 2023), https://arxiv.org/abs/2212.09748
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+__all__ = ["PixelDenoiser"]
+
+
+class PixelDenoiser:
+    """A class-conditional network that predicts the noise in images; see `Denoiser`.
+
+    Arguments:
+        model: The network; it is put in `eval` mode.
+        alphas_cumprod: a_t, float64[T].
+        num_classes: The number of classes; the label `num_classes` is the null class.
+        card: Where it came from.
+    """
+
+    def __init__(
+        self, model: nn.Module, alphas_cumprod: Tensor, num_classes: int, card: Mapping[str, Any] | None = None
+    ) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.alphas_cumprod = alphas_cumprod.double().cpu()
+        self.num_classes, self.null_class = num_classes, num_classes
+        config: Any = model.config
+        self.image_shape = (config.in_channels, config.sample_size, config.sample_size)
+        self.latent_shape = self.image_shape
+        self.card = card or {}
+
+    def encode(self, images: Tensor) -> Tensor:
+        """The images themselves."""
+        return images
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """The latents themselves."""
+        return latents
+
+    def predict_noise(self, x_t: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+        """See `Denoiser`; a learned variance, if the network has one, is left out."""
+        output = self.model(x_t, timestep=t, class_labels=labels, return_dict=False)[0]
+        return output[:, : x_t.shape[1]]
