@@ -25,8 +25,8 @@ HALVINGS = 10
 
 
 def reliability(estimates: np.ndarray, labels: np.ndarray) -> float:
-    """The reliability of the mean of an example's estimates, at most 1; NaN for a single estimate, or where no class has
-    three examples whose means differ.
+    """The reliability of the mean of an example's estimates, at most 1; NaN for a single estimate, or where no class
+    has three examples whose means differ.
 
     Arguments:
         estimates: Independent estimates, float32[n, R].
