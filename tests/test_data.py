@@ -96,7 +96,7 @@ def fashion_root(tmp_path):
 
 def test_fashion_mnist_from_idx_files_plain_and_gzipped(fashion_root):
     data = load("fashion_mnist", fashion_root)
-    assert (len(data.train), data.train.shape, data.train.classes[9]) == (40, (1, 28, 28), "ankle boot")
+    assert (len(data.train), data.train.shape, data.train.classes[9]) == (40, (1, 28, 28), "Ankle boot")
     raw = (fashion_root / "train-images-idx3-ubyte").read_bytes()
     assert data.train.images.numpy().tobytes() == raw[16:]
 

@@ -13,9 +13,13 @@ from drd_plugin.diffusion.fit import Fit
 
 @pytest.fixture(scope="module", autouse=True)
 def _on_the_path():
+    """Within the tests of this folder alone."""
+    before = sys.path.copy()
     sys.path.insert(0, str(CHECKOUT))
     yield
-    sys.path.remove(str(CHECKOUT))
+    sys.path[:] = before
+    for name in [name for name in sys.modules if name.split(".")[0] in ("deepcore", "utils")]:
+        del sys.modules[name]
 
 
 @pytest.fixture(autouse=True)
