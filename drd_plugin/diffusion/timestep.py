@@ -206,7 +206,8 @@ class InformationBottleneck(SNRWindow):
         """E_eps || eps - eps_theta(x_t, t, c') ||^2 for each image and class, float64[len(x_0), C] on the CPU."""
         import torch
 
-        from .reconstruction import add_noise, forward_batch, sampling_grid
+        from .batching import forward_batch
+        from .reconstruction import add_noise, sampling_grid
 
         num_classes, shape = denoiser.num_classes, tuple(x_0.shape[1:])
         at_once = max(1, forward_batch(batch_size, shape) // num_classes)

@@ -11,24 +11,26 @@ References:
     https://arxiv.org/abs/2511.19274
     Official code: https://github.com/mchen725/DRD, which could not be had; this follows the paper.
 
-Differences: the paper does not say how many noise draws a score averages, which layers LPIPS uses, nor whether dt
-counts sampling or training steps. Here `draws`, `distance` and the grid's unit of `delta_t` say so.
+Differences: the paper does not say how many noise draws a score averages, which layers LPIPS uses, whether dt counts
+sampling or training steps, nor whether the reconstruction is compared with the image or with its round trip through the
+VAE. Here `draws`, `distance`, the grid's unit of `delta_t` and `reference` say so. Antithetic draws, several timesteps
+and few-step solvers are ours; none is on by default.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ..artifacts import write_aside
 from ..diffusion.timestep import InformationBottleneck
 from ..registry import check_least
-from ..rng import keyed_normal
+from ..rng import keyed_antithetic
 from .base import MapScore
 
 if TYPE_CHECKING:
@@ -47,29 +49,53 @@ class DRD(InformationBottleneck, MapScore):
     """The reconstruction deviation; non-negative, high for unlikely images.
 
     Arguments:
-        denoiser: A folder in the diffusers format, or `auto`: the bundled denoiser that was fitted to this data set.
+        denoiser: A hub name, a folder in the diffusers format, or `auto`: the bundled denoiser that was fitted to this
+            data set.
+        labels: `auto`, or a file that maps class names to the model's class numbers (see
+            `drd_plugin.diffusion.labels`).
+        unmapped: `refuse`, or `null`: classes that the model does not have are scored with its null class.
         timestep: The grid step for all classes, in 0..steps - 1; by default each class's own, by the information
             bottleneck.
+        timesteps: Several grid steps for all classes instead, whose deviations are z-scored and averaged.
         draws: Noise draws an image, averaged.
+        antithetic: Whether draws come in pairs of opposite noise.
+        solver: `ddim`, `dpmsolver++` or `unipc` (see `drd_plugin.diffusion.solvers`).
+        solver_steps: Forward passes of the solvers of higher order.
+        reference: What the reconstruction is compared with: the `input`, or its round trip through the `vae`.
         distance: `auto`, `network`, `lpips-alex`, `lpips-vgg` or `mse` (see `drd_plugin.diffusion.perceptual`).
+        precision: What the denoiser computes in.
+        compiled: Whether its blocks are compiled.
         batch_size: The most latents in a forward pass, fewer where they are large; it does not change the scores.
     """
 
     higher_is_harder = True
 
     denoiser: str = "auto"
+    labels: str = "auto"
+    unmapped: Literal["refuse", "null"] = "refuse"
     timestep: int | None = None
+    timesteps: tuple[int, ...] = ()
     draws: int = 8
+    antithetic: bool = False
+    solver: Literal["ddim", "dpmsolver++", "unipc"] = "ddim"
+    solver_steps: int = 6
+    reference: Literal["input", "vae"] = "input"
     distance: str = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compiled: bool = field(default=False, metadata={"identity": False})
     batch_size: int = field(default=2048, metadata={"identity": False})
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.timestep is not None and not 0 <= self.timestep < self.steps:
-            raise ValueError(
-                f"expected a timestep in 0..{self.steps - 1} (a step of the sampling grid), got {self.timestep}."
-            )
-        check_least(self, 1, "draws", "batch_size")
+        given = [*self.timesteps, *([] if self.timestep is None else [self.timestep])]
+        wrong = next((t for t in given if not 0 <= t < self.steps), None)
+        if wrong is not None:
+            raise ValueError(f"expected a timestep in 0..{self.steps - 1} (a step of the sampling grid), got {wrong}.")
+        if self.timesteps and self.timestep is not None:
+            raise ValueError(f"give timestep or timesteps, got {self.timestep} and {self.timesteps}.")
+        if self.antithetic and self.draws % 2:
+            raise ValueError(f"antithetic draws come in pairs: give an even number, got draws={self.draws}.")
+        check_least(self, 1, "draws", "solver_steps", "batch_size")
 
     def inputs(self, split: Split) -> Mapping[str, Any]:
         """See `Score`."""
@@ -90,11 +116,18 @@ class DRD(InformationBottleneck, MapScore):
         from ..diffusion.denoiser import find_denoiser
         from ..diffusion.perceptual import embedding
 
-        denoiser = find_denoiser(self.denoiser, split, device)
-        timesteps = self._timesteps(denoiser, split, seed, device, cache, progress)
+        denoiser = find_denoiser(
+            self.denoiser, split, device, self.labels, self.unmapped, self.precision, self.compiled
+        )
+        if self.timesteps:
+            starts = np.tile(self.timesteps, (split.num_classes, 1))
+        else:
+            starts = self._timesteps(denoiser, split, seed, device, cache, progress)[:, None]
         embed = embedding(self.distance, split, seed, device, cache)
-        settings = {"timesteps": timesteps.tolist(), "distance": embed.name, "denoiser": dict(denoiser.card)}
-        return Deviation(denoiser, embed, timesteps, self.steps, self.draws, seed, self.batch_size, settings)
+        settings = {"timesteps": starts.squeeze(1).tolist() if starts.shape[1] == 1 else list(self.timesteps)}
+        settings |= {"distance": embed.name, "denoiser": dict(denoiser.card)}
+        deviation = Deviation(self, denoiser, embed, starts, seed, settings)
+        return deviation if starts.shape[1] == 1 else deviation.standardised(split, device)
 
     def _timesteps(
         self, denoiser: Denoiser, split: Split, seed: int, device: torch.device, cache: Path | None, progress: bool
@@ -122,40 +155,80 @@ class Deviation:
     """DRD made ready for a data set; see `Scorer`.
 
     Arguments:
-        denoiser: The diffusion model.
+        score: The score.
+        denoiser: The diffusion model, asked by the data set's classes.
         embed: The distance's embedding.
-        timesteps: The grid step of each class, int64[C].
-        steps: The number of steps of the sampling grid.
-        draws: Noise draws an image.
+        starts: The grid steps of each class, int64[C, T].
         seed: The noise seed.
-        batch_size: The most latents in a forward pass.
         settings: For the provenance.
+        centre: What is taken off the deviations at each of the T steps, float64[T].
+        scale: What they are divided by, float64[T].
     """
 
+    score: DRD
     denoiser: Denoiser
     embed: Embedding
-    timesteps: np.ndarray
-    steps: int
-    draws: int
+    starts: np.ndarray
     seed: int
-    batch_size: int = 2048
     settings: Mapping[str, Any] = field(default_factory=dict)
+    centre: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    scale: np.ndarray = field(default_factory=lambda: np.ones(1))
 
     def __call__(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        """See `Scorer`; the reference is embedded once for all draws."""
+        """See `Scorer`; a pair of antithetic draws is one estimate."""
         import torch
 
-        from ..diffusion.reconstruction import forward_batch, reconstruct
+        deviations = self.at_each_step(images, labels, index)
+        centre, scale = (torch.from_numpy(v).to(deviations) for v in (self.centre, self.scale))
+        estimates = ((deviations - centre) / scale).mean(2)
+        return estimates.unflatten(1, (-1, 2)).mean(2) if self.score.antithetic else estimates
 
-        x_0, reference = self.denoiser.encode(images), self.embed(images)
-        positions, start = index.cpu().numpy(), torch.from_numpy(self.timesteps).to(labels.device)[labels]
-        shape = tuple(x_0.shape[1:])
-        pairs, parts = torch.arange(len(images) * self.draws), []
-        for pair in pairs.split(forward_batch(self.batch_size, shape)):
-            image, draw = pair // self.draws, pair % self.draws
-            noise = keyed_normal(self.seed, "DRD", positions[image.numpy()], draw.numpy(), shape)
-            row = image.to(x_0.device)
-            eps = torch.from_numpy(noise).to(x_0.device)
-            again = reconstruct(self.denoiser, x_0[row], eps, start[row], labels[row], self.steps)
-            parts.append((self.embed(self.denoiser.decode(again)) - reference[row]).square().sum(1))
-        return torch.cat(parts).view(len(images), self.draws)
+    def at_each_step(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
+        """The deviation of each draw at each of the class's steps, float32[B, draws, T]; the reference is embedded once
+        for all.
+        """
+        import torch
+
+        from ..diffusion.batching import Batches, forward_batch
+        from ..diffusion.solvers import reconstruct_by
+
+        x_0 = self.denoiser.encode(images)
+        reference = self.embed(images if self.score.reference == "input" else self.denoiser.decode(x_0))
+        positions, starts = index.cpu().numpy(), torch.from_numpy(self.starts).to(labels.device)[labels]
+        shape, counts = tuple(x_0.shape[1:]), (self.score.draws, self.starts.shape[1])
+
+        def deviation(part: Tensor) -> Tensor:
+            image, draw, step = np.unravel_index(part.numpy(), (len(images), *counts))
+            row = torch.from_numpy(image).to(x_0.device)
+            noise = keyed_antithetic(self.seed, "DRD", positions[image], draw, shape, self.score.antithetic)
+            again = reconstruct_by(
+                self.score.solver,
+                self.denoiser,
+                x_0[row],
+                torch.from_numpy(noise).to(x_0.device),
+                starts[row, torch.from_numpy(step).to(x_0.device)],
+                labels[row],
+                self.score.steps,
+                self.score.solver_steps,
+            )
+            return (self.embed(self.denoiser.decode(again)) - reference[row]).square().sum(1)
+
+        every = torch.arange(len(images) * counts[0] * counts[1])
+        batches = Batches(forward_batch(self.score.batch_size, shape))
+        return batches.over(every, deviation).view(len(images), *counts)
+
+    def standardised(self, split: Split, device: torch.device) -> Deviation:
+        """With centre and scale of the deviations of at most 256 images on a fixed grid, one draw each."""
+        import torch
+
+        from ..data import scaled
+
+        index = torch.linspace(0, len(split) - 1, min(len(split), 256)).long()
+        one = replace(self, score=replace(self.score, draws=1, antithetic=False))
+        with torch.inference_mode():
+            parts = [
+                one.at_each_step(scaled(split.images[i].to(device)), torch.from_numpy(split.labels)[i].to(device), i)
+                for i in index.split(64)
+            ]
+        sample = torch.cat(parts)[:, 0].double().cpu().numpy()
+        return replace(self, centre=sample.mean(0), scale=sample.std(0) + 1e-12)

@@ -15,13 +15,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ..diffusion.timestep import SNRWindow
 from ..registry import check_least
-from ..rng import keyed_normal
+from ..rng import keyed_antithetic
 from .base import MapScore
 
 if TYPE_CHECKING:
@@ -40,20 +40,33 @@ class ELBO(SNRWindow, MapScore):
     non-negative.
 
     Arguments:
-        denoiser: A folder in the diffusers format, or `auto`: the bundled denoiser that was fitted to this data set.
+        denoiser: A hub name, a folder in the diffusers format, or `auto`: the bundled denoiser that was fitted to this
+            data set.
+        labels: See `DRD`.
+        unmapped: See `DRD`.
         draws: Passes over the window, each step with its own noise; averaged.
+        antithetic: Whether draws come in pairs of opposite noise.
+        precision: What the denoiser computes in.
+        compiled: Whether its blocks are compiled.
         batch_size: The most latents in a forward pass, fewer where they are large; it does not change the scores.
     """
 
     higher_is_harder = True
 
     denoiser: str = "auto"
+    labels: str = "auto"
+    unmapped: Literal["refuse", "null"] = "refuse"
     draws: int = 8
+    antithetic: bool = False
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compiled: bool = field(default=False, metadata={"identity": False})
     batch_size: int = field(default=2048, metadata={"identity": False})
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_least(self, 1, "draws", "batch_size")
+        if self.antithetic and self.draws % 2:
+            raise ValueError(f"antithetic draws come in pairs: give an even number, got draws={self.draws}.")
 
     def inputs(self, split: Split) -> Mapping[str, Any]:
         """See `Score`."""
@@ -71,10 +84,11 @@ class ELBO(SNRWindow, MapScore):
         """
         from ..diffusion.denoiser import find_denoiser
 
-        denoiser = find_denoiser(self.denoiser, split, device)
+        denoiser = find_denoiser(
+            self.denoiser, split, device, self.labels, self.unmapped, self.precision, self.compiled
+        )
         window = self.window(denoiser)
-        settings = {"window": window.tolist(), "denoiser": dict(denoiser.card)}
-        return DenoisingLoss(denoiser, window, self.steps, self.draws, seed, self.batch_size, settings)
+        return DenoisingLoss(self, denoiser, window, seed, {"window": window.tolist(), "denoiser": dict(denoiser.card)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,40 +96,40 @@ class DenoisingLoss:
     """ELBO made ready for a data set; see `Scorer`.
 
     Arguments:
-        denoiser: The diffusion model.
+        score: The score.
+        denoiser: The diffusion model, asked by the data set's classes.
         window: The grid steps to average over, int64[W].
-        steps: The number of steps of the sampling grid.
-        draws: Passes over the window.
         seed: The noise seed.
-        batch_size: The most latents in a forward pass.
         settings: For the provenance.
     """
 
+    score: ELBO
     denoiser: Denoiser
     window: np.ndarray
-    steps: int
-    draws: int
     seed: int
-    batch_size: int = 2048
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        """See `Scorer`."""
+        """See `Scorer`; a pair of antithetic draws is one estimate."""
         import torch
 
-        from ..diffusion.reconstruction import add_noise, forward_batch, sampling_grid
+        from ..diffusion.batching import Batches, forward_batch
+        from ..diffusion.reconstruction import add_noise, sampling_grid
 
         x_0, positions = self.denoiser.encode(images), index.cpu().numpy()
-        grid = sampling_grid(len(self.denoiser.alphas_cumprod), self.steps).to(x_0.device)
+        grid = sampling_grid(len(self.denoiser.alphas_cumprod), self.score.steps).to(x_0.device)
         starts = torch.from_numpy(self.window).to(x_0.device)
-        shape = (len(starts), *x_0.shape[1:])
-        pairs, losses = torch.arange(len(images) * self.draws), []
-        for pair in pairs.split(max(1, forward_batch(self.batch_size, shape[1:]) // len(starts))):
-            image, draw = pair // self.draws, pair % self.draws
-            noise = keyed_normal(self.seed, "ELBO", positions[image.numpy()], draw.numpy(), shape)
+        shape, draws = (len(starts), *x_0.shape[1:]), self.score.draws
+
+        def loss(pair: Tensor) -> Tensor:
+            image, draw = pair // draws, pair % draws
+            noise = keyed_antithetic(self.seed, "ELBO", positions[image], draw.numpy(), shape, self.score.antithetic)
             eps = torch.from_numpy(noise).flatten(0, 1).to(x_0.device)
             row, t = image.to(x_0.device).repeat_interleave(len(starts)), starts.repeat(len(pair))
-            x_t = add_noise(self.denoiser, x_0[row], eps, t, self.steps)
+            x_t = add_noise(self.denoiser, x_0[row], eps, t, self.score.steps)
             error = (eps - self.denoiser.predict_noise(x_t, grid[t], labels[row])).flatten(1).square().sum(1)
-            losses.append(error.view(len(pair), -1).mean(1))
-        return torch.cat(losses).view(len(images), self.draws)
+            return error.view(len(pair), -1).mean(1)
+
+        batches = Batches(forward_batch(self.score.batch_size, shape[1:]) // len(starts))
+        losses = batches.over(torch.arange(len(images) * draws), loss).view(len(images), draws)
+        return losses.unflatten(1, (-1, 2)).mean(2) if self.score.antithetic else losses
