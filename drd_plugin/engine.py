@@ -201,7 +201,8 @@ def _map(split: Split, what: MapScore, seed: int, out: Path | None, device: str,
         return Scores.load(out)
     on, start = resolve_device(device), time.perf_counter()
     chunks = np.array_split(np.arange(len(split)), -(-len(split) // CHUNK))
-    scorer = what.prepare(split, seed, on, cache=None if out is None else Path(out), progress=progress)
+    seen = what.sees(split)
+    scorer = what.prepare(seen, seed, on, cache=None if out is None else Path(out), progress=progress)
     provenance = plan | {"settings": dict(scorer.settings), "environment": environment(str(on))}
     labels, estimates = torch.from_numpy(split.labels), []
     with tqdm(total=len(split), desc=type(what).__name__, unit="image", disable=not progress, mininterval=1) as bar:
@@ -210,8 +211,8 @@ def _map(split: Split, what: MapScore, seed: int, out: Path | None, device: str,
                 bar.update(len(chunk))
                 continue
             values = []
-            for index in torch.from_numpy(chunk).split(max(1, min(BATCH, 2**23 // math.prod(split.shape)))):
-                images = scaled(split.images[index].to(on))
+            for index in torch.from_numpy(chunk).split(max(1, min(BATCH, 2**23 // math.prod(seen.shape)))):
+                images = scaled(seen.images[index].to(on))
                 with torch.inference_mode():
                     values.append(scorer(images, labels[index].to(on), index).float().cpu().numpy())
                 bar.update(len(index))

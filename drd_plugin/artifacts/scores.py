@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .files import ArtifactError, write_aside
+from .reliability import reliability
 
 __all__ = ["Scores", "part_path", "write_part"]
 
@@ -76,6 +77,13 @@ class Scores:
         """The standard error of the mean, float32[n]; None with a single estimate."""
         count = self.estimates.shape[1]
         return self.estimates.std(axis=1, ddof=1) / np.float32(np.sqrt(count)) if count > 1 else None
+
+    @cached_property
+    def reliability(self) -> float:
+        """The split-half reliability within classes, at most 1; NaN with a single estimate (see
+        `drd_plugin.artifacts.reliability`).
+        """
+        return reliability(self.estimates, self.labels)
 
     @cached_property
     def hardness(self) -> np.ndarray:

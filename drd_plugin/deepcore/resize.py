@@ -24,9 +24,11 @@ def fitted(split: Split, score: MapScore) -> Split:
     if name is None:
         return split
     from ..diffusion.denoiser import denoiser_folder, how_to_fit, image_shape
+    from ..diffusion.images import as_seen
 
-    channels, size, _ = image_shape(denoiser_folder(name, split))
-    if split.shape == (channels, size, size):
+    shape = channels, size, _ = image_shape(denoiser_folder(name, split))
+    split = as_seen(split, shape)
+    if split.shape == shape:
         return split
     if channels not in (split.shape[0], 3):
         raise DataError(

@@ -75,6 +75,10 @@ class MapScore(Score):
 
     seeded_by: ClassVar[Literal["proxy", "noise", "selection"]] = "noise"
 
+    def sees(self, split: Split) -> Split:
+        """The split as the score wants its images; the split itself by default."""
+        return split
+
     @abstractmethod
     def prepare(
         self, split: Split, seed: int, device: torch.device, cache: Path | None = None, progress: bool = True
@@ -82,7 +86,7 @@ class MapScore(Score):
         """Loads or settles what scoring needs.
 
         Arguments:
-            split: The training split.
+            split: The training split, as the score sees it.
             seed: The noise seed.
             device: Where to compute.
             cache: A folder in which settled things are kept, so that a resumed run finds them again.

@@ -97,6 +97,12 @@ class DRD(InformationBottleneck, MapScore):
             raise ValueError(f"antithetic draws come in pairs: give an even number, got draws={self.draws}.")
         check_least(self, 1, "draws", "solver_steps", "batch_size")
 
+    def sees(self, split: Split) -> Split:
+        """See `MapScore`."""
+        from ..diffusion.images import seen_by
+
+        return seen_by(self.denoiser, split)
+
     def inputs(self, split: Split) -> Mapping[str, Any]:
         """See `Score`."""
         from ..diffusion.denoiser import denoiser_folder, weights_digest

@@ -68,6 +68,12 @@ class ELBO(SNRWindow, MapScore):
         if self.antithetic and self.draws % 2:
             raise ValueError(f"antithetic draws come in pairs: give an even number, got draws={self.draws}.")
 
+    def sees(self, split: Split) -> Split:
+        """See `MapScore`."""
+        from ..diffusion.images import seen_by
+
+        return seen_by(self.denoiser, split)
+
     def inputs(self, split: Split) -> Mapping[str, Any]:
         """See `Score`."""
         from ..diffusion.denoiser import denoiser_folder, weights_digest
