@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +24,12 @@ from .rng import check_seed
 from .scores import FoldScore, MapScore, Proxy, Score
 
 if TYPE_CHECKING:
+    import torch
+
     from .data import Split
     from .training.recipe import Recipe
 
-__all__ = ["proxy_seeds", "record", "score"]
+__all__ = ["proxy_seeds", "record", "score", "score_shard"]
 
 CHUNK = 1024
 """Examples in a part."""
@@ -84,7 +86,11 @@ def score(
         return scores
     if not isinstance(what, MapScore):
         raise ValueError(f"expected a score or its name, got {what!r}.")
-    return _map(split, what, seed, out, device, progress)
+    if out is None:
+        scorer = _Scorer(split, what, seed, _plan(split, what, seed), resolve_device(device), None, progress)
+        return Scores.joined([scorer.of(chunk) for chunk in _chunks(split)])
+    score_shard(split, what, (0, 1), out=out, seed=seed, device=device, progress=progress)
+    return Scores.load(out)
 
 
 def record(
@@ -190,43 +196,113 @@ def _begin(out: Path, plan: dict[str, Any]) -> bool:
     return n > 0 and n == int(next(out.glob("part-*.parquet")).stem.split("-of-")[1])
 
 
-def _map(split: Split, what: MapScore, seed: int, out: Path | None, device: str, progress: bool) -> Scores:
-    import torch
-    from tqdm.auto import tqdm
+def score_shard(
+    split: Split,
+    what: MapScore | str,
+    shard: tuple[int, int],
+    *,
+    out: Path,
+    seed: int = 0,
+    device: str = "auto",
+    progress: bool = True,
+) -> tuple[int, int]:
+    """Scores one shard of a training split into a folder that all shards share.
 
+    Under `torchrun` or `accelerate launch` the processes share the shard.
+
+    Arguments:
+        split: The training split.
+        what: A map score, or its name.
+        shard: (i, N): the parts whose number is i modulo N, with i in 0..N - 1.
+        out: The folder to write to.
+        seed: The noise seed.
+        device: `auto`, or a torch device.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The parts that are in the folder now, and how many there will be.
+
+    Raises:
+        ArtifactError: If `out` holds other scores, or a score comes out NaN.
+        ValueError: If there is no such shard, or the score is not computed in parts.
+    """
+    from .processes import processes
     from .training.loader import resolve_device
 
-    plan = _plan(split, what, seed)
-    if out is not None and _begin(Path(out), plan):
-        return Scores.load(out)
-    on, start = resolve_device(device), time.perf_counter()
-    chunks = np.array_split(np.arange(len(split)), -(-len(split) // CHUNK))
-    seen = what.sees(split)
-    scorer = what.prepare(seen, seed, on, cache=None if out is None else Path(out), progress=progress)
-    provenance = plan | {"settings": dict(scorer.settings), "environment": environment(str(on))}
-    labels, estimates = torch.from_numpy(split.labels), []
-    with tqdm(total=len(split), desc=type(what).__name__, unit="image", disable=not progress, mininterval=1) as bar:
-        for part, chunk in enumerate(chunks):
-            if out is not None and part_path(out, part, len(chunks)).exists():
-                bar.update(len(chunk))
-                continue
-            values = []
-            for index in torch.from_numpy(chunk).split(max(1, min(BATCH, 2**23 // math.prod(seen.shape)))):
-                images = scaled(seen.images[index].to(on))
-                with torch.inference_mode():
-                    values.append(scorer(images, labels[index].to(on), index).float().cpu().numpy())
-                bar.update(len(index))
-            scores = Scores(
-                name=type(what).__name__,
-                estimates=np.concatenate(values),
-                labels=split.labels[chunk],
-                higher_is_harder=what.higher_is_harder,
-                fingerprint=split.fingerprint,
-                provenance=provenance | {"seconds": round(time.perf_counter() - start, 3)},
-            )
-            start = time.perf_counter()
-            if out is None:
-                estimates.append(scores)
-            else:
-                write_part(out, part, len(chunks), chunk, scores, len(split))
-    return Scores.load(out) if out is not None else Scores.joined(estimates)
+    wanted = parse_score(what) if isinstance(what, str) else what
+    if not isinstance(wanted, MapScore):
+        raise ValueError(f"{type(wanted).__name__} watches a proxy's training, which is not cut into shards.")
+    if not 0 <= shard[0] < shard[1]:
+        raise ValueError(f"expected a shard i of N with i in 0..N - 1, got {shard[0]} of {shard[1]}.")
+    plan, chunks = _plan(split, wanted, seed), _chunks(split)
+    among = processes(resolve_device(device))
+    index, count = shard[0] * among.count + among.index, shard[1] * among.count
+    with among.first_alone():
+        complete = _begin(Path(out), plan)
+    mine = [] if complete else list(range(len(chunks)))[index::count]
+    missing = [part for part in mine if not part_path(out, part, len(chunks)).exists()]
+    with among.first_alone():
+        scorer = _Scorer(split, wanted, seed, plan, among.device, Path(out), progress) if missing else None
+    for part in missing:
+        assert scorer is not None
+        write_part(out, part, len(chunks), chunks[part], scorer.of(chunks[part]), len(split))
+    among.wait()
+    return len(list(Path(out).glob("part-*.parquet"))), len(chunks)
+
+
+def _chunks(split: Split) -> list[np.ndarray]:
+    """The positions in each part; the cuts depend on n alone."""
+    return np.array_split(np.arange(len(split)), -(-len(split) // CHUNK))
+
+
+class _Scorer:
+    """A map score made ready, and its scores of chunks."""
+
+    def __init__(
+        self,
+        split: Split,
+        what: MapScore,
+        seed: int,
+        plan: Mapping[str, Any],
+        device: torch.device,
+        cache: Path | None,
+        progress: bool,
+    ) -> None:
+        from tqdm.auto import tqdm
+
+        self.split, self.seen, self.what, self.device = split, what.sees(split), what, device
+        self.start = time.perf_counter()
+        self.scorer = what.prepare(self.seen, seed, device, cache=cache, progress=progress)
+        self.provenance = {
+            **plan,
+            "settings": dict(self.scorer.settings),
+            "environment": environment(str(device)),
+        }
+        self.bar = tqdm(desc=type(what).__name__, unit="image", disable=not progress, mininterval=1)
+
+    def of(self, chunk: np.ndarray) -> Scores:
+        """The scores of the examples at these positions."""
+        import torch
+
+        labels, values = torch.from_numpy(self.split.labels), []
+        for index in torch.from_numpy(chunk).split(max(1, min(BATCH, 2**23 // math.prod(self.seen.shape)))):
+            images = scaled(self.seen.images[index].to(self.device))
+            with torch.inference_mode():
+                scored = self.scorer(images, labels[index].to(self.device), index).float().cpu()
+            broken = (~scored.isfinite().all(1)).nonzero().flatten().tolist()
+            if broken:
+                raise ArtifactError(
+                    f"{type(self.what).__name__} of example {int(index[broken[0]])} is NaN or infinite: look at this "
+                    "image, and at the denoiser's precision. Its part is not written."
+                )
+            values.append(scored.numpy())
+            self.bar.update(len(index))
+        seconds, self.start = round(time.perf_counter() - self.start, 3), time.perf_counter()
+        return Scores(
+            name=type(self.what).__name__,
+            estimates=np.concatenate(values),
+            labels=self.split.labels[chunk],
+            higher_is_harder=self.what.higher_is_harder,
+            fingerprint=self.split.fingerprint,
+            provenance=self.provenance | {"seconds": seconds},
+        )

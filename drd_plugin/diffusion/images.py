@@ -13,8 +13,8 @@ __all__ = ["as_seen", "seen_by"]
 
 
 def as_seen(split: Split, shape: tuple[int, int, int]) -> Split:
-    """The split with images of another shape, where they are files: these are decoded again, with ADM's crop, as DiT was
-    trained. Images in memory stay as they are.
+    """The split with images of another shape, where they are files: these are decoded again, with ADM's crop, as DiT
+    was trained. Images in memory stay as they are.
     """
     if split.shape == shape or not isinstance(split.images, FolderImages):
         return split
