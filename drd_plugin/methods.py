@@ -98,6 +98,10 @@ class Method:
 
     def configured(self, name: str, settings: Mapping[str, Any]) -> Method:
         """See `Selector`; a setting goes to the side that has such a field."""
+        known = {**dict.fromkeys(_fields(self.score)), **dict.fromkeys(_fields(self.strategy))}
+        for key in settings:
+            if key not in known:
+                raise unknown(f"setting of {self.name}", key, known)
         of_score = {key: value for key, value in settings.items() if key in _fields(self.score)}
         of_strategy = {key: value for key, value in settings.items() if key not in of_score}
         return Method(name, configure(self.score, of_score), configure(self.strategy, of_strategy))

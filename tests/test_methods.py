@@ -60,7 +60,7 @@ def test_settings_in_brackets():
         ("DDR", UnknownName, "unknown method 'DDR': did you mean 'DRD'"),
         ("Forgeting+BWS", UnknownName, "unknown score 'Forgeting'.*'Forgetting'"),
         ("DRD+BSW", UnknownName, "unknown strategy 'BSW'.*'BWS'"),
-        ("DRD[drawz=3]", UnknownName, "unknown setting of BestWindow 'drawz'"),
+        ("DRD[drawz=3]", UnknownName, "unknown setting of DRD 'drawz': did you mean 'draws'"),
         ("DRD[draws=many]+BWS", ValueError, r"DRD.draws: expected int, got 'many'"),
         ("DRD[estimator=eq5]", UnknownName, "unknown DRD.estimator 'eq5': did you mean 'eq9' or 'eq6'"),
         ("DRD+BWS[selector=rigde]", UnknownName, "unknown BestWindow.selector 'rigde'.*'ridge'"),

@@ -22,6 +22,12 @@ from .subset import select, train
 __all__ = ["main"]
 
 
+def _foreign(given: Sequence[str]) -> list[str]:
+    """The flags that are none of the launcher's."""
+    own = ("--method-config", "--settings", "--compat", "--help")
+    return [flag for flag in given if flag.startswith("--") and flag.split("=")[0] not in own]
+
+
 def main(args: Sequence[str] | None = None) -> None:
     """The entry point; errors that the user can mend are one message, without a traceback."""
     commands: dict[str, Callable[..., None]] = {
@@ -46,6 +52,8 @@ def main(args: Sequence[str] | None = None) -> None:
         own = given.index("--")
         commands["deepcore"], given = functools.partial(launch, arguments=tuple(given[own + 1 :])), given[:own]
     try:
+        if given[:1] == ["deepcore"] and _foreign(given):
+            raise ValueError(f"the script's own arguments ({_foreign(given)[0]}, ...) go behind `--`.")
         if given[:1] == ["score"] and given[1:] and given[1] not in {*SCORES, "-h", "--help"}:
             raise unknown("score", given[1], SCORES)
         tyro.extras.subcommand_cli_from_dict(

@@ -4,11 +4,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-__all__ = ["doctor", "export", "import_", "launch"]
+if TYPE_CHECKING:
+    from ..bench.store import RunStore
+
+__all__ = ["SOURCE", "doctor", "export", "import_", "launch", "show_imported"]
 
 
 def launch(
@@ -25,7 +28,8 @@ def launch(
         arguments: The script's arguments.
         method_config: A TOML file with a table of options for each selection.
         settings: Options of the selection, as field=value.
-        compat: Repairs of DeepCore on today's packages to apply; all where none is named.
+        compat: Repairs of DeepCore on today's packages to make, of weights, resume, in1d, model_urls, forgetting and
+            deepfool; all where none is named.
     """
     from ..deepcore.compat import REPAIRS
     from ..deepcore.launcher import run_script
@@ -62,19 +66,32 @@ def import_(checkpoints: Annotated[tuple[Path, ...], tyro.conf.Positional], out:
     import numpy as np
 
     from ..bench.store import RunStore
-    from ..bench.table import table
     from ..deepcore.checkpoints import read_checkpoint
 
-    store = RunStore(out, {"source": "deepcore"})
-    for path in checkpoints:
-        run, known = read_checkpoint(path, trust), store.frame()
+    if not checkpoints:
+        raise ValueError("give at least one checkpoint that DeepCore saved.")
+    runs = [read_checkpoint(path, trust) for path in checkpoints]
+    store = RunStore(out, SOURCE)
+    for run in runs:
+        known = store.frame()
         if run.key not in set(known["key"]):
-            same = [known[key] == getattr(run, key) for key in ("dataset", "net", "method", "fraction")]
+            same = [known[key] == getattr(run, key) for key in ("dataset", "net", "method", "fraction", "steps")]
             store.append(replace(run, seed=int(np.logical_and.reduce(same).sum())))
     store.compact()
+    show_imported(store)
+
+
+SOURCE = {"source": "deepcore"}
+"""What all imported runs have in common."""
+
+
+def show_imported(store: "RunStore") -> None:
+    """Prints the tables of imported runs."""
+    from ..bench.table import table
+
     print("Best test accuracy over the epochs, in %, as DeepCore reports it:\n")
-    for (data, net), runs in store.frame().groupby(["dataset", "net"]):
-        print(f"{data}, {net}\n")
+    for (data, net, epochs), runs in store.frame().groupby(["dataset", "net", "steps"]):
+        print(f"{data}, {net}, {epochs} epochs\n")
         print(table(runs, "acc_best").reset_index().to_markdown(index=False, disable_numparse=True), end="\n\n")
 
 

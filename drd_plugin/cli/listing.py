@@ -18,6 +18,7 @@ from ..data import DATASETS
 from ..methods import METHODS
 from ..scores import SCORES
 from ..strategies import STRATEGIES
+from .deepcore import SOURCE, show_imported
 
 __all__ = ["first_sentence", "list_", "show"]
 
@@ -67,6 +68,9 @@ def show(path: Annotated[Path, tyro.conf.Positional]) -> None:
         from ..bench.table import markdown
 
         store = RunStore(path)
+        if json.loads((path / "grid.json").read_text()) == SOURCE:
+            show_imported(store)
+            return
         print(markdown(store.latest(), store.left_out))
         _details(json.loads((path / "grid.json").read_text()))
     elif (path / "card.json").exists():

@@ -23,7 +23,14 @@ class Args:
         selection_nesterov: Whether the momentum is Nesterov's.
         selection_test_interval: Not used here; DeepCore tests every so many epochs.
         selection_test_fraction: Not used here.
-        lr: The learning rate of the training on the subset (Glister reads it).
+        epochs: The epochs of the training on a subset, by which candidates are judged too.
+        train_batch: Examples a step of that training.
+        optimizer: Its optimiser: `SGD`, `Adam` or `AdamW`.
+        lr: Its learning rate.
+        min_lr: Where its cosine ends.
+        momentum: SGD's momentum in it.
+        weight_decay: Its weight decay of all parameters.
+        nesterov: Whether its momentum is Nesterov's.
         print_freq: DeepCore prints every so many batches.
         workers: Processes that read images.
         device: `cpu` or `cuda`.
@@ -44,7 +51,14 @@ class Args:
     selection_nesterov: bool = True
     selection_test_interval: int = 1
     selection_test_fraction: float = 1.0
+    epochs: int = 200
+    train_batch: int = 256
+    optimizer: str = "SGD"
     lr: float = 0.1
+    min_lr: float = 1e-4
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    nesterov: bool = True
     print_freq: int = 20
     workers: int = 4
     device: str = "cpu"

@@ -60,6 +60,8 @@ def read_checkpoint(path: Path, trust: bool = False) -> Run:
     from .compat import repaired
 
     path = Path(path)
+    if not path.is_file():
+        raise ArtifactError(f"there is no file {path}: give checkpoints that DeepCore's --save_path received.")
     named = NAME.fullmatch(path.name)
     if named is None:
         raise ArtifactError(
@@ -74,7 +76,8 @@ def read_checkpoint(path: Path, trust: bool = False) -> Run:
         steps = [int(value) for value in rec.test_step]
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         raise ArtifactError(
-            f"{path} cannot be read ({error}): it is damaged, or holds types that a checkpoint of DeepCore does not; "
+            f"{path} cannot be read ({type(error).__name__}): it is damaged, or holds types that a checkpoint of "
+            "DeepCore does not; "
             "a file of your own can be read with --trust."
         ) from error
     except (KeyError, TypeError, AttributeError) as error:

@@ -2,10 +2,14 @@
 runs.
 
 A method is called as DeepCore calls its own, `METHOD(dst_train, args, fraction, random_seed, **kwargs).select()`, and
-gives `indices` (int64) and `scores` (in the order of the data set). The proxy of a fold score, and the networks of a
-strategy that trains, are DeepCore's, trained by the script's own `args`: `model`, `selection_optimizer`,
-`selection_lr` (constant), `selection_momentum`, `selection_nesterov`, `selection_weight_decay` (of all parameters),
-`selection_batch` and `selection_epochs`, on `device` and the first of `gpu`.
+gives `indices` (int64) and `scores` (in the order of the data set). All networks are DeepCore's `model`, trained by the
+script's own `args` on `device` and the first of `gpu`:
+
+- the proxy of a fold score as DeepCore trains its proxies: `selection_optimizer`, `selection_lr` (constant),
+  `selection_momentum`, `selection_nesterov`, `selection_weight_decay` (of all parameters), `selection_batch` and
+  `selection_epochs`;
+- the networks that judge a strategy's windows as the script trains on its subset: `optimizer`, `lr` (a cosine down to
+  `min_lr`), `momentum`, `nesterov`, `weight_decay`, `train_batch` and `epochs`.
 
 Differences from DeepCore's own methods: the proxy runs in this library's loop, which normalises by the statistics of
 the data, cuts an epoch into batches of equal size, and uses one GPU; `workers` read images that are not in memory.
@@ -13,7 +17,7 @@ the data, cuts an epoch into batches of equal size, and uses one GPU; `workers` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,7 +40,7 @@ from .images import original_of, split_of
 from .options import settings_of
 from .resize import fitted
 
-__all__ = ["PluginMethod", "device_of", "method_class", "pair", "recipe_of"]
+__all__ = ["PluginMethod", "device_of", "method_class", "pair", "proxy_of", "recipe_of"]
 
 
 class PluginMethod:
@@ -51,7 +55,7 @@ class PluginMethod:
         args: DeepCore's arguments, or `Args`.
         fraction: The share that is kept, in (0, 1].
         random_seed: The seed of proxy, noise and selection; 0 where there is none.
-        epochs: The proxy's epochs.
+        epochs: The proxy's epochs; `args.selection_epochs` by default.
         balance: Whether each class keeps round(fraction * its size), as in DeepCore, or the set as a whole.
         kwargs: DeepCore's options for its own methods; not used.
 
@@ -68,26 +72,27 @@ class PluginMethod:
         args: Any,
         fraction: float = 0.5,
         random_seed: int | None = None,
-        epochs: int = 40,
+        epochs: int | None = None,
         balance: bool = True,
         **kwargs: Any,
     ) -> None:
         self.split = split_of(dst_train, getattr(args, "workers", 0))
         self.original = original_of(dst_train, self.split)
         super().__init__(dst_train, args, fraction, random_seed)  # type: ignore[call-arg]
-        self.args, self.fraction, self.epochs, self.balance = args, fraction, epochs, balance
+        self.args, self.fraction, self.balance = args, fraction, balance
         self.seeds, self.device = Seeds.all(random_seed or 0), device_of(args)
         self.method = pair(self.selection).configured(self.selection, settings_of(self.selection))
-        self.recipe = recipe_of(args, epochs, self.split)
+        self.proxy = proxy_of(args, epochs, self.split)
+        self.recipe = recipe_of(args, self.split)
         self.budget = self._budget()
         self.subset: Subset | None = None
 
     def select(self, **kwargs: Any) -> dict[str, np.ndarray]:
         """Selects; the `Subset` with its provenance stays in `self.subset`."""
-        _say(f"{self.selection} = {' + '.join(map(repr, self.method.definition))}, {self.recipe}, on {self.device}")
+        _say(f"{self.selection} = {' + '.join(map(repr, self.method.definition))}, on {self.device}")
         known = self._scores()
         bench = TrainingWorkbench(
-            self.split, self.recipe, self.recipe, self.seeds, lambda name: known[parse_score(name)], self.device
+            self.split, self.recipe, self.proxy, self.seeds, lambda name: known[parse_score(name)], self.device
         )
         scores, strategy = known[self.method.score], self.method.strategy
         if self.balance and not strategy.classwise:
@@ -95,7 +100,8 @@ class PluginMethod:
         self.subset = select_by(
             strategy, scores, self.fraction, self.seeds.selection, bench, self.selection, self.budget
         )
-        self._store(self.subset)
+        self.subset = replace(self.subset, fingerprint=self.original.fingerprint)
+        self._report(self.subset)
         return {"indices": self.subset.indices, "scores": scores.values}
 
     def _scores(self) -> dict[Score, Scores]:
@@ -106,7 +112,7 @@ class PluginMethod:
         watching = [of() for of in SCORES.values() if issubclass(of, FoldScore)] if folder else []
         cache = ScoreCache(
             self.split,
-            self.recipe,
+            self.proxy,
             together=[*self.method.scores, *watching],
             folder=Path(folder) / "scores" if folder else None,
             images=lambda of: fitted(self.original, of),
@@ -118,7 +124,10 @@ class PluginMethod:
         """DeepCore's number of examples, of each class where the selection is balanced."""
         if self.balance:
             of_class = np.array([round(self.fraction * int(count)) for count in self.split.class_counts])
-            return class_budgets(self.split.labels, of_class)
+            try:
+                return class_budgets(self.split.labels, of_class)
+            except ValueError as error:
+                raise ValueError(f"{error} (Inside DeepCore: --balance false.)") from None
         budget = round(self.fraction * len(self.split))
         if budget == 0:
             raise ValueError(
@@ -126,10 +135,18 @@ class PluginMethod:
             )
         return budget
 
-    def _store(self, subset: Subset) -> None:
+    def _report(self, subset: Subset) -> None:
+        """Says how windows were judged, and writes the subset where there is a folder for it."""
+        judged = subset.chosen.get("accuracies")
+        if judged:
+            start, origin = 100 * subset.chosen["start"], subset.chosen["origin"]
+            _say(
+                f"{self.selection} keeps the window from {start:.0f} % ({origin} first); {len(judged)} windows were "
+                f"judged at {min(judged):.1f} to {max(judged):.1f} % accuracy"
+            )
         folder = getattr(self.args, "save_path", "")
         if folder:
-            made = digest([self.method.definition, self.recipe, self.balance, self.split.fingerprint])
+            made = digest([self.method.definition, self.recipe, self.proxy, self.balance, self.split.fingerprint])
             name = f"{self.selection}_{self.fraction:g}_seed{self.seeds.selection}_{made}.subset.json"
             subset.save(Path(folder) / name)
             _say(f"the subset and its provenance are in {Path(folder) / name}")
@@ -177,28 +194,56 @@ def device_of(args: Any) -> str:
     return str(args.device)
 
 
-def recipe_of(args: Any, epochs: int, split: Split) -> Recipe:
+def proxy_of(args: Any, epochs: int | None, split: Split) -> Recipe:
     """How DeepCore's arguments would have a proxy trained.
 
     Raises:
         ValueError: If the optimiser is not one of SGD, Adam and AdamW.
     """
+    return Recipe(
+        epochs=args.selection_epochs if epochs is None else epochs,
+        optimizer=_optimizer(args.selection_optimizer),
+        lr=args.selection_lr,
+        momentum=args.selection_momentum,
+        nesterov=args.selection_nesterov,
+        weight_decay=args.selection_weight_decay,
+        batch_size=args.selection_batch,
+        schedule="constant",
+        **_shared(args, split),
+    )
+
+
+def recipe_of(args: Any, split: Split) -> Recipe:
+    """How DeepCore's arguments have a network trained on a subset.
+
+    Raises:
+        ValueError: If the optimiser is not one of SGD, Adam and AdamW.
+    """
+    return Recipe(
+        epochs=args.epochs,
+        optimizer=_optimizer(args.optimizer),
+        lr=args.lr,
+        min_lr=min(args.min_lr, args.lr),
+        momentum=args.momentum,
+        nesterov=args.nesterov,
+        weight_decay=args.weight_decay,
+        batch_size=args.train_batch,
+        schedule="cosine",
+        **_shared(args, split),
+    )
+
+
+def _shared(args: Any, split: Split) -> dict[str, Any]:
+    return {
+        "net": net_name(args.model, split), "warmup": 0.0, "decay_all": True, "precision": "float32", "evaluations": 1,
+    }  # fmt: skip
+
+
+def _optimizer(name: str) -> Any:
     optimizers = {"SGD": "sgd", "Adam": "adam", "AdamW": "adamw"}
-    if args.selection_optimizer not in optimizers:
-        raise ValueError(
-            f"selection_optimizer is {args.selection_optimizer!r}: expected one of {', '.join(optimizers)}."
-        )
-    settings: Mapping[str, Any] = {
-        "net": net_name(args.model, split),
-        "optimizer": optimizers[args.selection_optimizer],
-        "lr": args.selection_lr,
-        "momentum": args.selection_momentum,
-        "nesterov": args.selection_nesterov,
-        "weight_decay": args.selection_weight_decay,
-        "batch_size": args.selection_batch,
-        "precision": "float32",
-    }
-    return Recipe(epochs=epochs, schedule="constant", warmup=0.0, decay_all=True, evaluations=1, **settings)
+    if name not in optimizers:
+        raise ValueError(f"the optimiser is {name!r}: expected one of {', '.join(optimizers)}.")
+    return optimizers[name]
 
 
 def net_name(model: str, split: Split) -> str:

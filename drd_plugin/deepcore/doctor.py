@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 import torch
@@ -104,6 +105,8 @@ def failure(attempt: Callable[[], Any]) -> str:
     try:
         attempt()
     except Exception as error:
+        if isinstance(error, URLError):
+            return f"a download failed: {error.reason}"
         first, *_ = str(error).strip().splitlines() or [""]
         return f"{type(error).__name__}: {first[:120]}"
     return ""

@@ -130,15 +130,23 @@ def _takes_channels_last(net: nn.Module, images: Tensor) -> bool:
     """
     net.to(memory_format=torch.channels_last)
     images = images.to(memory_format=torch.channels_last)
-    for prepare in (lambda part: None, lambda part: part.register_forward_hook(_contiguous)):
-        for part in net.children():
-            prepare(part)
-        try:
-            net(images)
-            return True
-        except RuntimeError:
-            continue
+    if _runs(net, images):
+        return True
+    hooks = [part.register_forward_hook(_contiguous) for part in net.children()]
+    if _runs(net, images):
+        return True
+    for hook in hooks:
+        hook.remove()
+    net.to(memory_format=torch.contiguous_format)
     return False
+
+
+def _runs(net: nn.Module, images: Tensor) -> bool:
+    try:
+        net(images)
+    except RuntimeError:
+        return False
+    return True
 
 
 def _contiguous(module: nn.Module, given: Any, output: Any) -> Any:

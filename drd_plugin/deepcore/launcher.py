@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..registry import UnknownName
 from .options import VARIABLE, configure, read_options
 
 __all__ = ["run_script"]
@@ -39,7 +40,7 @@ def run_script(
     """
     from .compat import repaired
     from .coreset import method_class
-    from .host import deepcore
+    from .host import deepcore, methods_of
     from .registration import add
 
     script = Path(script).resolve()
@@ -55,8 +56,13 @@ def run_script(
     if selection is not None and selection not in vars(methods):
         if "/" in selection:
             raise ValueError(f"{selection} has a slash, and DeepCore makes file names of it: give --settings instead.")
-        add(methods, selection, method_class(selection, methods.CoresetMethod))
+        try:
+            add(methods, selection, method_class(selection, methods.CoresetMethod))
+        except UnknownName as error:
+            raise ValueError(f"{error} DeepCore's own: {', '.join(sorted(methods_of(methods)))}.") from None
     if settings and selection is not None:
+        if selection in methods_of(methods):
+            raise ValueError(f"{selection} is DeepCore's own method, whose options are flags of the script.")
         configure(selection, **settings)
     sys.argv = [str(script), *arguments]
     try:
@@ -66,6 +72,9 @@ def run_script(
         if _is_ours(error):
             raise
         traceback.print_exc()
+        if not repairs:
+            hint = "some of DeepCore fails on today's packages: `drd-plugin doctor` says what, and --compat repairs it."
+            print(f"\ndrd-plugin: {hint}", file=sys.stderr)
         sys.exit(1)
 
 

@@ -63,6 +63,8 @@ def read_options(path: Path) -> Mapping[str, dict[str, Any]]:
     """
     from ..methods import parse
 
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}, which should hold the options: a table for each selection.")
     try:
         content = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -70,5 +72,8 @@ def read_options(path: Path) -> Mapping[str, dict[str, Any]]:
     for selection, settings in content.items():
         if not isinstance(settings, dict):
             raise ValueError(f"{path}: expected a table for each selection, got {selection} = {settings!r}.")
-        parse(selection).configured(selection, settings)
+        try:
+            parse(selection).configured(selection, settings)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
     return content

@@ -41,7 +41,7 @@ class Shapes(torch.utils.data.Dataset):
 
 def args_of(**changed):
     given = {"model": "LeNet", "selection_batch": 32, "workers": 0, "channel": 1, "im_size": (28, 28)}
-    return Args(**{**given, "num_classes": 3, "selection_lr": 0.05, **changed})
+    return Args(**{**given, "num_classes": 3, "selection_lr": 0.05, "lr": 0.05, "epochs": 2, **changed})
 
 
 def python(program, *path, **environment):

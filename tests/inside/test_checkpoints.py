@@ -55,7 +55,7 @@ def test_results_of_deepcore_become_rows(tmp_path, capsys):
     assert RunStore(tmp_path / "runs").frame()["seed"].tolist() == [0, 1]
     assert "| kCenterGreedy | 61.5 ± 1.4 |" in capsys.readouterr().out
     main(["show", str(tmp_path / "runs")])
-    assert "DeepCore at an unknown commit" in capsys.readouterr().out
+    assert "| kCenterGreedy | 61.5 ± 1.4 |" in capsys.readouterr().out
 
 
 def test_another_network_and_an_exported_subset_are_told_apart(tmp_path):
@@ -82,6 +82,14 @@ def test_checkpoints_that_are_no_results_are_refused(tmp_path):
     torch.save({"exp": 0, "subset": {"indices": [1]}}, tmp_path / RESULT)
     with pytest.raises(ArtifactError, match="holds no results"):
         read_checkpoint(tmp_path / RESULT)
+
+
+def test_nothing_is_left_behind_by_files_that_are_refused(tmp_path):
+    with pytest.raises(SystemExit, match="give at least one checkpoint"):
+        main(["deepcore-import", "--out", str(tmp_path / "runs")])
+    with pytest.raises(SystemExit, match="there is no file"):
+        main(["deepcore-import", str(tmp_path / RESULT), "--out", str(tmp_path / "runs")])
+    assert not (tmp_path / "runs").exists()
 
 
 def test_code_in_a_checkpoint_is_not_run_unless_trusted(tmp_path):

@@ -7,7 +7,7 @@ from checkout import NAMES, Shapes, args_of, python
 from drd_plugin.artifacts import Subset as Selected
 from drd_plugin.data import load
 from drd_plugin.deepcore import CoresetMethod, method_class
-from drd_plugin.deepcore.coreset import device_of, recipe_of
+from drd_plugin.deepcore.coreset import device_of, proxy_of, recipe_of
 from drd_plugin.deepcore.datasets import Digits
 from drd_plugin.deepcore.host import deepcore
 from drd_plugin.deepcore.images import split_of
@@ -43,8 +43,8 @@ def test_the_same_selection_as_outside(balance, name, capsys):
     data.data, data.targets = data.data[order], data.targets[order]
     split = split_of(data)
     inside = method_class(name.split("+")[0])(data, args, 0.3, 5, epochs=2, balance=balance)
-    recipe = recipe_of(args, 2, split)
-    outside = select(split, name, 0.3, seed=5, recipe=recipe, proxy=recipe, device="cpu", progress=False)
+    recipe, proxy = recipe_of(args, split), proxy_of(args, 2, split)
+    outside = select(split, name, 0.3, seed=5, recipe=recipe, proxy=proxy, device="cpu", progress=False)
     np.testing.assert_array_equal(inside.select()["indices"], outside.indices)
 
 
@@ -73,15 +73,29 @@ def test_scores_and_subset_are_kept_and_found_again(tmp_path, quick, monkeypatch
     method_class("EL2N")(data, args, 0.2, 1, epochs=2).select()
 
 
-def test_the_proxy_is_trained_as_the_script_says():
+def test_networks_are_trained_as_the_script_says():
     args = args_of(selection_optimizer="Adam", selection_lr=0.02, selection_momentum=0.5, selection_nesterov=False)
-    args.selection_weight_decay = 0.1
-    assert recipe_of(args, 7, split_of(Shapes())) == Recipe(
-        net="deepcore:LeNet", epochs=7, batch_size=32, optimizer="adam", lr=0.02, momentum=0.5, nesterov=False,
-        weight_decay=0.1, decay_all=True, precision="float32", schedule="constant", warmup=0.0, evaluations=1,
+    args.selection_weight_decay, args.selection_epochs = 0.1, 9
+    split, common = split_of(Shapes()), {"net": "deepcore:LeNet", "warmup": 0.0, "decay_all": True, "evaluations": 1}
+    expected = Recipe(
+        epochs=7, batch_size=32, optimizer="adam", lr=0.02, momentum=0.5, nesterov=False, weight_decay=0.1,
+        schedule="constant", precision="float32", **common,
     )  # fmt: skip
+    assert proxy_of(args, 7, split) == expected
+    assert proxy_of(args, None, split).epochs == 9
+    args.optimizer, args.lr, args.min_lr, args.train_batch, args.epochs = "SGD", 0.3, 0.01, 16, 50
+    assert recipe_of(args, split) == Recipe(
+        epochs=50, batch_size=16, lr=0.3, min_lr=0.01, schedule="cosine", precision="float32", **common
+    )
     with pytest.raises(ValueError, match="'RMSprop': expected one of SGD, Adam, AdamW"):
-        recipe_of(args_of(selection_optimizer="RMSprop"), 7, split_of(Shapes()))
+        proxy_of(args_of(selection_optimizer="RMSprop"), 7, split)
+
+
+def test_how_windows_were_judged_is_said(capsys):
+    chosen = method_class("BWS")(Shapes(), args_of(), 0.2, 0, epochs=1)
+    chosen.select()
+    judged = chosen.subset.chosen["accuracies"]
+    assert f"judged at {min(judged):.1f} to {max(judged):.1f} % accuracy" in " ".join(capsys.readouterr().out.split())
 
 
 def test_without_deepcore_the_proxy_is_ours():

@@ -21,6 +21,7 @@ def test_the_launcher_runs_an_unmodified_script(tmp_path, selection, own):
     assert done.returncode == 0, done.stderr
     assert f"drd_plugin: {selection} = " in done.stdout
     subset = Selected.load(next(save.glob("*.subset.json")))
+    assert subset.fingerprint == load("digits").train.fingerprint
     counts = np.bincount(load("digits").train.labels)
     assert np.bincount(load("digits").train.labels[subset.indices]).tolist() == [
         round(0.1 * c) for c in counts.tolist()
@@ -41,7 +42,9 @@ def test_the_launcher_reads_a_file_of_options(tmp_path):
     [
         (["--selection", "DDR"], [], "unknown method 'DDR': did you mean 'DRD'"),
         (["--selection", "CCS"], ["--settings", "strate=3"], "did you mean 'strata'"),
-        (["--selection", "CCS"], ["--method-config", "nowhere.toml"], "nowhere.toml cannot be read"),
+        (["--selection", "CCS"], ["--method-config", "nowhere.toml"], "there is no file nowhere.toml"),
+        (["--selection", "Forgetting"], ["--settings", "strata=3"], "Forgetting is DeepCore's own method"),
+        (["--selection", "Unifrom"], [], "DeepCore's own: "),
         (["--selection", "CCS"], ["--compat", "wings"], "unknown repair 'wings'"),
         (["--selection", "deepcore:Uniform"], [], "deepcore:Uniform is no method of this library"),
         (["--selection", "DRD[denoiser=a/b]"], [], "has a slash, and DeepCore makes file names of it"),
@@ -60,6 +63,12 @@ def test_an_error_of_the_script_keeps_its_traceback(tmp_path):
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "KeyError: 'Digit'" in done.stderr
+    assert "drd-plugin doctor" in done.stderr
+
+
+def test_arguments_that_are_not_behind_two_dashes_are_named():
+    with pytest.raises(SystemExit, match=r"the script's own arguments \(--selection, ...\) go behind `--`"):
+        main(["deepcore", "main.py", "--selection", "DRD"])
 
 
 def test_a_script_that_is_not_there_is_named(tmp_path):

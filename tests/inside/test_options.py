@@ -42,5 +42,5 @@ def test_options_that_are_wrong_are_named(tmp_path, monkeypatch, no_options, con
 
 
 def test_a_wrong_option_is_refused_at_once(no_options):
-    with pytest.raises(UnknownName, match="unknown setting of Strata 'draws'"):
+    with pytest.raises(UnknownName, match="unknown setting of CCS 'draws'"):
         configure("CCS", draws=3)

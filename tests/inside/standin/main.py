@@ -25,12 +25,16 @@ def main():
     parser.add_argument("--selection_batch", type=int, default=256)
     parser.add_argument("--selection_epochs", type=int, default=40)
     parser.add_argument("--selection_lr", type=float, default=0.1)
+    parser.add_argument("--batch", dest="train_batch", type=int, default=256)
+    parser.add_argument("--lr", type=float, default=0.1)
     parser.add_argument("--save_path", default="")
     parser.add_argument("--resume", default="")
     args = parser.parse_args()
     args.device, args.gpu, args.print_freq = "cpu", None, 20
     args.selection_optimizer, args.selection_nesterov = "SGD", True
     args.selection_momentum, args.selection_weight_decay = 0.9, 5e-4
+    args.optimizer, args.nesterov, args.momentum, args.weight_decay = "SGD", True, 0.9, 5e-4
+    args.min_lr = 1e-4
     if args.save_path:
         os.makedirs(args.save_path, exist_ok=True)
     channel, im_size, num_classes, names, _mean, _std, train, _test = datasets.__dict__[args.dataset](args.data_path)
