@@ -19,6 +19,7 @@ import numpy as np
 from .artifacts import ArtifactError, Scores, part_path, write_aside, write_part
 from .data import check_split, scaled
 from .methods import parse_score
+from .processes import ALONE, Team, team
 from .provenance import describe, environment
 from .rng import check_seed
 from .scores import FoldScore, MapScore, Proxy, Score
@@ -87,7 +88,7 @@ def score(
     if not isinstance(what, MapScore):
         raise ValueError(f"expected a score or its name, got {what!r}.")
     if out is None:
-        scorer = _Scorer(split, what, seed, _plan(split, what, seed), resolve_device(device), None, progress)
+        scorer = _Scorer(split, what, seed, _plan(split, what, seed), resolve_device(device), progress)
         return Scores.joined([scorer.of(chunk) for chunk in _chunks(split)])
     score_shard(split, what, (0, 1), out=out, seed=seed, device=device, progress=progress)
     return Scores.load(out)
@@ -226,27 +227,22 @@ def score_shard(
         ArtifactError: If `out` holds other scores, or a score comes out NaN.
         ValueError: If there is no such shard, or the score is not computed in parts.
     """
-    from .processes import processes
     from .training.loader import resolve_device
 
     wanted = parse_score(what) if isinstance(what, str) else what
     if not isinstance(wanted, MapScore):
         raise ValueError(f"{type(wanted).__name__} watches a proxy's training, which is not cut into shards.")
-    if not 0 <= shard[0] < shard[1]:
-        raise ValueError(f"expected a shard i of N with i in 0..N - 1, got {shard[0]} of {shard[1]}.")
-    plan, chunks = _plan(split, wanted, seed), _chunks(split)
-    among = processes(resolve_device(device))
-    index, count = shard[0] * among.count + among.index, shard[1] * among.count
-    with among.first_alone():
+    plan, chunks, on = _plan(split, wanted, seed), _chunks(split), resolve_device(device)
+    us = team(on, shard)
+    with us.first_alone():
         complete = _begin(Path(out), plan)
-    mine = [] if complete else list(range(len(chunks)))[index::count]
-    missing = [part for part in mine if not part_path(out, part, len(chunks)).exists()]
-    with among.first_alone():
-        scorer = _Scorer(split, wanted, seed, plan, among.device, Path(out), progress) if missing else None
-    for part in missing:
-        assert scorer is not None
-        write_part(out, part, len(chunks), chunks[part], scorer.of(chunks[part]), len(split))
-    among.wait()
+    us.wait()
+    if not complete:
+        scorer = _Scorer(split, wanted, seed, plan, us.device or on, progress, Path(out), us)
+        for part in range(us.index, len(chunks), us.count):
+            if not part_path(out, part, len(chunks)).exists():
+                write_part(out, part, len(chunks), chunks[part], scorer.of(chunks[part]), len(split))
+    us.wait()
     return len(list(Path(out).glob("part-*.parquet"))), len(chunks)
 
 
@@ -265,14 +261,15 @@ class _Scorer:
         seed: int,
         plan: Mapping[str, Any],
         device: torch.device,
-        cache: Path | None,
         progress: bool,
+        cache: Path | None = None,
+        us: Team = ALONE,
     ) -> None:
         from tqdm.auto import tqdm
 
         self.split, self.seen, self.what, self.device = split, what.sees(split), what, device
         self.start = time.perf_counter()
-        self.scorer = what.prepare(self.seen, seed, device, cache=cache, progress=progress)
+        self.scorer = what.prepare(self.seen, seed, device, cache=cache, progress=progress, team=us)
         self.provenance = {
             **plan,
             "settings": dict(self.scorer.settings),

@@ -1,4 +1,4 @@
-"""One process among those that share a job: alone, or one of several under `torchrun` or `accelerate launch`.
+"""The processes that share a job: one alone, several under `torchrun` or `accelerate launch`, and those of a job array.
 
 References:
     https://huggingface.co/docs/accelerate/package_reference/state (`PartialState`)
@@ -9,30 +9,34 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
-__all__ = ["Processes", "processes"]
+__all__ = ["ALONE", "Team", "team"]
 
 
-class Processes:
-    """Which process this is, and how they wait for each other.
+@dataclass(frozen=True)
+class Team:
+    """This process among those that share a job.
 
     Arguments:
-        state: accelerate's `PartialState`; None for a process that is alone.
-        device: The device that was asked for.
+        index: This process's number, from 0.
+        count: How many there are, in all shards.
+        device: Where this one computes; None for the device that was asked for.
+        state: accelerate's `PartialState` of the processes of this shard; None for a process that is alone.
     """
 
-    def __init__(self, state: Any, device: torch.device) -> None:
-        self.state = state
-        self.index: int = 0 if state is None else state.process_index
-        self.count: int = 1 if state is None else state.num_processes
-        self.device: torch.device = device if state is None else state.device
+    index: int = 0
+    count: int = 1
+    device: torch.device | None = None
+    state: Any = None
 
     @contextmanager
     def first_alone(self) -> Iterator[None]:
-        """The first process goes through the block before the others do."""
+        """The first process of the shard goes through the block before the others do."""
         if self.state is None:
             yield
         else:
@@ -40,15 +44,26 @@ class Processes:
                 yield
 
     def wait(self) -> None:
-        """For all processes to come here."""
+        """For all processes of the shard to come here."""
         if self.state is not None:
             self.state.wait_for_everyone()
 
 
-def processes(device: torch.device) -> Processes:
-    """The processes of this job; each has its own GPU, or all share the CPU."""
+ALONE = Team()
+
+
+def team(device: torch.device, shard: tuple[int, int] = (0, 1)) -> Team:
+    """The processes of this shard (i, N) of a job; each has its own GPU, or all share the CPU.
+
+    Raises:
+        ValueError: If there is no such shard.
+    """
+    if not 0 <= shard[0] < shard[1]:
+        raise ValueError(f"expected a shard i/N with i in 0..N - 1, got {shard[0]}/{shard[1]}.")
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return Processes(None, device)
+        return Team(*shard)
     from accelerate import PartialState
 
-    return Processes(PartialState(cpu=device.type == "cpu"), device)
+    state = PartialState(cpu=device.type == "cpu")
+    here = shard[0] * state.num_processes + state.process_index
+    return Team(here, shard[1] * state.num_processes, state.device, state)

@@ -30,6 +30,7 @@ def timestep(
         device: auto, or a torch device.
         plot: A PNG for the curves.
     """
+    import numpy as np
     from tabulate import tabulate
 
     from ..bench.plots import plot_timesteps, save
@@ -39,9 +40,11 @@ def timestep(
     split, on = data.load().train, resolve_device(device)
     model = find_denoiser(denoiser, split, on)
     choice = rule.choose(model, split, seed, on)
-    rows = [(name, t, slope.max()) for name, t, slope in zip(split.classes, choice.chosen, choice.slope, strict=True)]
+    rows = [
+        (name, t, np.nanmax(slope)) for name, t, slope in zip(split.classes, choice.chosen, choice.slope, strict=True)
+    ]
     print(tabulate(rows, headers=["class", f"step of {rule.steps}", "slope"], floatfmt=".3f"))
-    print(f"candidates {choice.window[0]} to {choice.window[-1]}, {choice.forwards:,} forward passes")
+    print(f"candidates {choice.window[0]} to {choice.window[-1]}, {choice}")
     if plot is not None:
         save(plot_timesteps(choice, split.classes), plot)
         print(f"curves in {plot}")

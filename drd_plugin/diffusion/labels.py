@@ -28,12 +28,20 @@ if TYPE_CHECKING:
     from ..data import Split
     from .denoiser import Denoiser
 
-__all__ = ["Bridged", "bridge", "class_ids", "imagenet_wnids", "read_mapping"]
+__all__ = ["Bridged", "bridge", "class_ids", "imagenet_wnids", "read_mapping", "wordnet_ancestors"]
 
 
 def imagenet_wnids() -> tuple[str, ...]:
     """The WordNet ids of ImageNet-1K in the order of the class numbers."""
-    return tuple((files("drd_plugin") / "data" / "names" / "imagenet_wnids.txt").read_text().split())
+    return tuple(wordnet_ancestors())
+
+
+def wordnet_ancestors() -> dict[str, list[str]]:
+    """The hypernyms of each class of ImageNet-1K in WordNet 3.0, the nearest first, those alone that more classes share
+    than the one below; in the order of the class numbers.
+    """
+    lines = (files("drd_plugin") / "data" / "names" / "imagenet_classes.txt").read_text().splitlines()
+    return {line.split()[0]: line.split()[1:] for line in lines}
 
 
 def read_mapping(path: Path) -> dict[str, int]:

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
+from ..processes import ALONE, Team
 from ..registry import check_fields
 
 if TYPE_CHECKING:
@@ -81,7 +82,13 @@ class MapScore(Score):
 
     @abstractmethod
     def prepare(
-        self, split: Split, seed: int, device: torch.device, cache: Path | None = None, progress: bool = True
+        self,
+        split: Split,
+        seed: int,
+        device: torch.device,
+        cache: Path | None = None,
+        progress: bool = True,
+        team: Team = ALONE,
     ) -> Scorer:
         """Loads or settles what scoring needs.
 
@@ -91,6 +98,7 @@ class MapScore(Score):
             device: Where to compute.
             cache: A folder in which settled things are kept, so that a resumed run finds them again.
             progress: Whether to show progress bars.
+            team: The processes that share the job, and the folder.
         """
 
 

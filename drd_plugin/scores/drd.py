@@ -20,6 +20,7 @@ and few-step solvers are ours; none is on by default.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ import numpy as np
 
 from ..artifacts import write_aside
 from ..diffusion.timestep import InformationBottleneck
+from ..processes import ALONE, Team
 from ..registry import check_least
 from ..rng import keyed_antithetic
 from .base import MapScore
@@ -112,7 +114,13 @@ class DRD(InformationBottleneck, MapScore):
         return {"denoiser": weights_digest(folder), "distance": resolve_distance(self.distance, split)}
 
     def prepare(
-        self, split: Split, seed: int, device: torch.device, cache: Path | None = None, progress: bool = True
+        self,
+        split: Split,
+        seed: int,
+        device: torch.device,
+        cache: Path | None = None,
+        progress: bool = True,
+        team: Team = ALONE,
     ) -> Deviation:
         """See `MapScore`; chooses the timesteps and makes the distance's network ready.
 
@@ -128,28 +136,38 @@ class DRD(InformationBottleneck, MapScore):
         if self.timesteps:
             starts = np.tile(self.timesteps, (split.num_classes, 1))
         else:
-            starts = self._timesteps(denoiser, split, seed, device, cache, progress)[:, None]
-        embed = embedding(self.distance, split, seed, device, cache)
+            starts = self._timesteps(denoiser, split, seed, device, cache, progress, team)[:, None]
+        with team.first_alone():
+            embed = embedding(self.distance, split, seed, device, cache)
         settings = {"timesteps": starts.squeeze(1).tolist() if starts.shape[1] == 1 else list(self.timesteps)}
         settings |= {"distance": embed.name, "denoiser": dict(denoiser.card)}
         deviation = Deviation(self, denoiser, embed, starts, seed, settings)
         return deviation if starts.shape[1] == 1 else deviation.standardised(split, device)
 
     def _timesteps(
-        self, denoiser: Denoiser, split: Split, seed: int, device: torch.device, cache: Path | None, progress: bool
+        self,
+        denoiser: Denoiser,
+        split: Split,
+        seed: int,
+        device: torch.device,
+        cache: Path | None,
+        progress: bool,
+        team: Team,
     ) -> np.ndarray:
         if self.timestep is not None:
             return np.full(split.num_classes, self.timestep)
         path = None if cache is None else cache / "timesteps.json"
         if path is not None and path.exists():
             return np.array(json.loads(path.read_text())["timesteps"])
-        choice = self.choose(denoiser, split, seed, device, self.batch_size, progress, cache)
+        choice = self.choose(denoiser, split, seed, device, self.batch_size, progress, cache, (team.index, team.count))
         if path is not None:
             content = {
                 "timesteps": choice.chosen.tolist(),
                 "window": choice.window.tolist(),
-                "slope": choice.slope.tolist(),
+                "slope": [[None if math.isnan(v) else v for v in row] for row in choice.slope.tolist()],
                 "forwards": choice.forwards,
+                "exhaustive": choice.exhaustive,
+                "dropped": choice.dropped,
             }
             with write_aside(path) as aside:
                 aside.write_text(json.dumps(content))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..diffusion.timestep import SNRWindow
+from ..processes import ALONE, Team
 from ..registry import check_least
 from ..rng import keyed_antithetic
 from .base import MapScore
@@ -81,7 +82,13 @@ class ELBO(SNRWindow, MapScore):
         return {"denoiser": weights_digest(denoiser_folder(self.denoiser, split))}
 
     def prepare(
-        self, split: Split, seed: int, device: torch.device, cache: Path | None = None, progress: bool = True
+        self,
+        split: Split,
+        seed: int,
+        device: torch.device,
+        cache: Path | None = None,
+        progress: bool = True,
+        team: Team = ALONE,
     ) -> DenoisingLoss:
         """See `MapScore`.
 
