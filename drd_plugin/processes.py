@@ -20,7 +20,7 @@ __all__ = ["ALONE", "Team", "team"]
 
 @dataclass(frozen=True)
 class Team:
-    """This process among those that share a job.
+    """One process among those that share a job.
 
     Arguments:
         index: This process's number, from 0.

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from drd_plugin import engine
 from drd_plugin.artifacts import ArtifactError, Scores
+from drd_plugin.diffusion import timestep
 from drd_plugin.diffusion.denoiser import BUNDLED, DenoiserError, find_denoiser
 from drd_plugin.diffusion.timestep import InformationBottleneck
 from drd_plugin.engine import score
@@ -67,22 +68,23 @@ def test_the_timesteps_are_settled_once(few, tmp_path, small_chunks, monkeypatch
     assert scores.provenance["settings"]["timesteps"] == settled["timesteps"]
 
 
-def test_a_choice_of_timesteps_that_died_goes_on_with_the_steps_that_are_missing(digits, tmp_path, monkeypatch):
+def test_a_choice_of_timesteps_that_died_goes_on_with_the_classes_that_are_missing(digits, tmp_path, monkeypatch):
     rule, device = InformationBottleneck(B=2, noises=1), torch.device("cpu")
     denoiser = find_denoiser("auto", digits.train, device)
     whole = rule.choose(denoiser, digits.train, 0, device, progress=False)
     rule.choose(denoiser, digits.train, 0, device, progress=False, cache=tmp_path)
-    (tmp_path / f"timestep-{whole.evaluated[3]:03d}.safetensors").unlink()
-    errors, asked = InformationBottleneck._errors, []
+    (tmp_path / "timesteps" / "class-0003.safetensors").unlink()
+    find, asked = timestep._Search.find, []
 
-    def count(self, denoiser, x_0, index, step, *rest):
-        asked.append(step)
-        return errors(self, denoiser, x_0, index, step, *rest)
+    def count(self, own, *rest):
+        asked.append(own)
+        return find(self, own, *rest)
 
-    monkeypatch.setattr(InformationBottleneck, "_errors", count)
+    monkeypatch.setattr(timestep._Search, "find", count)
     again = rule.choose(denoiser, digits.train, 0, device, progress=False, cache=tmp_path)
-    assert asked == [whole.evaluated[3]]
+    assert asked == [3]
     assert np.allclose(again.log_posterior, whole.log_posterior)
+    assert again.forwards == whole.forwards == whole.exhaustive
 
 
 def test_chunks_do_not_change_scores(few, small_chunks, monkeypatch):

@@ -69,8 +69,9 @@ def plot_timesteps(choice: TimestepChoice, classes: tuple[str, ...], ax: Axes | 
     """
     ax = ax or _axes()
     for c, name in enumerate(classes[:20]):
-        [line] = ax.plot(choice.window, choice.slope[c], lw=1.2, label=name)
-        best = int(np.argmax(choice.slope[c]))
+        known = np.isfinite(choice.slope[c])
+        [line] = ax.plot(choice.window[known], choice.slope[c, known], lw=1.2, label=name)
+        best = int(np.nanargmax(choice.slope[c]))
         ax.plot(choice.window[best], choice.slope[c, best], "o", color=line.get_color())
     ax.set(xlabel="step of the sampling grid", ylabel="|d log p(c | x_t) / dt|")
     ax.grid(alpha=0.3)

@@ -40,9 +40,7 @@ def timestep(
     split, on = data.load().train, resolve_device(device)
     model = find_denoiser(denoiser, split, on)
     choice = rule.choose(model, split, seed, on)
-    rows = [
-        (name, t, np.nanmax(slope)) for name, t, slope in zip(split.classes, choice.chosen, choice.slope, strict=True)
-    ]
+    rows = zip(split.classes, choice.chosen, np.nanmax(choice.slope, axis=1), strict=True)
     print(tabulate(rows, headers=["class", f"step of {rule.steps}", "slope"], floatfmt=".3f"))
     print(f"candidates {choice.window[0]} to {choice.window[-1]}, {choice}")
     if plot is not None:

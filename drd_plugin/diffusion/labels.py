@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,12 +99,17 @@ def _known(denoiser: Denoiser, split: Split) -> Mapping[str, int]:
 def _missing(denoiser: Denoiser, split: Split, missing: list[str]) -> str:
     from .denoiser import how_to_fit
 
-    names = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+    fitted = denoiser.card.get("classes")
+    known = f"{denoiser.num_classes} classes" + (f" ({_some(fitted)})" if fitted else "")
     return (
-        f"the denoiser, of {denoiser.num_classes} classes, has none for {len(missing)} of the {split.num_classes} "
-        f"classes of {split.name} ({names}): give labels=FILE with a line NAME = NUMBER for each, or unmapped=null to "
-        f"score these without a class, or fit a denoiser for these classes ({how_to_fit(split)})."
+        f"the denoiser has {known}, and none for {len(missing)} of the {split.num_classes} classes of {split.name} "
+        f"({_some(missing)}): give labels=FILE with a line NAME = NUMBER for each, or unmapped=null to score these "
+        f"without a class, or fit a denoiser for these classes ({how_to_fit(split)})."
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 class Bridged:

@@ -25,10 +25,10 @@ import numpy as np
 __all__ = ["Criterion", "Found", "Losses", "Rivals", "exhaustive", "staged"]
 
 Losses = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""From images (0..b - 1), grid steps, draws and classes, int64[Q] each, to the losses of the Q questions, float64[Q]."""
+"""From images (0..b - 1), grid steps, draws and classes, int64[Q] each, to the losses of the questions, float64[Q]."""
 
 Criterion = Callable[[np.ndarray], np.ndarray]
-"""From log p(c | x_t) of b images at N steps to what each adds to each of the W = N - 2 reach candidates, float64[b, W]:
+"""From log p(c | x_t), float64[b, N], to what each image adds to each of the W = N - 2 reach candidates, float64[b, W];
 the candidate with the greatest mean is chosen.
 """
 
