@@ -10,7 +10,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 from types import NoneType, UnionType
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -67,6 +68,12 @@ def check_least(thing: Any, least: int, *names: str) -> None:
             raise ValueError(f"{type(thing).__name__}.{name} must be at least {least}, got {value}.")
 
 
+@cache
+def announced(group: str) -> EntryPoints:
+    """What the installed packages announce in a group; read once, since it means looking at every package."""
+    return entry_points(group=group)
+
+
 class Registry(Mapping[str, T], Generic[T]):
     """The built-in things of one kind, and those that installed packages add.
 
@@ -96,7 +103,7 @@ class Registry(Mapping[str, T], Generic[T]):
         if colon:
             return self._family(family, name)(rest)
         if name not in self._entries:
-            for point in entry_points(group=self.group, name=name):
+            for point in announced(self.group).select(name=name):
                 self._entries[name] = point.load()
         if name not in self._entries:
             raise unknown(self.kind, name, self)
@@ -108,15 +115,14 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def _family(self, family: str, name: str) -> Callable[[str], T]:
         if family not in self._families:
-            for point in entry_points(group=f"{self.group}.families", name=family):
+            for point in announced(f"{self.group}.families").select(name=family):
                 self._families[family] = point.load()
         if family not in self._families:
             raise unknown(self.kind, name, self)
         return self._families[family]
 
     def __iter__(self) -> Iterator[str]:
-        announced = (point.name for point in entry_points(group=self.group))
-        return iter(dict.fromkeys([*self._entries, *announced]))
+        return iter(dict.fromkeys([*self._entries, *(point.name for point in announced(self.group))]))
 
     def __len__(self) -> int:
         return len(list(iter(self)))

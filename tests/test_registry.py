@@ -1,4 +1,4 @@
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
@@ -19,10 +19,8 @@ def test_a_name_that_is_near_to_nothing_gets_the_list():
 
 def test_other_packages_add_theirs_through_entry_points(monkeypatch):
     group = "drd_plugin.scores"
-    points = [EntryPoint("Theirs", "drd_plugin.scores.uniform:Uniform", group)]
-    monkeypatch.setattr(
-        registry, "entry_points", lambda group, name=None: [p for p in points if name in (None, p.name)]
-    )
+    points = EntryPoints([EntryPoint("Theirs", "drd_plugin.scores.uniform:Uniform", group)])
+    monkeypatch.setattr(registry, "announced", lambda group: points)
     mine: Registry[type] = Registry("score", group, {"Ours": int})
     assert list(mine) == ["Ours", "Theirs"]
     assert "Theirs" in mine
