@@ -65,7 +65,8 @@ class ImageLosses:
         image, step, _, label = asked.T.to(self.x_0.device)
         noises, which = asked[:, [0, 2]].unique(dim=0, return_inverse=True)
         shape = tuple(self.x_0.shape[1:])
-        keyed = keyed_normal(self.seed, "timestep", self.index[noises[:, 0]], noises[:, 1].numpy(), shape)
+        positions, draws = self.index[noises[:, 0].numpy()], noises[:, 1].numpy()
+        keyed = keyed_normal(self.seed, "timestep", positions, draws, shape)
         eps = torch.from_numpy(keyed).to(self.x_0.device)[which.to(self.x_0.device)]
         x_t = add_noise(self.denoiser, self.x_0[image], eps, step, self.steps)
         grid = sampling_grid(len(self.denoiser.alphas_cumprod), self.steps).to(self.x_0.device)

@@ -135,10 +135,11 @@ class DenoisingLoss:
         shape, draws = (len(starts), *x_0.shape[1:]), self.score.draws
 
         def loss(pair: Tensor) -> Tensor:
-            image, draw = pair // draws, pair % draws
-            noise = keyed_antithetic(self.seed, "ELBO", positions[image], draw.numpy(), shape, self.score.antithetic)
+            image, draw = np.divmod(pair.numpy(), draws)
+            noise = keyed_antithetic(self.seed, "ELBO", positions[image], draw, shape, self.score.antithetic)
             eps = torch.from_numpy(noise).flatten(0, 1).to(x_0.device)
-            row, t = image.to(x_0.device).repeat_interleave(len(starts)), starts.repeat(len(pair))
+            row = torch.from_numpy(image.repeat(len(starts))).to(x_0.device)
+            t = starts.repeat(len(pair))
             x_t = add_noise(self.denoiser, x_0[row], eps, t, self.score.steps)
             error = (eps - self.denoiser.predict_noise(x_t, grid[t], labels[row])).flatten(1).square().sum(1)
             return error.view(len(pair), -1).mean(1)
