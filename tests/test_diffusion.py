@@ -369,9 +369,7 @@ def test_denoisers_that_cannot_be_used(tiny, digits, digits_denoiser, tmp_path):
         find_denoiser("auto", tiny, CPU)
     with pytest.raises(DenoiserError, match="holds no denoiser"):
         load_denoiser(tmp_path, CPU)
-    with pytest.raises(
-        DenoiserError, match=r"has 10 classes .*, and none for 3 of the 3 classes of tiny"
-    ):
+    with pytest.raises(DenoiserError, match=r"has 10 classes .*, and none for 3 of the 3 classes of tiny"):
         class_ids(digits_denoiser.inner, replace(tiny, classes=("a", "b", "c")))
     wide = from_arrays("wide", np.zeros((10, 16, 16), np.uint8), np.arange(10))
     with pytest.raises(DenoiserError, match=r"takes images \(1, 8, 8\), but wide has \(1, 16, 16\)"):

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from drd_plugin import engine
 from drd_plugin.artifacts import ArtifactError, Scores
-from drd_plugin.diffusion import timestep
+from drd_plugin.diffusion import class_search
 from drd_plugin.diffusion.denoiser import BUNDLED, DenoiserError, find_denoiser
 from drd_plugin.diffusion.timestep import InformationBottleneck
 from drd_plugin.engine import score
@@ -74,13 +74,13 @@ def test_a_choice_of_timesteps_that_died_goes_on_with_the_classes_that_are_missi
     whole = rule.choose(denoiser, digits.train, 0, device, progress=False)
     rule.choose(denoiser, digits.train, 0, device, progress=False, cache=tmp_path)
     (tmp_path / "timesteps" / "class-0003.safetensors").unlink()
-    find, asked = timestep._Search.find, []
+    find, asked = class_search.ClassSearch.find, []
 
     def count(self, own, *rest):
         asked.append(own)
         return find(self, own, *rest)
 
-    monkeypatch.setattr(timestep._Search, "find", count)
+    monkeypatch.setattr(class_search.ClassSearch, "find", count)
     again = rule.choose(denoiser, digits.train, 0, device, progress=False, cache=tmp_path)
     assert asked == [3]
     assert np.allclose(again.log_posterior, whole.log_posterior)

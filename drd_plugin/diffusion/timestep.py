@@ -25,17 +25,14 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..artifacts import write_aside
-from ..data import scaled
 from ..registry import check_fields, check_least
 from ..rng import generator
-from .search import Found
 
 if TYPE_CHECKING:
     import torch
@@ -44,9 +41,6 @@ if TYPE_CHECKING:
     from .denoiser import Denoiser
 
 __all__ = ["InformationBottleneck", "SNRWindow", "TimestepChoice"]
-
-EXHAUSTIVE = 20
-"""The most classes for which `auto` searches exhaustively."""
 
 
 @dataclass(frozen=True)
@@ -174,10 +168,15 @@ class InformationBottleneck(SNRWindow):
         """
         from tqdm.auto import tqdm
 
+        from .class_search import ClassSearch
+
         window, evaluated = self.window(denoiser), self.evaluated(denoiser)
         classes = np.arange(split.num_classes)
         order = sorted(classes.tolist(), key=lambda c: (c - share[0]) % share[1])
-        members, search = self.representatives(split, seed), _Search(self, denoiser, split, seed, device, batch_size)
+        members, search = (
+            self.representatives(split, seed),
+            ClassSearch(self, denoiser, split, seed, device, batch_size),
+        )
         found = {
             c: search.of(c, members[c], evaluated, cache)
             for c in tqdm(order, "timesteps", unit="class", disable=not progress)
@@ -219,62 +218,3 @@ class InformationBottleneck(SNRWindow):
         reach = 2 * self.delta_t
         rate = (log_posterior[:, reach:] - log_posterior[:, :-reach]) / reach
         return np.abs(rate) if self.estimator == "eq9" else rate * np.sign(rate.mean(0))
-
-
-class _Search:
-    """The search for single classes."""
-
-    def __init__(
-        self,
-        rule: InformationBottleneck,
-        denoiser: Denoiser,
-        split: Split,
-        seed: int,
-        device: torch.device,
-        batch_size: int,
-    ) -> None:
-        from .competitors import near_classes
-
-        self.rule, self.denoiser, self.split, self.seed = rule, denoiser, split, seed
-        self.device, self.batch_size = device, batch_size
-        self.staged = rule.search == "staged" or (rule.search == "auto" and split.num_classes > EXHAUSTIVE)
-        self.many = self.staged and split.num_classes > rule.competitors + 1
-        self.near = near_classes(rule.competitors_by, split) if self.many else None
-
-    def of(self, own: int, index: np.ndarray, evaluated: np.ndarray, cache: Path | None) -> Found:
-        """What is found for a class; read where it was kept."""
-        from safetensors.numpy import load_file, save_file
-
-        kept = None if cache is None else cache / "timesteps" / f"class-{own:04d}.safetensors"
-        if kept is not None and kept.exists():
-            known = load_file(kept)
-            return Found(known["log_posterior"], float(known["dropped"]), int(known["forwards"]))
-        found = self.find(own, index, evaluated)
-        if kept is not None:
-            with write_aside(kept) as aside:
-                scalars = {"dropped": np.array(found.dropped), "forwards": np.array(found.forwards)}
-                save_file({"log_posterior": found.log_posterior, **scalars}, aside)
-        return found
-
-    def find(self, own: int, index: np.ndarray, evaluated: np.ndarray) -> Found:
-        """The search itself."""
-        import torch
-
-        from .competitors import rivals_of, screened
-        from .losses import ImageLosses
-        from .search import Rivals, exhaustive, staged
-
-        rule, num_classes = self.rule, self.split.num_classes
-        with torch.inference_mode():
-            x_0 = self.denoiser.encode(scaled(self.split.images[torch.from_numpy(index)].to(self.device)))
-        losses = ImageLosses(self.denoiser, x_0, index, rule.steps, self.seed, self.batch_size)
-        rivals = Rivals.all(len(index), own, num_classes)
-        if not self.staged:
-            found = exhaustive(losses, rivals, evaluated, rule.noises)
-            return replace(found, forwards=losses.forwards)
-        if self.many:
-            middle = int(evaluated[len(evaluated) // 2])
-            near = self.near[own] if self.near else screened(losses, len(index), num_classes, middle)
-            rivals = rivals_of(own, len(index), num_classes, near, rule.competitors, self.seed)
-        found = staged(losses, rivals, evaluated, rule.noises, rule.delta_t, rule.criterion)
-        return replace(found, forwards=losses.forwards)

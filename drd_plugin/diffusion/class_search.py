@@ -1,0 +1,91 @@
+"""The search for one class: its images, what they are compared with, and the file in which the result is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+
+from ..artifacts import write_aside
+from ..data import Split, scaled
+from .competitors import near_classes, rivals_of, screened
+from .denoiser import Denoiser
+from .losses import ImageLosses
+from .search import Found, Rivals, exhaustive, staged
+from .timestep import InformationBottleneck
+
+__all__ = ["ClassSearch"]
+
+EXHAUSTIVE = 20
+"""The most classes for which `auto` searches exhaustively."""
+
+
+class ClassSearch:
+    """The search by which a rule finds log p(c | x_t) for one class after another.
+
+    Arguments:
+        rule: The rule.
+        denoiser: The diffusion model, asked by the data set's classes.
+        split: The training images.
+        seed: Decides noise and sampled competitors.
+        device: Where the denoiser is.
+        batch_size: The most latents in a forward pass.
+
+    Raises:
+        DenoiserError: If the competitors that the rule names cannot be had.
+    """
+
+    def __init__(
+        self,
+        rule: InformationBottleneck,
+        denoiser: Denoiser,
+        split: Split,
+        seed: int,
+        device: torch.device,
+        batch_size: int,
+    ) -> None:
+        self.rule, self.denoiser, self.split, self.seed = rule, denoiser, split, seed
+        self.device, self.batch_size = device, batch_size
+        self.staged = rule.search == "staged" or (rule.search == "auto" and split.num_classes > EXHAUSTIVE)
+        self.many = self.staged and split.num_classes > rule.competitors + 1
+        self.near = near_classes(rule.competitors_by, split) if self.many else None
+
+    def of(self, own: int, index: np.ndarray, evaluated: np.ndarray, cache: Path | None) -> Found:
+        """What is found for a class.
+
+        Arguments:
+            own: The class.
+            index: The positions of its images in the data set, int64[b].
+            evaluated: The grid steps, int64[N].
+            cache: A folder in which it is kept, and found again.
+        """
+        kept = None if cache is None else cache / "timesteps" / f"class-{own:04d}.safetensors"
+        if kept is not None and kept.exists():
+            known = load_file(kept)
+            return Found(known["log_posterior"], float(known["dropped"]), int(known["forwards"]))
+        found = self.find(own, index, evaluated)
+        if kept is not None:
+            with write_aside(kept) as aside:
+                scalars = {"dropped": np.array(found.dropped), "forwards": np.array(found.forwards)}
+                save_file({"log_posterior": found.log_posterior, **scalars}, aside)
+        return found
+
+    def find(self, own: int, index: np.ndarray, evaluated: np.ndarray) -> Found:
+        """`of`, without a folder."""
+        rule, num_classes = self.rule, self.split.num_classes
+        with torch.inference_mode():
+            x_0 = self.denoiser.encode(scaled(self.split.images[torch.from_numpy(index)].to(self.device)))
+        losses = ImageLosses(self.denoiser, x_0, index, rule.steps, self.seed, self.batch_size)
+        rivals = Rivals.all(len(index), own, num_classes)
+        if not self.staged:
+            found = exhaustive(losses, rivals, evaluated, rule.noises)
+            return replace(found, forwards=losses.forwards)
+        if self.many:
+            middle = int(evaluated[len(evaluated) // 2])
+            near = self.near[own] if self.near else screened(losses, len(index), num_classes, middle)
+            rivals = rivals_of(own, len(index), num_classes, near, rule.competitors, self.seed)
+        found = staged(losses, rivals, evaluated, rule.noises, rule.delta_t, rule.criterion)
+        return replace(found, forwards=losses.forwards)
