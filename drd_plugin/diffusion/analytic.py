@@ -74,12 +74,12 @@ class GaussianMixture:
             labels: The class of each, int64[B].
             a: a_t, a number or float64[B].
         """
-        return torch.logsumexp(self._terms(x, labels, a)[0], 1)
+        return torch.logsumexp(self.terms(x, labels, a)[0], 1)
 
     def predict_noise(self, x_t: Tensor, t: Tensor, labels: Tensor) -> Tensor:
         """The exact E[eps | x_t, c]; see `Denoiser`."""
         a = self.alphas_cumprod[t.cpu()].to(x_t.device)
-        terms, difference, variance = self._terms(x_t, labels, a)
+        terms, difference, variance = self.terms(x_t, labels, a)
         score = -(terms.softmax(1)[..., None] * difference / variance[..., None]).sum(1)
         return (-(1 - a).sqrt()[:, None] * score).view_as(x_t).to(x_t.dtype)
 
@@ -90,8 +90,8 @@ class GaussianMixture:
         x = self.means[labels, component] + self.variances[labels, component].sqrt()[:, None] * noise
         return x.view(-1, *self.image_shape)
 
-    def _terms(self, x: Tensor, labels: Tensor, a: Tensor | float) -> tuple[Tensor, Tensor, Tensor]:
-        """log (w_k N(x; ...)) [B, K], x - sqrt(a) m [B, K, D] and the noised variances [B, K]."""
+    def terms(self, x: Tensor, labels: Tensor, a: Tensor | float) -> tuple[Tensor, Tensor, Tensor]:
+        """log (w_k N(x; sqrt(a) m_k, v_k I)) [B, K], x - sqrt(a) m_k [B, K, D] and v_k = a s_k + 1 - a [B, K]."""
         a = torch.as_tensor(a, dtype=torch.float64, device=x.device).expand(len(x))
         means, variances, log_weights = (
             part.to(x.device)[labels] for part in (self.means, self.variances, self.log_weights)
