@@ -15,6 +15,7 @@ from drd_plugin.diffusion.analytic import GaussianMixture, linear_schedule
 from drd_plugin.diffusion.denoiser import DenoiserError, bundled, check_shape, find_denoiser, load_denoiser
 from drd_plugin.diffusion.fit import Fit
 from drd_plugin.diffusion.labels import class_ids
+from drd_plugin.diffusion.latents import Latents
 from drd_plugin.diffusion.perceptual import LPIPS, embedding, lpips_at_hand
 from drd_plugin.diffusion.reconstruction import add_noise, reconstruct, sampling_grid
 from drd_plugin.diffusion.timestep import InformationBottleneck, SNRWindow
@@ -113,7 +114,7 @@ def test_unlikely_points_deviate_more():
     mixture = GaussianMixture(torch.zeros(1, 1, 16), torch.full((1, 1), 0.5), image_shape=(1, 4, 4))
     zeros = torch.zeros(200, dtype=torch.long)
     x_0 = mixture.sample(zeros, torch.Generator().manual_seed(0)).float()
-    scorer = Deviation(DRD(draws=64), mixture, embedding("mse", None, 0, CPU), np.array([[20]]), 0)
+    scorer = Deviation(DRD(draws=64), mixture, embedding("mse", None, 0, CPU), np.array([[20]]), 0, Latents(mixture))
     scores = scorer(x_0, zeros, torch.arange(200)).mean(1)
     assert spearmanr(scores, -mixture.log_likelihood(x_0, zeros)).statistic > 0.9
 
@@ -126,7 +127,7 @@ def test_the_elbo_of_a_single_gaussian_is_known():
     a = mixture.alphas_cumprod[torch.from_numpy(20 * window)]
     v = a * s + 1 - a
     expected = (16 * (a * s / v) ** 2 + a * (1 - a) * (x_0 - m).square().sum() / v**2).mean()
-    draws = DenoisingLoss(ELBO(draws=5000), mixture, window, 0)(
+    draws = DenoisingLoss(ELBO(draws=5000), mixture, window, 0, Latents(mixture))(
         x_0, torch.zeros(1, dtype=torch.long), torch.tensor([3])
     )[0]
     assert draws.shape == (5000,)
@@ -232,8 +233,10 @@ def test_a_small_batch_size_changes_nothing(digits, digits_denoiser):
     starts, pixels, window = np.full((10, 1), 15), embedding("mse", digits.train, 0, CPU), np.arange(13, 28)
 
     def both(size):
-        deviation = Deviation(DRD(draws=4, batch_size=size), digits_denoiser, pixels, starts, 0)
-        loss = DenoisingLoss(ELBO(draws=2, batch_size=size), digits_denoiser, window, 0)
+        deviation = Deviation(
+            DRD(draws=4, batch_size=size), digits_denoiser, pixels, starts, 0, Latents(digits_denoiser)
+        )
+        loss = DenoisingLoss(ELBO(draws=2, batch_size=size), digits_denoiser, window, 0, Latents(digits_denoiser))
         return deviation(images, labels, index), loss(images, labels, index)
 
     with torch.no_grad():
@@ -247,7 +250,8 @@ def test_the_deviation_with_mse_by_hand(digits, digits_denoiser):
     assert len(set(labels.tolist())) == 3
     starts, pixels = np.arange(12, 22)[:, None], embedding("mse", digits.train, 0, CPU)
     with torch.no_grad():
-        scores = Deviation(DRD(draws=1), digits_denoiser, pixels, starts, 4)(images, labels, torch.tensor([7, 9, 4]))
+        scorer = Deviation(DRD(draws=1), digits_denoiser, pixels, starts, 4, Latents(digits_denoiser))
+        scores = scorer(images, labels, torch.tensor([7, 9, 4]))
         for row, position in enumerate((7, 9, 4)):
             x_0, c = images[[row]], labels[[row]]
             noise = torch.from_numpy(keyed_normal(4, "DRD", [position], 0, (1, 8, 8)))

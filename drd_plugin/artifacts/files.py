@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 __all__ = ["ArtifactError", "check_fingerprint", "write_aside"]
 
@@ -21,7 +22,7 @@ def write_aside(path: Path) -> Iterator[Path]:
     nothing is left behind if it fails. A folder replaces an empty folder only.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    aside = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         yield aside
         os.replace(aside, path)

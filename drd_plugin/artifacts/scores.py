@@ -18,7 +18,7 @@ import numpy as np
 from .files import ArtifactError, write_aside
 from .reliability import reliability
 
-__all__ = ["Scores", "part_path", "write_part"]
+__all__ = ["Scores", "part_path", "read_part", "write_part"]
 
 METADATA = b"drd_plugin"
 PART = re.compile(r"part-(\d{5})-of-(\d{5})\.parquet")
@@ -107,12 +107,14 @@ class Scores:
                 f"{folder} holds no scores: expected part-00000-of-....parquet, as `drd-plugin score` writes."
             )
         total = {int(PART.fullmatch(path.name)[2]) for path in paths}  # type: ignore[index]
+        if len(total) > 1:
+            raise ArtifactError(f"{folder} holds parts of different runs, of {sorted(total)} parts: keep those of one.")
         if {len(paths)} != total:
             raise ArtifactError(
                 f"{folder} is incomplete: found {len(paths)} of {max(total)} parts. "
                 f"Run the command that made it again: it goes on where it stopped."
             )
-        indices, parts = zip(*map(_read_part, paths), strict=True)
+        indices, parts = zip(*map(read_part, paths), strict=True)
         if not np.array_equal(np.concatenate([index for index, _ in indices]), np.arange(indices[0][1])):
             raise ArtifactError(
                 f"{folder} is damaged: its parts do not cover the examples 0 to {indices[0][1] - 1} once each, in "
@@ -202,7 +204,7 @@ def write_part(folder: Path, part: int, parts: int, index: np.ndarray, scores: S
         pq.write_table(table, aside, write_page_checksum=True)
 
 
-def _read_part(path: Path) -> tuple[tuple[np.ndarray, int], Scores]:
+def read_part(path: Path) -> tuple[tuple[np.ndarray, int], Scores]:
     """The positions, the number of examples in all parts, and the scores of one part."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -16,7 +16,7 @@ from .bench import bench
 from .deepcore import doctor, export, import_, launch
 from .diffusion import fit, timestep
 from .listing import list_, show
-from .score import score_command
+from .score import merge, score_command, verify
 from .subset import select, train
 
 __all__ = ["main"]
@@ -34,6 +34,8 @@ def main(args: Sequence[str] | None = None) -> None:
         "list": list_,
         "bench": bench,
         "score": score_command(),
+        "merge": merge,
+        "verify": verify,
         "select": select,
         "train": train,
         "timestep": timestep,

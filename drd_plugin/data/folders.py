@@ -171,7 +171,7 @@ def split_of_files(
 def _part(whole: Split, index: np.ndarray) -> Split:
     images = whole.images
     assert isinstance(images, FolderImages)
-    part = FolderImages([images.paths[i] for i in index], images.size, images.channels)
+    part = FolderImages([images.paths[i] for i in index], images.size, images.channels, images.crop)
     return Split(
         whole.name,
         part,

@@ -24,11 +24,11 @@ def fitted(split: Split, score: MapScore) -> Split:
     if name is None:
         return split
     from ..diffusion.denoiser import denoiser_folder, how_to_fit, image_shape
-    from ..diffusion.images import as_seen
+    from ..diffusion.images import seen_by
 
-    shape = channels, size, _ = image_shape(denoiser_folder(name, split))
-    split = as_seen(split, shape)
-    if split.shape == shape:
+    split = seen_by(name, split)
+    channels, size, _ = image_shape(denoiser_folder(name, split))
+    if split.shape == (channels, size, size):
         return split
     if channels not in (split.shape[0], 3):
         raise DataError(

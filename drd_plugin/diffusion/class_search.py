@@ -19,9 +19,6 @@ from .timestep import InformationBottleneck
 
 __all__ = ["ClassSearch"]
 
-EXHAUSTIVE = 20
-"""The most classes for which `auto` searches exhaustively."""
-
 
 class ClassSearch:
     """The search by which a rule finds log p(c | x_t) for one class after another.
@@ -49,7 +46,7 @@ class ClassSearch:
     ) -> None:
         self.rule, self.denoiser, self.split, self.seed = rule, denoiser, split, seed
         self.device, self.batch_size = device, batch_size
-        self.staged = rule.search == "staged" or (rule.search == "auto" and split.num_classes > EXHAUSTIVE)
+        self.staged = rule.is_staged(split.num_classes)
         self.many = self.staged and split.num_classes > rule.competitors + 1
         self.near = near_classes(rule.competitors_by, split) if self.many else None
 

@@ -48,6 +48,8 @@ KINDS = {
 }
 """The networks that are read (diffusers called DiT's by the last name before), and where each says its classes."""
 
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
 
 class Denoiser(Protocol):
     """Anything that predicts noise; nothing else in the package knows where it came from."""
@@ -122,7 +124,7 @@ def load_denoiser(
             f"{folder / part} is not class-conditional ({KINDS[kind]} is {embeddings}); fit one with `drd-plugin fit`."
         )
     try:
-        model = _read(getattr(diffusers, kind), folder, part)
+        model = _read(getattr(diffusers, kind), folder, part, PRECISIONS[precision])
         vae = _read(diffusers.AutoencoderKL, folder, "vae") if (folder / "vae").is_dir() else None
         scheduler = diffusers.DDIMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
         card = json.loads((folder / "card.json").read_text()) if (folder / "card.json").is_file() else {}
@@ -134,7 +136,7 @@ def load_denoiser(
         )
     num_classes = embeddings - 1 if kind == "UNet2DModel" else embeddings
     card = {"folder": folder.name, "licence": licence_of(folder), "precision": precision} | card
-    model = model.to(device, torch.bfloat16 if precision == "bfloat16" else None, memory_format=torch.channels_last)
+    model = model.to(device, memory_format=torch.channels_last)
     if compiled:
         model.compile()
     if vae is None:
@@ -142,9 +144,14 @@ def load_denoiser(
     return LatentDenoiser(model, vae.to(device), scheduler.alphas_cumprod, num_classes, card)
 
 
-def _read(kind: Any, folder: Path, part: str) -> Any:
+def _read(kind: Any, folder: Path, part: str, dtype: torch.dtype = torch.float32) -> Any:
     return kind.from_pretrained(
-        folder, subfolder=part, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False
+        folder,
+        subfolder=part,
+        torch_dtype=dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        low_cpu_mem_usage=False,
     )
 
 
@@ -216,10 +223,12 @@ def image_shape(folder: Path) -> tuple[int, int, int]:
     return channels, size, size
 
 
-def weights_digest(folder: Path) -> str:
-    """A digest of what decides a denoiser's predictions: its weights, configurations and schedule."""
+def weights_digest(folder: Path, part: str = "*") -> str:
+    """A digest of what decides a denoiser's predictions, or those of one part of it: weights, configurations and
+    schedule.
+    """
     sha = hashlib.sha256()
-    for path in sorted([*folder.glob("*/*.json"), *folder.glob("*/*.safetensors")]):
+    for path in sorted([*folder.glob(f"{part}/*.json"), *folder.glob(f"{part}/*.safetensors")]):
         with path.open("rb") as file:
             sha.update(f"{path.relative_to(folder)}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return sha.hexdigest()[:16]

@@ -9,24 +9,27 @@ from ..data import Split
 from ..data.folders import FolderImages
 from .denoiser import denoiser_folder, image_shape
 
-__all__ = ["as_seen", "seen_by"]
-
-
-def as_seen(split: Split, shape: tuple[int, int, int]) -> Split:
-    """The split with images of another shape, where they are files: these are decoded again, with ADM's crop, as DiT
-    was trained. Images in memory stay as they are.
-    """
-    if split.shape == shape or not isinstance(split.images, FolderImages):
-        return split
-    channels, size, _ = shape
-    images = FolderImages(split.images.paths, size, channels, crop="adm")
-    return replace(split, images=images, content=f"{split.fingerprint} as {channels} x {size} x {size} by adm")
+__all__ = ["seen_by"]
 
 
 def seen_by(denoiser: str, split: Split) -> Split:
-    """The split as a denoiser sees it, by the denoiser's name; see `as_seen`.
+    """The split as a denoiser wants its images, where these are files: decoded again in its size, and cropped as its
+    training images were, by ADM's rule for a model with a VAE (DiT), by this library's for one that `drd-plugin fit`
+    made. Images in memory stay as they are.
+
+    Arguments:
+        denoiser: The denoiser's name, see `drd_plugin.diffusion.denoiser.denoiser_folder`.
+        split: The training split.
 
     Raises:
         DenoiserError: If there is no such denoiser.
     """
-    return as_seen(split, image_shape(Path(denoiser_folder(denoiser, split))))
+    if not isinstance(split.images, FolderImages):
+        return split
+    folder = Path(denoiser_folder(denoiser, split))
+    channels, size, _ = image_shape(folder)
+    crop = "adm" if (folder / "vae").is_dir() else "fit"
+    if split.shape == (channels, size, size) and split.images.crop == crop:
+        return split
+    images = FolderImages(split.images.paths, size, channels, crop)
+    return replace(split, images=images, content=f"{split.fingerprint} as {channels} x {size} x {size} by {crop}")

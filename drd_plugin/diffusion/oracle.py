@@ -1,5 +1,5 @@
-r"""What is exactly known of the analytic mixture, to hold estimates against: log p(c | x_t), and the mutual information of
-noised images and classes with its slope.
+r"""What is exactly known of the analytic mixture, to hold estimates against: log p(c | x_t), and the mutual information
+of noised images and classes with its slope.
 
 For classes of equal weight, I(x_t; c) = log C + E log p(c | x_t), and Lemma 1 of the paper says that its derivative is
 the mean derivative of log p(c | x_t) along the paths x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) eps. The derivative is also

@@ -31,6 +31,7 @@ class PixelDenoiser:
         self.model = model.eval().requires_grad_(False)
         self.alphas_cumprod = alphas_cumprod.double().cpu()
         self.num_classes, self.null_class = num_classes, num_classes
+        self.dtype = next(model.parameters()).dtype
         config: Any = model.config
         self.image_shape = (config.in_channels, config.sample_size, config.sample_size)
         self.latent_shape = self.image_shape
@@ -46,5 +47,5 @@ class PixelDenoiser:
 
     def predict_noise(self, x_t: Tensor, t: Tensor, labels: Tensor) -> Tensor:
         """See `Denoiser`; a learned variance, if the network has one, is left out."""
-        output = self.model(x_t, timestep=t, class_labels=labels, return_dict=False)[0]
-        return output[:, : x_t.shape[1]]
+        output = self.model(x_t.to(self.dtype), timestep=t, class_labels=labels, return_dict=False)[0]
+        return output[:, : x_t.shape[1]].to(x_t.dtype)

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 __all__ = ["InformationBottleneck", "SNRWindow", "TimestepChoice"]
 
+EXHAUSTIVE = 20
+"""The most classes for which `auto` searches exhaustively."""
+
 
 @dataclass(frozen=True)
 class SNRWindow:
@@ -192,6 +195,23 @@ class InformationBottleneck(SNRWindow):
             exhaustive=sum(map(len, members)) * len(evaluated) * self.noises * split.num_classes,
             dropped=max(found[c].dropped for c in classes),
         )
+
+    def is_staged(self, num_classes: int) -> bool:
+        """Whether the search is staged for so many classes."""
+        return self.search == "staged" or (self.search == "auto" and num_classes > EXHAUSTIVE)
+
+    def expected_forwards(self, denoiser: Denoiser, split: Split) -> int:
+        """The forward passes of the search, counted in images: those of the exhaustive one, or about those of the
+        staged one, which has taken about two draws at all steps in our measurements, or fewer.
+        """
+        from .competitors import SCREENED
+
+        images, steps = np.minimum(split.class_counts, self.B).sum(), len(self.evaluated(denoiser))
+        if not self.is_staged(split.num_classes):
+            return int(images * steps * self.noises * split.num_classes)
+        competitors = min(self.competitors, split.num_classes - 1)
+        screened = SCREENED * split.num_classes**2 if competitors < split.num_classes - 1 else 0
+        return int(images * steps * 2 * (competitors + 1)) + screened * (self.competitors_by == "screen")
 
     def evaluated(self, denoiser: Denoiser) -> np.ndarray:
         """The candidates and their neighbours, int64[N], rising.

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,9 +31,10 @@ import numpy as np
 from ..artifacts import write_aside
 from ..diffusion.timestep import InformationBottleneck
 from ..processes import ALONE, Team
+from ..provenance import digest
 from ..registry import check_least
 from ..rng import keyed_antithetic
-from .base import MapScore
+from .diffused import DiffusionScore, Pieces, paired
 
 if TYPE_CHECKING:
     import torch
@@ -47,71 +48,49 @@ __all__ = ["DRD", "Deviation"]
 
 
 @dataclass(frozen=True)
-class DRD(InformationBottleneck, MapScore):
+class DRD(InformationBottleneck, DiffusionScore):
     """The reconstruction deviation; non-negative, high for unlikely images.
 
     Arguments:
-        denoiser: A hub name, a folder in the diffusers format, or `auto`: the bundled denoiser that was fitted to this
-            data set.
-        labels: `auto`, or a file that maps class names to the model's class numbers (see
-            `drd_plugin.diffusion.labels`).
-        unmapped: `refuse`, or `null`: classes that the model does not have are scored with its null class.
         timestep: The grid step for all classes, in 0..steps - 1; by default each class's own, by the information
             bottleneck.
         timesteps: Several grid steps for all classes instead, whose deviations are z-scored and averaged.
-        draws: Noise draws an image, averaged.
-        antithetic: Whether draws come in pairs of opposite noise.
         solver: `ddim`, `dpmsolver++` or `unipc` (see `drd_plugin.diffusion.solvers`).
         solver_steps: Forward passes of the solvers of higher order.
         reference: What the reconstruction is compared with: the `input`, or its round trip through the `vae`.
         distance: `auto`, `network`, `lpips-alex`, `lpips-vgg` or `mse` (see `drd_plugin.diffusion.perceptual`).
-        precision: What the denoiser computes in.
-        compiled: Whether its blocks are compiled.
-        batch_size: The most latents in a forward pass, fewer where they are large; it does not change the scores.
     """
 
     higher_is_harder = True
 
-    denoiser: str = "auto"
-    labels: str = "auto"
-    unmapped: Literal["refuse", "null"] = "refuse"
     timestep: int | None = None
     timesteps: tuple[int, ...] = ()
-    draws: int = 8
-    antithetic: bool = False
     solver: Literal["ddim", "dpmsolver++", "unipc"] = "ddim"
     solver_steps: int = 6
     reference: Literal["input", "vae"] = "input"
     distance: str = "auto"
-    precision: Literal["float32", "bfloat16"] = "float32"
-    compiled: bool = field(default=False, metadata={"identity": False})
-    batch_size: int = field(default=2048, metadata={"identity": False})
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        InformationBottleneck.__post_init__(self)
+        DiffusionScore.__post_init__(self)
+        check_least(self, 1, "solver_steps")
         given = [*self.timesteps, *([] if self.timestep is None else [self.timestep])]
         wrong = next((t for t in given if not 0 <= t < self.steps), None)
         if wrong is not None:
             raise ValueError(f"expected a timestep in 0..{self.steps - 1} (a step of the sampling grid), got {wrong}.")
         if self.timesteps and self.timestep is not None:
             raise ValueError(f"give timestep or timesteps, got {self.timestep} and {self.timesteps}.")
-        if self.antithetic and self.draws % 2:
-            raise ValueError(f"antithetic draws come in pairs: give an even number, got draws={self.draws}.")
-        check_least(self, 1, "draws", "solver_steps", "batch_size")
-
-    def sees(self, split: Split) -> Split:
-        """See `MapScore`."""
-        from ..diffusion.images import seen_by
-
-        return seen_by(self.denoiser, split)
 
     def inputs(self, split: Split) -> Mapping[str, Any]:
-        """See `Score`."""
-        from ..diffusion.denoiser import denoiser_folder, weights_digest
+        """See `Score`; beside the diffusion model, the distance that `auto` stands for here, and the lists of
+        competitors where there is a file.
+        """
+        from ..diffusion.competitors import near_classes
         from ..diffusion.perceptual import resolve_distance
 
-        folder = denoiser_folder(self.denoiser, split)
-        return {"denoiser": weights_digest(folder), "distance": resolve_distance(self.distance, split)}
+        listed = self.competitors_by not in ("screen", "wordnet")
+        lists = {"competitors": digest(near_classes(self.competitors_by, split))} if listed else {}
+        return {**super().inputs(split), "distance": resolve_distance(self.distance, split), **lists}
 
     def prepare(
         self,
@@ -127,12 +106,9 @@ class DRD(InformationBottleneck, MapScore):
         Raises:
             DenoiserError: If there is no denoiser for this data set, or it does not fit.
         """
-        from ..diffusion.denoiser import find_denoiser
         from ..diffusion.perceptual import embedding
 
-        denoiser = find_denoiser(
-            self.denoiser, split, device, self.labels, self.unmapped, self.precision, self.compiled
-        )
+        denoiser, latents = self.load(split, device)
         if self.timesteps:
             starts = np.tile(self.timesteps, (split.num_classes, 1))
         else:
@@ -141,8 +117,29 @@ class DRD(InformationBottleneck, MapScore):
             embed = embedding(self.distance, split, seed, device, cache)
         settings = {"timesteps": starts.squeeze(1).tolist() if starts.shape[1] == 1 else list(self.timesteps)}
         settings |= {"distance": embed.name, "denoiser": dict(denoiser.card)}
-        deviation = Deviation(self, denoiser, embed, starts, seed, settings)
+        deviation = Deviation(self, denoiser, embed, starts, seed, latents, settings)
         return deviation if starts.shape[1] == 1 else deviation.standardised(split, device)
+
+    def pieces(self, split: Split, device: torch.device) -> Pieces:
+        """See `DiffusionScore`; for steps that are not chosen yet, the middle of the window is taken."""
+        from ..diffusion.perceptual import embedding
+        from ..diffusion.solvers import forwards_of
+
+        denoiser, _ = self.load(split, device)
+        window = self.window(denoiser)
+        given = self.timesteps or (() if self.timestep is None else (self.timestep,))
+        starts = np.array(given or [window[len(window) // 2]])
+        forwards = forwards_of(self.solver, starts, self.solver_steps, self.steps, len(denoiser.alphas_cumprod)).sum()
+        embed = embedding(self.distance, split, 0, device)
+        chosen = "" if given else f", and the chosen ones lie between {window[0]} and {window[-1]}"
+        return Pieces(
+            denoiser,
+            0 if given else self.expected_forwards(denoiser, split),
+            self.draws * int(forwards),
+            self.draws * len(starts) + 1,
+            lambda latents: embed(denoiser.decode(latents)),
+            f"step {', '.join(map(str, starts))} of {self.steps}{chosen}; {self.draws} draws; distance {embed.name}",
+        )
 
     def _timesteps(
         self,
@@ -184,6 +181,7 @@ class Deviation:
         embed: The distance's embedding.
         starts: The grid steps of each class, int64[C, T].
         seed: The noise seed.
+        latents: Encodes the images.
         settings: For the provenance.
         centre: What is taken off the deviations at each of the T steps, float64[T].
         scale: What they are divided by, float64[T].
@@ -194,18 +192,18 @@ class Deviation:
     embed: Embedding
     starts: np.ndarray
     seed: int
+    latents: Callable[[Tensor, Tensor], Tensor]
     settings: Mapping[str, Any] = field(default_factory=dict)
     centre: np.ndarray = field(default_factory=lambda: np.zeros(1))
     scale: np.ndarray = field(default_factory=lambda: np.ones(1))
 
     def __call__(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        """See `Scorer`; a pair of antithetic draws is one estimate."""
+        """See `Scorer`."""
         import torch
 
         deviations = self.at_each_step(images, labels, index)
         centre, scale = (torch.from_numpy(v).to(deviations) for v in (self.centre, self.scale))
-        estimates = ((deviations - centre) / scale).mean(2)
-        return estimates.unflatten(1, (-1, 2)).mean(2) if self.score.antithetic else estimates
+        return paired(((deviations - centre) / scale).mean(2), self.score.antithetic)
 
     def at_each_step(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
         """The deviation of each draw at each of the class's steps, float32[B, draws, T]; the reference is embedded once
@@ -216,7 +214,7 @@ class Deviation:
         from ..diffusion.batching import Batches, forward_batch
         from ..diffusion.solvers import reconstruct_by
 
-        x_0 = self.denoiser.encode(images)
+        x_0 = self.latents(images, index)
         reference = self.embed(images if self.score.reference == "input" else self.denoiser.decode(x_0))
         positions, starts = index.cpu().numpy(), torch.from_numpy(self.starts).to(labels.device)[labels]
         shape, counts = tuple(x_0.shape[1:]), (self.score.draws, self.starts.shape[1])

@@ -12,18 +12,17 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..diffusion.timestep import SNRWindow
 from ..processes import ALONE, Team
-from ..registry import check_least
 from ..rng import keyed_antithetic
-from .base import MapScore
+from .diffused import DiffusionScore, Pieces, paired
 
 if TYPE_CHECKING:
     import torch
@@ -36,50 +35,16 @@ __all__ = ["ELBO", "DenoisingLoss"]
 
 
 @dataclass(frozen=True)
-class ELBO(SNRWindow, MapScore):
+class ELBO(SNRWindow, DiffusionScore):
     """The denoising loss over the steps of the sampling grid with a signal-to-noise ratio in [gamma_min, gamma_max];
-    non-negative.
-
-    Arguments:
-        denoiser: A hub name, a folder in the diffusers format, or `auto`: the bundled denoiser that was fitted to this
-            data set.
-        labels: See `DRD`.
-        unmapped: See `DRD`.
-        draws: Passes over the window, each step with its own noise; averaged.
-        antithetic: Whether draws come in pairs of opposite noise.
-        precision: What the denoiser computes in.
-        compiled: Whether its blocks are compiled.
-        batch_size: The most latents in a forward pass, fewer where they are large; it does not change the scores.
+    non-negative. A draw is a pass over the window, each step with its own noise.
     """
 
     higher_is_harder = True
 
-    denoiser: str = "auto"
-    labels: str = "auto"
-    unmapped: Literal["refuse", "null"] = "refuse"
-    draws: int = 8
-    antithetic: bool = False
-    precision: Literal["float32", "bfloat16"] = "float32"
-    compiled: bool = field(default=False, metadata={"identity": False})
-    batch_size: int = field(default=2048, metadata={"identity": False})
-
     def __post_init__(self) -> None:
-        super().__post_init__()
-        check_least(self, 1, "draws", "batch_size")
-        if self.antithetic and self.draws % 2:
-            raise ValueError(f"antithetic draws come in pairs: give an even number, got draws={self.draws}.")
-
-    def sees(self, split: Split) -> Split:
-        """See `MapScore`."""
-        from ..diffusion.images import seen_by
-
-        return seen_by(self.denoiser, split)
-
-    def inputs(self, split: Split) -> Mapping[str, Any]:
-        """See `Score`."""
-        from ..diffusion.denoiser import denoiser_folder, weights_digest
-
-        return {"denoiser": weights_digest(denoiser_folder(self.denoiser, split))}
+        SNRWindow.__post_init__(self)
+        DiffusionScore.__post_init__(self)
 
     def prepare(
         self,
@@ -95,13 +60,17 @@ class ELBO(SNRWindow, MapScore):
         Raises:
             DenoiserError: If there is no denoiser for this data set, or it does not fit.
         """
-        from ..diffusion.denoiser import find_denoiser
-
-        denoiser = find_denoiser(
-            self.denoiser, split, device, self.labels, self.unmapped, self.precision, self.compiled
-        )
+        denoiser, latents = self.load(split, device)
         window = self.window(denoiser)
-        return DenoisingLoss(self, denoiser, window, seed, {"window": window.tolist(), "denoiser": dict(denoiser.card)})
+        settings = {"window": window.tolist(), "denoiser": dict(denoiser.card)}
+        return DenoisingLoss(self, denoiser, window, seed, latents, settings)
+
+    def pieces(self, split: Split, device: torch.device) -> Pieces:
+        """See `DiffusionScore`."""
+        denoiser, _ = self.load(split, device)
+        window = self.window(denoiser)
+        note = f"steps {window[0]} to {window[-1]} of {self.steps}, {self.draws} draws"
+        return Pieces(denoiser, 0, self.draws * len(window), 0, lambda latents: None, note)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +82,7 @@ class DenoisingLoss:
         denoiser: The diffusion model, asked by the data set's classes.
         window: The grid steps to average over, int64[W].
         seed: The noise seed.
+        latents: Encodes the images.
         settings: For the provenance.
     """
 
@@ -120,16 +90,17 @@ class DenoisingLoss:
     denoiser: Denoiser
     window: np.ndarray
     seed: int
+    latents: Callable[[Tensor, Tensor], Tensor]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        """See `Scorer`; a pair of antithetic draws is one estimate."""
+        """See `Scorer`."""
         import torch
 
         from ..diffusion.batching import Batches, forward_batch
         from ..diffusion.reconstruction import add_noise, sampling_grid
 
-        x_0, positions = self.denoiser.encode(images), index.cpu().numpy()
+        x_0, positions = self.latents(images, index), index.cpu().numpy()
         grid = sampling_grid(len(self.denoiser.alphas_cumprod), self.score.steps).to(x_0.device)
         starts = torch.from_numpy(self.window).to(x_0.device)
         shape, draws = (len(starts), *x_0.shape[1:]), self.score.draws
@@ -146,4 +117,4 @@ class DenoisingLoss:
 
         batches = Batches(forward_batch(self.score.batch_size, shape[1:]) // len(starts))
         losses = batches.over(torch.arange(len(images) * draws), loss).view(len(images), draws)
-        return losses.unflatten(1, (-1, 2)).mean(2) if self.score.antithetic else losses
+        return paired(losses, self.score.antithetic)
