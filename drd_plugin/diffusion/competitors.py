@@ -88,7 +88,7 @@ def rivals_of(own: int, images: int, num_classes: int, near: Sequence[int], coun
     samples = np.stack([rng.choice(others, sampled, replace=False) for _ in range(images)])
     classes = np.hstack([np.full((images, 1), own), np.tile(close, (images, 1)), samples])
     weights = np.zeros(classes.shape[1])
-    weights[1 + len(close) :] = np.log(len(others) / max(1, sampled))
+    weights[1 + len(close) :] = np.log(max(1, len(others)) / max(1, sampled))
     return Rivals(classes, weights)
 
 
