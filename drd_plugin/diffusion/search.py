@@ -5,7 +5,7 @@ of the images of one class c at the steps t.
 
 - `exhaustive` asks for everything: images x steps x draws x classes forward passes.
 - `staged` asks for what can still move the arg-max, noise shared by classes and steps. Every other candidate comes
-  first, with two draws; the candidates next to the good ones follow, and the poor ones go. Steps are asked from the
+  first, with three draws; the candidates next to the good ones follow, and the poor ones go. Steps are asked from the
   noisiest to the cleanest, and a class that can weigh next to nothing in an image's softmax is not asked for that image
   again. Draws are added one by one until leaving out any single one leaves the arg-max where it is.
 
@@ -35,13 +35,13 @@ the candidate with the greatest mean is chosen.
 TOLERANCE = 0.01
 """The share of an image's softmax that the classes which go at a step may have together."""
 
-DOUBT = 2.0
-"""The standard errors that a class or a candidate is given before it goes."""
+CLASS_DOUBT, STEP_DOUBT = 2.0, 1.0
+"""The standard errors that a class, and a candidate step, are given before they go."""
 
 LEAST = -1e9
 """A finite stand-in for the logarithm of nothing."""
 
-FIRST_DRAWS = 2
+FIRST_DRAWS = 3
 """The draws before anything is judged."""
 
 
@@ -141,7 +141,7 @@ class _Table:
 
     def _drop(self, column: int) -> None:
         weight = _log_softmax(_mean(self.known[:, column]), self.rivals.log_weights)
-        doubt = DOUBT * _standard_error(self.known[:, column])[:, None]
+        doubt = CLASS_DOUBT * _standard_error(self.known[:, column])[:, None]
         most = np.exp(np.minimum(np.maximum(weight, LEAST) + doubt, 0))
         most[:, 0] = np.inf
         order = most.argsort(1)
@@ -161,7 +161,7 @@ def _leaders(found: np.ndarray, known: np.ndarray) -> tuple[int, np.ndarray]:
     """The known candidate with the greatest criterion, and all that may well be as good, rising."""
     best = int(known[found[:, known].mean(0).argmax()])
     behind = found[:, [best]] - found[:, known]
-    doubt = DOUBT * behind.std(0, ddof=1) / np.sqrt(len(behind)) if len(behind) > 1 else np.inf
+    doubt = STEP_DOUBT * behind.std(0, ddof=1) / np.sqrt(len(behind)) if len(behind) > 1 else np.inf
     return best, known[behind.mean(0) <= doubt]
 
 
