@@ -60,6 +60,16 @@ def test_the_mixtures_noise_prediction_is_the_gradient_of_its_likelihood(mixture
     assert torch.allclose(mixture.predict_noise(x.detach(), t, labels), expected, atol=1e-10)
 
 
+def test_the_null_class_is_the_mixture_of_all(mixture):
+    x = torch.randn(4, 1, 4, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64, requires_grad=True)
+    t = torch.tensor([100, 300, 500, 800])
+    a = mixture.alphas_cumprod[t]
+    every = torch.stack([mixture.log_likelihood(x, torch.full((4,), c), a) for c in range(3)])
+    [gradient] = torch.autograd.grad(every.logsumexp(0).sum(), x)
+    said = mixture.predict_noise(x.detach(), t, torch.full((4,), mixture.null_class))
+    assert torch.allclose(said, -(1 - a).sqrt().view(-1, 1, 1, 1) * gradient, atol=1e-10)
+
+
 def test_the_mixtures_likelihood_integrates_to_one():
     mixture = GaussianMixture(torch.tensor([[[-1.0], [2.0]]]), torch.tensor([[0.5, 0.1]]), torch.tensor([[0.3, 0.7]]))
     x = torch.linspace(-10, 10, 20_001, dtype=torch.float64).view(-1, 1, 1, 1)

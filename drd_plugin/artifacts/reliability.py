@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-__all__ = ["estimates_for", "reliability"]
+__all__ = ["estimates_for", "reliability", "within_classes"]
 
 HALVINGS = 10
 """Random halvings that are averaged."""
@@ -40,7 +40,7 @@ def reliability(estimates: np.ndarray, labels: np.ndarray) -> float:
     for _ in range(HALVINGS if count > 2 else 1):
         order = rng.permutation(count)
         first, second = estimates[:, order[:half]].mean(1), estimates[:, order[half : 2 * half]].mean(1)
-        agreed.append(_within_classes(first, second, labels))
+        agreed.append(within_classes(first, second, labels))
     return _lengthened(float(np.mean(agreed)), count / half)
 
 
@@ -63,8 +63,15 @@ def _lengthened(r: float, k: float) -> float:
     return k * r / (1 + (k - 1) * r) if r > 0 else r
 
 
-def _within_classes(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> float:
-    """The mean Spearman correlation within classes, weighted by their sizes."""
+def within_classes(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> float:
+    """The mean Spearman correlation within classes, weighted by their sizes; NaN where no class has three examples
+    whose values differ.
+
+    Arguments:
+        first: One ranking, float[n].
+        second: The other, float[n].
+        labels: The class of each example, int64[n].
+    """
     from scipy.stats import rankdata
 
     correlations, sizes = [], []

@@ -12,8 +12,9 @@ from safetensors.numpy import load_file, save_file
 from ..artifacts import write_aside
 from ..data import Split, scaled
 from .competitors import near_classes, rivals_of, screened
-from .denoiser import Denoiser
+from .denoiser import Denoiser, DenoiserError
 from .losses import ImageLosses
+from .reconstruction import signal
 from .search import Found, Rivals, exhaustive, staged
 from .timestep import InformationBottleneck
 
@@ -76,6 +77,8 @@ class ClassSearch:
         with torch.inference_mode():
             x_0 = self.denoiser.encode(scaled(self.split.images[torch.from_numpy(index)].to(self.device)))
         losses = ImageLosses(self.denoiser, x_0, index, rule.steps, self.seed, self.batch_size)
+        if rule.estimator == "mmse":
+            return self._by_errors(losses, own, len(index), evaluated)
         rivals = Rivals.all(len(index), own, num_classes)
         if not self.staged:
             found = exhaustive(losses, rivals, evaluated, rule.noises)
@@ -86,3 +89,20 @@ class ClassSearch:
             rivals = rivals_of(own, len(index), num_classes, near, rule.competitors, self.seed)
         found = staged(losses, rivals, evaluated, rule.noises, rule.delta_t, rule.criterion)
         return replace(found, forwards=losses.forwards)
+
+    def _by_errors(self, losses: ImageLosses, own: int, images: int, evaluated: np.ndarray) -> Found:
+        """The slope of the mutual information by the losses with and without the class."""
+        null = self.denoiser.null_class
+        if null is None:
+            raise DenoiserError("the estimator mmse compares with no class, and this denoiser has no null class.")
+        shape = (images, self.rule.noises, 2)
+        image, draw, side = (axis.ravel() for axis in np.indices(shape))
+        label = np.where(side, null, own)
+        reach = self.rule.delta_t
+        candidates = evaluated[reach:-reach]
+        means = [losses(image, np.full_like(image, step), draw, label).reshape(shape).mean(1) for step in candidates]
+        a = signal(self.denoiser, self.rule.steps).numpy()
+        fall = -np.gradient(np.log(a / (1 - a)))[candidates]
+        gain = np.stack([mean[:, 1] - mean[:, 0] for mean in means], axis=1)
+        sides = ((0, 0), (reach, reach))
+        return Found(np.pad(0.5 * gain * fall, sides, constant_values=np.nan), forwards=losses.forwards)

