@@ -318,7 +318,9 @@ def test_distances_that_cannot_be_had(digits, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("model", ["unet", "dit"])
 def test_a_fitted_denoiser_comes_back_and_has_learned(tiny, tmp_path, model):
-    settings = Fit(model=model, channels=(8, 16), width=16, depth=1, heads=2, epochs=30, batch_size=30, lr=3e-3)
+    settings = Fit(
+        model=model, channels=(8, 16), width=16, depth=1, heads=2, epochs=30, batch_size=30, lr=3e-3, samples=0
+    )
     card = settings(tiny, tmp_path / "d", "cpu", progress=False)
     assert card["loss"][-1] < card["loss"][0]
     assert card["loss_of_average"] < card["loss"][0]
@@ -418,17 +420,6 @@ def test_a_model_of_other_classes_is_refused(digits, digits_denoiser):
     named = replace(digits.train, classes=tuple("abcdefghij"))
     with pytest.raises(DenoiserError, match=r"none for 10 of the 10 classes of digits \(a, b, c, \.\.\.\)"):
         class_ids(digits_denoiser.inner, named)
-
-
-def test_a_fit_that_dies_leaves_nothing_behind(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr("drd_plugin.diffusion.fit.environment", lambda _: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        Fit(channels=(8, 16), epochs=1)(tiny, tmp_path / "d", "cpu", progress=False)
-    monkeypatch.undo()
-    monkeypatch.setattr(DDIMScheduler, "save_pretrained", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        Fit(channels=(8, 16), epochs=1)(tiny, tmp_path / "d", "cpu", progress=False)
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

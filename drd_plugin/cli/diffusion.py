@@ -56,8 +56,14 @@ def fit(data: Data, out: Path, fit: tyro.conf.OmitArgPrefixes[Fit] = Fit(), devi
         fit: The settings.
         device: auto, or a torch device.
     """
-    card = fit(data.load().train, out, device, command=shlex.join(["drd-plugin", *sys.argv[1:]]))
+    loaded = data.load()
+    card = fit(loaded.train, out, device, command=shlex.join(["drd-plugin", *sys.argv[1:]]), test=loaded.test)
     print(
         f"{card['parameters']:,} parameters, loss {card['loss'][0]:.4f} to {card['loss'][-1]:.4f}, "
-        f"{card['seconds']:.0f} s, in {out}"
+        f"{card['images_per_second']:,} images/s, {card['seconds']:.0f} s, in {out}"
     )
+    if "samples_recognised" in card:
+        print(
+            f"a classifier of {card['classifier_accuracy']} % test accuracy recognises "
+            f"{100 * card['samples_recognised']:.0f} % of {card['samples']} samples (samples.png)"
+        )

@@ -27,7 +27,7 @@ from torch import Tensor
 from .denoiser import Denoiser
 from .reconstruction import add_noise, reconstruct, sampling_grid
 
-__all__ = ["Solver", "forwards_of", "reconstruct_by"]
+__all__ = ["Solver", "forwards_of", "reconstruct_by", "solve"]
 
 Solver = Literal["ddim", "dpmsolver++", "unipc"]
 
@@ -66,7 +66,7 @@ def reconstruct_by(
         if step == 0:  # one step to the end, whatever the solver
             out[here] = reconstruct(denoiser, x_0[here], noise[here], start[here], labels[here], steps)
             continue
-        out[here] = _solve(solver, denoiser, x_t[here], int(grid[step]), labels[here], solver_steps)
+        out[here] = solve(solver, denoiser, x_t[here], int(grid[step]), labels[here], solver_steps)
     return out
 
 
@@ -78,8 +78,17 @@ def forwards_of(solver: Solver, start: np.ndarray, solver_steps: int, steps: int
     return np.where(start == 0, 1, np.minimum(solver_steps, np.maximum(timesteps, 1)))
 
 
-def _solve(solver: Solver, denoiser: Denoiser, x: Tensor, timestep: int, labels: Tensor, solver_steps: int) -> Tensor:
-    """From one timestep to zero."""
+def solve(solver: Solver, denoiser: Denoiser, x: Tensor, timestep: int, labels: Tensor, solver_steps: int) -> Tensor:
+    """From one timestep to the clean image by a solver of second order.
+
+    Arguments:
+        solver: `dpmsolver++` or `unipc`.
+        denoiser: Predicts the noise.
+        x: Latents noised to the timestep, [B, ...].
+        timestep: One of the model's training timesteps, from 1.
+        labels: The class of each latent, int64[B].
+        solver_steps: Forward passes, at most.
+    """
     import diffusers
 
     kinds: dict[str, Any] = {
