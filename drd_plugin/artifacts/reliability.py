@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-__all__ = ["estimates_for", "reliability", "within_classes"]
+__all__ = ["estimates_for", "reliability", "verdict", "within_classes"]
 
 HALVINGS = 10
 """Random halvings that are averaged."""
@@ -56,6 +56,21 @@ def estimates_for(target: float, reached: float, count: int) -> int | None:
     if not 0 < single <= 1:
         return None
     return max(1, math.ceil(target * (1 - single) / (single * (1 - target)) - 1e-9))
+
+
+def verdict(reached: float, count: int) -> str:
+    """A reliability in words: whether it is too low to trust, and how many estimates would lift it to 0.8.
+
+    Arguments:
+        reached: The reliability.
+        count: The number of estimates.
+    """
+    if math.isnan(reached):
+        return "unknown (one estimate each)" if count == 1 else "unknown"
+    needed = estimates_for(0.8, reached, count)
+    low = " - more noise than ranking" if reached < 0.5 else ""
+    more = "" if reached >= 0.8 or needed is None else f"; about {needed} estimates would reach 0.8"
+    return f"{reached:.2f} within classes, of {count} estimates{low}{more}"
 
 
 def _lengthened(r: float, k: float) -> float:

@@ -162,6 +162,7 @@ class _Bench:
             "seeds": describe(cell.seeds),
             "test": self.dataset.test.fingerprint,
             "method": None if cell.method is None else describe(cell.method.definition),
+            "reliability": {} if cell.method is None else self.reliability(cell.method, cell.seeds),
             "environment": made,
         }
         return Run(
@@ -185,6 +186,12 @@ class _Bench:
             chosen=json.dumps({} if subset is None else dict(subset.chosen)),
             provenance=json.dumps(provenance),
         )
+
+    def reliability(self, method: Selector, seeds: Seeds) -> dict[str, list[float]]:
+        """The reliability of the method's scores, and the number of their estimates, where there are several."""
+        known = (self.scores.get(of, getattr(seeds, of.seeded_by)) for of in method.scores)
+        counts = {of.name: (of, of.estimates.shape[1]) for of in known}
+        return {name: [of.reliability, count] for name, (of, count) in counts.items() if count > 1}
 
     def subset(self, method: Selector, fraction: float, seeds: Seeds) -> tuple[Subset, float, float]:
         """The method's subset, and the seconds of its scores and of its selection; kept, and found again."""

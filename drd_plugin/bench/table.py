@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from ..artifacts.reliability import verdict
 from ..methods import METHODS, parse
 
 if TYPE_CHECKING:
@@ -206,8 +207,18 @@ def _origin(runs: pd.DataFrame) -> str:
     versions = _list(", ".join(f"{name} {number}" for name, number in of["versions"].items()) for of in made)
     return (
         f"{len(runs)} runs on {_list(runs['fingerprint'])}; {machines}; {versions}; "
-        f"commit {_list(of['git'] or 'unknown' for of in made)}.{_pinned(runs)}"
+        f"commit {_list(of['git'] or 'unknown' for of in made)}.{_pinned(runs)}{_reliabilities(runs)}"
     )
+
+
+def _reliabilities(runs: pd.DataFrame) -> str:
+    """A sentence for each score of several estimates: the mean over the seeds of its reliability."""
+    found: dict[tuple[str, int], list[float]] = {}
+    for text in runs["provenance"]:
+        for name, (reached, count) in json.loads(text).get("reliability", {}).items():
+            found.setdefault((name, int(count)), []).append(reached)
+    means = {key: float(np.mean(values)) for key, values in found.items()}
+    return "".join(f" Reliability of {name}: {verdict(mean, count)}." for (name, count), mean in means.items())
 
 
 def _pinned(runs: pd.DataFrame) -> str:

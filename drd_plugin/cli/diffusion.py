@@ -3,6 +3,7 @@
 import shlex
 import sys
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
@@ -17,17 +18,25 @@ def timestep(
     data: Data,
     rule: tyro.conf.OmitArgPrefixes[InformationBottleneck] = InformationBottleneck(),
     denoiser: str = "auto",
+    labels: str = "auto",
+    unmapped: Literal["refuse", "null"] = "refuse",
+    precision: Literal["float32", "bfloat16"] = "float32",
     seed: int = 0,
     device: str = "auto",
+    cache: Path | None = None,
     plot: Path | None = None,
 ) -> None:
     """Choose the reconstruction timestep of each class by the information bottleneck (Eqs. 6 to 9).
 
     Arguments:
         rule: The rule.
-        denoiser: A folder in the diffusers format, or auto for the bundled one.
+        denoiser: A hub name, a folder in the diffusers format, or auto for the bundled one.
+        labels: auto, or a file that maps class names to the model's class numbers.
+        unmapped: refuse, or null: classes that the model does not have are asked without a class.
+        precision: What the denoiser computes in.
         seed: Decides images and noise.
         device: auto, or a torch device.
+        cache: A folder that keeps each class's result, from which a killed run goes on.
         plot: A PNG for the curves.
     """
     import numpy as np
@@ -35,14 +44,16 @@ def timestep(
 
     from ..bench.plots import plot_timesteps, save
     from ..diffusion.denoiser import find_denoiser
+    from ..diffusion.images import seen_by
     from ..training.loader import resolve_device
 
-    split, on = data.load().train, resolve_device(device)
-    model = find_denoiser(denoiser, split, on)
-    choice = rule.choose(model, split, seed, on)
+    on = resolve_device(device)
+    split = seen_by(denoiser, data.load().train)
+    model = find_denoiser(denoiser, split, on, labels, unmapped, precision)
+    choice = rule.choose(model, split, seed, on, cache=cache)
     rows = zip(split.classes, choice.chosen, np.nanmax(choice.slope, axis=1), strict=True)
     print(tabulate(rows, headers=["class", f"step of {rule.steps}", "slope"], floatfmt=".3f"))
-    print(f"candidates {choice.window[0]} to {choice.window[-1]}, {choice}")
+    print(f"candidates {choice.window[0]} to {choice.window[-1]}; {choice}")
     if plot is not None:
         save(plot_timesteps(choice, split.classes), plot)
         print(f"curves in {plot}")

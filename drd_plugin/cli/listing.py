@@ -1,7 +1,6 @@
 """`list` and `show`: what can be named, and what an artefact is."""
 
 import json
-import math
 import re
 from collections.abc import Sequence
 from inspect import getdoc
@@ -12,7 +11,7 @@ from typing import Annotated, Any
 import tyro
 
 from ..artifacts import ArtifactError, Scores, Subset
-from ..artifacts.reliability import estimates_for
+from ..artifacts.reliability import verdict
 from ..bench.grid import grid_names
 from ..data import DATASETS
 from ..methods import METHODS
@@ -108,21 +107,10 @@ def _show_scores(scores: Scores) -> None:
         ("min, quartiles, max", [float(f"{q:.5g}") for q in _quantiles(scores)]),
         ("distinct values", len(set(scores.values.tolist()))),
         ("mean standard error", "-" if scores.stderr is None else f"{scores.stderr.mean():.4g}"),
-        ("reliability", _reliability(scores)),
+        ("reliability", verdict(scores.reliability, scores.estimates.shape[1])),
     ]
     print(tabulate(rows, tablefmt="plain"))
     _details(dict(scores.provenance))
-
-
-def _reliability(scores: Scores) -> str:
-    """The reliability with what would lift it."""
-    reached, count = scores.reliability, scores.estimates.shape[1]
-    if math.isnan(reached):
-        return "- (one estimate each)" if count == 1 else "-"
-    needed = estimates_for(0.8, reached, count)
-    low = " - more noise than ranking" if reached < 0.5 else ""
-    more = "" if reached >= 0.8 or needed is None else f"; about {needed} estimates would reach 0.8"
-    return f"{reached:.2f} within classes{low}{more}"
 
 
 def _details(content: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import tyro
 
 from ..artifacts import ArtifactError, Scores
+from ..artifacts.reliability import verdict
 from ..scores import SCORES, FoldScore
 from ..scores.diffused import DiffusionScore
 from ..training.recipe import PROXY, Recipe
@@ -40,6 +41,8 @@ def _of_kind(kind: Any) -> Callable[..., None]:
             f"{scores.name} of {len(scores)} examples of {scores.fingerprint}, {low:.4g} to {high:.4g} "
             f"({distinct} distinct values), in {out}"
         )
+        if scores.estimates.shape[1] > 1:
+            print(f"reliability {verdict(scores.reliability, scores.estimates.shape[1])}")
 
     def fold(
         what: tyro.conf.OmitArgPrefixes[kind],
