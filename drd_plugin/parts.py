@@ -16,7 +16,7 @@ from .artifacts import ArtifactError, Scores, part_path, write_part
 from .data import check_split, scaled
 from .methods import parse_score
 from .plan import begin, plan_of
-from .processes import ALONE, Team, team
+from .processes import ALONE, Team, speaks, team
 from .provenance import environment
 from .rng import check_seed
 from .scores import MapScore
@@ -78,7 +78,7 @@ def score_shard(
         complete = begin(Path(out), plan_of(split, wanted, seed))
     us.wait()
     if not complete:
-        scorer = ChunkScorer(split, wanted, seed, us.device or on, progress, Path(out), us)
+        scorer = ChunkScorer(split, wanted, seed, us.device or on, progress and speaks(), Path(out), us)
         for part in range(us.index, len(chunks), us.count):
             if not part_path(out, part, len(chunks)).exists():
                 write_part(out, part, len(chunks), chunks[part], scorer.of(chunks[part]), len(split))

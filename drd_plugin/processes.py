@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["ALONE", "Team", "team"]
+__all__ = ["ALONE", "Team", "speaks", "team"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,11 @@ class Team:
 
 
 ALONE = Team()
+
+
+def speaks() -> bool:
+    """Whether this process is the one of those that share a job that prints."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def team(device: torch.device, shard: tuple[int, int] = (0, 1)) -> Team:

@@ -10,6 +10,7 @@ import tyro
 
 from ..artifacts import ArtifactError, Scores
 from ..artifacts.reliability import verdict
+from ..processes import speaks
 from ..scores import SCORES, FoldScore
 from ..scores.diffused import DiffusionScore
 from ..training.recipe import PROXY, Recipe
@@ -65,6 +66,8 @@ def _of_kind(kind: Any) -> Callable[..., None]:
         shard: str = "0/1",
     ) -> None:
         there, parts = score_shard(data.load().train, what, _shard(shard), out=out, seed=seed, device=device)
+        if not speaks():
+            return
         if there == parts:
             finish(out)
         else:

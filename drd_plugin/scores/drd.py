@@ -23,6 +23,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..data import Split
+    from ..diffusion.batching import Batches
     from ..diffusion.denoiser import Denoiser
     from ..diffusion.perceptual import Embedding
 
@@ -156,7 +158,11 @@ class DRD(InformationBottleneck, DiffusionScore):
         path = None if cache is None else cache / "timesteps.json"
         if path is not None and path.exists():
             return np.array(json.loads(path.read_text())["timesteps"])
+        from tqdm.auto import tqdm
+
         choice = self.choose(denoiser, split, seed, device, self.batch_size, progress, cache, (team.index, team.count))
+        if progress:
+            tqdm.write(f"timesteps {', '.join(map(str, choice.chosen))}: {choice}")
         if path is not None:
             content = {
                 "timesteps": choice.chosen.tolist(),
@@ -211,7 +217,6 @@ class Deviation:
         """
         import torch
 
-        from ..diffusion.batching import Batches, forward_batch
         from ..diffusion.solvers import reconstruct_by
 
         x_0 = self.latents(images, index)
@@ -236,8 +241,14 @@ class Deviation:
             return (self.embed(self.denoiser.decode(again)) - reference[row]).square().sum(1)
 
         every = torch.arange(len(images) * counts[0] * counts[1])
-        batches = Batches(forward_batch(self.score.batch_size, shape))
-        return batches.over(every, deviation).view(len(images), *counts)
+        return self.batches.over(every, deviation).view(len(images), *counts)
+
+    @cached_property
+    def batches(self) -> Batches:
+        """The batches of the forward passes, whose size is kept once it had to shrink."""
+        from ..diffusion.batching import Batches, forward_batch
+
+        return Batches(forward_batch(self.score.batch_size, tuple(self.denoiser.latent_shape)))
 
     def standardised(self, split: Split, device: torch.device) -> Deviation:
         """With centre and scale of the deviations of at most 256 images on a fixed grid, one draw each."""

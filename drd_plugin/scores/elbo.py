@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..data import Split
+    from ..diffusion.batching import Batches
     from ..diffusion.denoiser import Denoiser
 
 __all__ = ["ELBO", "DenoisingLoss"]
@@ -97,7 +99,6 @@ class DenoisingLoss:
         """See `Scorer`."""
         import torch
 
-        from ..diffusion.batching import Batches, forward_batch
         from ..diffusion.reconstruction import add_noise, sampling_grid
 
         x_0, positions = self.latents(images, index), index.cpu().numpy()
@@ -115,6 +116,12 @@ class DenoisingLoss:
             error = (eps - self.denoiser.predict_noise(x_t, grid[t], labels[row])).flatten(1).square().sum(1)
             return error.view(len(pair), -1).mean(1)
 
-        batches = Batches(forward_batch(self.score.batch_size, shape[1:]) // len(starts))
-        losses = batches.over(torch.arange(len(images) * draws), loss).view(len(images), draws)
+        losses = self.batches.over(torch.arange(len(images) * draws), loss).view(len(images), draws)
         return paired(losses, self.score.antithetic)
+
+    @cached_property
+    def batches(self) -> Batches:
+        """The batches of passes over the window, whose size is kept once it had to shrink."""
+        from ..diffusion.batching import Batches, forward_batch
+
+        return Batches(forward_batch(self.score.batch_size, tuple(self.denoiser.latent_shape)) // len(self.window))
