@@ -162,7 +162,7 @@ class DRD(InformationBottleneck, DiffusionScore):
 
         choice = self.choose(denoiser, split, seed, device, self.batch_size, progress, cache, (team.index, team.count))
         if progress:
-            tqdm.write(f"timesteps {', '.join(map(str, choice.chosen))}: {choice}")
+            tqdm.write(f"timesteps {choice.chosen.min()} to {choice.chosen.max()}: {choice}")
         if path is not None:
             content = {
                 "timesteps": choice.chosen.tolist(),
