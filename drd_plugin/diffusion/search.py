@@ -7,7 +7,8 @@ of the images of one class c at the steps t.
 - `staged` asks for what can still move the arg-max, noise shared by classes and steps. Every other candidate comes
   first, with three draws; the candidates next to the good ones follow, and the poor ones go. Steps are asked from the
   noisiest to the cleanest, and a class that can weigh next to nothing in an image's softmax is not asked for that image
-  again. Draws are added one by one until leaving out any single one moves the arg-max by at most a step.
+  again: the gaps between classes grow as the noise falls, which is so on average and not for every image. Draws are
+  added one by one until leaving out any single one moves the arg-max by at most a step.
 
 References:
     Your Diffusion Model is Secretly a Zero-Shot Classifier (Li et al., 2023), https://arxiv.org/abs/2303.16203,
