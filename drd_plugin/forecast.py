@@ -96,10 +96,11 @@ def forecast(split: Split, what: DiffusionScore, device: torch.device) -> Foreca
     pieces = what.pieces(seen, device)
     x, batch = _batch(pieces.denoiser, what.batch_size, device)
     forward = _timed(lambda: pieces.denoiser.predict_noise(*x), device) / batch
-    images = scaled(seen.images[torch.arange(min(8, len(seen)))].to(device))
-    latents = pieces.denoiser.encode(images)
-    encode = _timed(lambda: pieces.denoiser.encode(images), device) / len(images)
-    finish = _timed(lambda: pieces.finish(latents), device) / len(images)
+    images = scaled(seen.images[torch.arange(min(4, len(seen)))].to(device))
+    with torch.inference_mode():
+        latents = torch.cat([pieces.denoiser.encode(image) for image in images.split(1)])
+    encode = _for_one(pieces.denoiser.encode, images, device)
+    finish = _for_one(pieces.finish, latents, device)
     latent_bytes = 4 * x[0][0].numel() * len(seen) if what.latents else 0
     return Forecast(
         images=len(seen),
@@ -134,17 +135,25 @@ def _batch(denoiser: Any, most: int, device: torch.device) -> tuple[tuple[torch.
     return made(size), size
 
 
+def _for_one(run: Callable[[torch.Tensor], Any], items: torch.Tensor, device: torch.device) -> float:
+    """Mean seconds for an item, in a batch of all if that is not too long."""
+    alone = _timed(lambda: run(items[:1]), device, 1)
+    return alone if len(items) * alone > SECONDS else _timed(lambda: run(items), device) / len(items)
+
+
 def _timed(run: Callable[[], Any], device: torch.device, times: int = TIMES) -> float:
-    """Mean seconds of a run, after one that is not counted."""
-    total = 0.0
-    for i in range(times + 1):
+    """Mean seconds of a run, after one that is not counted unless it takes too long."""
+
+    def seconds() -> float:
         start = time.perf_counter()
         with torch.inference_mode():
             run()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        total += (time.perf_counter() - start) * (i > 0)
-    return total / times
+        return time.perf_counter() - start
+
+    first = seconds()
+    return first if first > SECONDS else sum(seconds() for _ in range(times)) / times
 
 
 def _memory(device: torch.device) -> int:

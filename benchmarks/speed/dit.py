@@ -28,7 +28,7 @@ FLOP = 2 * 118.64e9
 
 
 def save(folder: Path) -> None:
-    """Writes the model, in bfloat16 to halve the files."""
+    """Writes the model."""
     torch.manual_seed(0)
     transformer = DiTTransformer2DModel(
         num_attention_heads=16, attention_head_dim=72, in_channels=4, out_channels=8, num_layers=28, sample_size=32,
@@ -38,7 +38,7 @@ def save(folder: Path) -> None:
         block_out_channels=(128, 256, 512, 512), down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4, layers_per_block=2, latent_channels=4, sample_size=256,
     )  # fmt: skip
-    transformer.to(torch.bfloat16).save_pretrained(folder / "transformer")
+    transformer.save_pretrained(folder / "transformer")
     vae.save_pretrained(folder / "vae")
     DDIMScheduler(clip_sample=False).save_pretrained(folder / "scheduler")
 
