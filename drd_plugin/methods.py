@@ -98,7 +98,7 @@ class Method:
 
     def configured(self, name: str, settings: Mapping[str, Any]) -> Method:
         """See `Selector`; a setting goes to the side that has such a field."""
-        known = {**dict.fromkeys(_fields(self.score)), **dict.fromkeys(_fields(self.strategy))}
+        known = [*_fields(self.score), *_fields(self.strategy)]
         for key in settings:
             if key not in known:
                 raise unknown(f"setting of {self.name}", key, known)

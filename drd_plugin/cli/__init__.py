@@ -3,6 +3,7 @@ kept.
 """
 
 import functools
+import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -24,8 +25,9 @@ __all__ = ["main"]
 
 def _foreign(given: Sequence[str]) -> list[str]:
     """The flags that are none of the launcher's."""
-    own = ("--method-config", "--settings", "--compat", "--help")
-    return [flag for flag in given if flag.startswith("--") and flag.split("=")[0] not in own]
+    own = {"help", *inspect.signature(launch).parameters}
+    named = {flag: flag.removeprefix("--").split("=")[0].replace("-", "_") for flag in given if flag.startswith("--")}
+    return [flag for flag, name in named.items() if name not in own]
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -77,8 +77,7 @@ def read_checkpoint(path: Path, trust: bool = False) -> Run:
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         raise ArtifactError(
             f"{path} cannot be read ({type(error).__name__}): it is damaged, or holds types that a checkpoint of "
-            "DeepCore does not; "
-            "a file of your own can be read with --trust."
+            "DeepCore does not; a file of your own can be read with --trust."
         ) from error
     except (KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 from types import SimpleNamespace
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from checkout import CHECKOUT, Shapes, args_of, python, result_of
 from torch.utils.data import DataLoader, TensorDataset
 
 from drd_plugin.cli import main
+from drd_plugin.cli.deepcore import launch
 from drd_plugin.deepcore.bridge import host_dataset, with_own_randomness
 from drd_plugin.deepcore.compat import REPAIRS, repaired
-from drd_plugin.deepcore.doctor import VARIANTS, examine
+from drd_plugin.deepcore.doctor import VARIANTS, examine, failure
 from drd_plugin.deepcore.host import deepcore
 from drd_plugin.deepcore.images import split_of
 from drd_plugin.registry import UnknownName
@@ -145,3 +147,14 @@ def test_the_verdicts_are_true():
     assert broken["DeepFool"] == ("deepfool",)
     assert broken["ContextualDiversity"] == ("in1d",)
     assert set(broken) == {"kCenterGreedy", "Cal", "Craig", "GradMatch", "DeepFool", "ContextualDiversity"}
+
+
+def test_the_launchers_help_names_every_repair():
+    assert all(name in launch.__doc__ for name in REPAIRS)
+
+
+def test_a_download_that_fails_is_called_so():
+    def attempt():
+        raise URLError("no route")
+
+    assert failure(attempt) == "a download failed: no route"

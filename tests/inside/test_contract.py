@@ -91,6 +91,11 @@ def test_networks_are_trained_as_the_script_says():
         proxy_of(args_of(selection_optimizer="RMSprop"), 7, split)
 
 
+def test_a_fraction_that_leaves_a_class_empty_says_what_to_do_inside_deepcore():
+    with pytest.raises(ValueError, match=r"--balance false"):
+        method_class("AUM")(Shapes(), args_of(), 0.001, 0)
+
+
 def test_how_windows_were_judged_is_said(capsys):
     chosen = method_class("BWS")(Shapes(), args_of(), 0.2, 0, epochs=1)
     chosen.select()

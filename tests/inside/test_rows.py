@@ -13,7 +13,7 @@ from drd_plugin.bench.table import latex, markdown
 from drd_plugin.data import load
 from drd_plugin.deepcore.bridge import arguments
 from drd_plugin.deepcore.doctor import VARIANTS
-from drd_plugin.deepcore.host import DeepCoreMissing, deepcore, methods_of
+from drd_plugin.deepcore.host import DeepCoreMissing, _takes_channels_last, deepcore, methods_of
 from drd_plugin.deepcore.images import split_of
 from drd_plugin.methods import parse
 from drd_plugin.registry import UnknownName
@@ -99,6 +99,48 @@ def test_deepcore_trains_our_nets_and_we_train_its(tiny):
         train(tiny, Recipe(net="deepcore:LeNet", steps=2), device="cpu")
     with pytest.raises(UnknownName, match="net of DeepCore"):
         train(shapes, Recipe(net="deepcore:LeNot", steps=2), device="cpu")
+
+
+class Stubborn(torch.nn.Module):
+    """Flattens by `view` inside a part, where no hook can help."""
+
+    class Part(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.convolution = torch.nn.Conv2d(1, 4, 3)
+
+        def forward(self, x):
+            return self.convolution(x).view(len(x), -1)
+
+    def __init__(self):
+        super().__init__()
+        self.part = self.Part()
+
+    def forward(self, x):
+        return self.part(x)
+
+
+def test_a_network_that_cannot_work_in_channels_last_is_left_as_it_was():
+    net, images = Stubborn().eval(), torch.zeros(2, 1, 8, 8)
+    before = net(images)
+    assert not _takes_channels_last(net, images)
+    assert torch.equal(net(images), before)
+    assert not any(part._forward_hooks for part in net.modules())
+
+
+def test_a_network_that_flattens_between_its_parts_is_helped():
+    class Flattening(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.convolution, self.head = torch.nn.Conv2d(1, 4, 3), torch.nn.Linear(144, 2)
+
+        def forward(self, x):
+            return self.head(self.convolution(x).view(len(x), -1))
+
+    net, images = Flattening().eval(), torch.rand(2, 1, 8, 8)
+    before = net(images)
+    assert _takes_channels_last(net, images)
+    assert torch.allclose(net(images.to(memory_format=torch.channels_last)), before, atol=1e-6)
 
 
 def test_an_optimiser_that_deepcore_cannot_make_is_refused(tiny):
