@@ -5,7 +5,8 @@ python benchmarks/studies/reliability.py --dataset fashion_mnist --denoiser DIR 
 
 A row is an option at a number of forward passes an image. Its reliability is that of the mean of its draws: split-half
 Spearman within classes, lengthened by Spearman and Brown. The last columns are the correlations within classes with
-DRD by DDIM and with ELBO, both with many draws of another seed; the rows `again` say what a second such run reaches.
+DRD by DDIM and with ELBO, both with many draws of another seed. The rows `again` say what a second such run reaches, and
+what few-step solvers reach with as many draws.
 """
 
 import json
@@ -42,6 +43,12 @@ OPTIONS: dict[str, tuple[DiffusionScore, int]] = {
 }
 """A score, and the forward passes of one draw."""
 
+REFERENCES = {"DRD": "DRD, step 20", "ELBO": "ELBO, steps 13 to 27"}
+"""What the others are held against."""
+
+AGAIN = (*REFERENCES.values(), "DRD, step 20, DPM-Solver++ of 6", "DRD, step 20, UniPC of 6")
+"""What is run with as many draws as the references."""
+
 
 def main(
     dataset: str = "digits",
@@ -73,8 +80,7 @@ def main(
         )
         return scorer.of(np.arange(len(split))).estimates
 
-    references = {"DRD": DRD(timestep=20), "ELBO": ELBO()}
-    held = {name: estimates(of, many, 1).mean(1) for name, of in references.items()}
+    held = {name: estimates(OPTIONS[of][0], many, 1).mean(1) for name, of in REFERENCES.items()}
     rows = []
 
     def row(name: str, cost: int, draws: int, drawn: np.ndarray) -> None:
@@ -90,8 +96,9 @@ def main(
             draws = budget // cost // pairs * pairs
             if draws:
                 row(name, cost, draws, drawn[:, : draws // pairs])
-    for name, of in references.items():
-        row(f"{name}, again", {"DRD": 21, "ELBO": 15}[name], many, estimates(of, many, 2))
+    for name in AGAIN:
+        what, cost = OPTIONS[name]
+        row(f"{name}, again", cost, many, estimates(what, many, 2))
     frame = pd.DataFrame(rows)
     said = frame.to_markdown(index=False, floatfmt=("", "d", "d", ".2f", ".3f", ".3f"))
     made = (
