@@ -16,7 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from drd_plugin.artifacts import ArtifactError
-from drd_plugin.data import DataError, from_arrays
+from drd_plugin.data import DataError, from_arrays, scaled
 from drd_plugin.diffusion import training
 from drd_plugin.diffusion.analytic import GaussianMixture
 from drd_plugin.diffusion.denoiser import load_denoiser
@@ -128,6 +128,21 @@ def test_bfloat16_and_attention_fit_too(tmp_path):
     denoiser = load_denoiser(tmp_path / "d", CPU)
     assert denoiser.image_shape == (3, 16, 16)
     assert any("attentions" in name for name, _ in denoiser.model.named_parameters())
+
+
+def test_a_network_that_predicts_v_predicts_the_noise(tiny, tmp_path):
+    fit = Fit(channels=(8, 16), prediction_type="v_prediction", epochs=40, batch_size=30, lr=5e-3, samples=0)
+    fit(tiny, tmp_path / "d", "cpu", progress=False)
+    denoiser = load_denoiser(tmp_path / "d", CPU)
+    x_0, labels = scaled(tiny.images[:30]), torch.from_numpy(tiny.labels[:30])
+    noise = torch.randn(x_0.shape, generator=torch.Generator().manual_seed(0))
+    scheduler = DDIMScheduler.from_pretrained(tmp_path / "d", subfolder="scheduler")
+    for t in torch.tensor([[200], [500], [800]]).expand(3, 30):
+        x_t = scheduler.add_noise(x_0, noise, t)
+        assert (denoiser.predict_noise(x_t, t, labels) - noise).square().mean() < 0.5  # 1 says nothing
+    v = scheduler.get_velocity(x_0, noise, t)
+    denoiser.model.forward = lambda *_, **__: (v,)
+    assert torch.allclose(denoiser.predict_noise(x_t, t, labels), noise, atol=1e-5)
 
 
 def test_channels_are_recommended_by_size(tiny):

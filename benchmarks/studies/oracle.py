@@ -45,7 +45,7 @@ def main(
         images: Images of each class.
         out: A folder for table.md and table.csv.
     """
-    rows = []
+    commit, rows = git_commit(), []
     for dimension in dimensions:
         for count in components:
             mixture = random_mixture(5, count, dimension, 0.6, variance=0.3 if count == 1 else 0.05)
@@ -81,7 +81,7 @@ def main(
     )
     said = wide.reset_index().to_markdown(index=False, disable_numparse=True)
     text = f"{said}\n\n*Mean over five classes (the least), {images} images each. {processor()}, "
-    text += f"{json.dumps(versions())}; commit {git_commit()}.*\n"
+    text += f"{json.dumps(versions())}; commit {commit}.*\n"
     print(text)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,8 @@ python benchmarks/studies/reliability.py --dataset fashion_mnist --denoiser DIR 
 
 A row is an option at a number of forward passes an image. Its reliability is that of the mean of its draws: split-half
 Spearman within classes, lengthened by Spearman and Brown. The last columns are the correlations within classes with
-DRD by DDIM and with ELBO, both with many draws of another seed. The rows `again` say what a second such run reaches, and
-what few-step solvers reach with as many draws.
+DRD by DDIM and with ELBO, both with many draws of another seed. The rows `again` say what a second such run reaches,
+and what few-step solvers reach with as many draws.
 """
 
 import json
@@ -70,6 +70,7 @@ def main(
         many: The draws of the scores that the others are held against.
         out: A folder for table.md and table.csv.
     """
+    commit = git_commit()  # of the code that runs
     whole, cache = load(dataset, root).train, Path(tempfile.mkdtemp())
     folder, split = str(denoiser_folder(denoiser, whole)), _some(whole, images)
 
@@ -104,7 +105,7 @@ def main(
     made = (
         f"{dataset}, {len(split)} images, {split.num_classes} classes; {many} draws in what the others are held against"
     )
-    text = f"{said}\n\n*{made}. {processor()}, {json.dumps(versions())}; commit {git_commit()}.*\n"
+    text = f"{said}\n\n*{made}. {processor()}, {json.dumps(versions())}; commit {commit}.*\n"
     print(text.replace("nan", "-"))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

@@ -15,13 +15,13 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
 
 from ..data import DATASETS, Split
-from .hub import DenoiserError, licence_of, local_folder, part_of
+from .hub import DenoiserError, PredictionType, licence_of, local_folder, part_of
 from .labels import bridge
 from .latent import LatentDenoiser
 from .pixel import PixelDenoiser
@@ -130,18 +130,17 @@ def load_denoiser(
         card = json.loads((folder / "card.json").read_text()) if (folder / "card.json").is_file() else {}
     except (OSError, ValueError, KeyError) as error:
         raise DenoiserError(f"the model in {folder} cannot be read ({error}): copy or fit it again.") from error
-    if scheduler.config.prediction_type != "epsilon":
-        raise DenoiserError(
-            f"{folder} predicts {scheduler.config.prediction_type}: expected a model that predicts epsilon."
-        )
+    predicted = scheduler.config.prediction_type
+    if predicted not in get_args(PredictionType):
+        raise DenoiserError(f"{folder} predicts {predicted}: expected {' or '.join(get_args(PredictionType))}.")
     num_classes = embeddings - 1 if kind == "UNet2DModel" else embeddings
     card = {"folder": folder.name, "licence": licence_of(folder), "precision": precision} | card
     model = model.to(device, memory_format=torch.channels_last)
     if compiled:
         model.compile()
     if vae is None:
-        return PixelDenoiser(model, scheduler.alphas_cumprod, num_classes, card)
-    return LatentDenoiser(model, vae.to(device), scheduler.alphas_cumprod, num_classes, card)
+        return PixelDenoiser(model, scheduler.alphas_cumprod, num_classes, card, predicted)
+    return LatentDenoiser(model, vae.to(device), scheduler.alphas_cumprod, num_classes, card, predicted)
 
 
 def _read(kind: Any, folder: Path, part: str, dtype: torch.dtype = torch.float32) -> Any:

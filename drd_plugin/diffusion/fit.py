@@ -19,6 +19,7 @@ from ..data import DataError, check_split
 from ..provenance import describe, environment
 from ..registry import check_fields, check_least
 from ..rng import seeded
+from .hub import PredictionType
 
 if TYPE_CHECKING:
     from ..data import Split
@@ -58,6 +59,7 @@ class Fit:
         depth: The transformer's number of blocks.
         heads: The transformer's number of attention heads.
         patch: The transformer's patch size in pixels.
+        prediction_type: What the network learns to predict: `epsilon`, the noise, or `v_prediction`.
         epochs: Passes over the training set.
         batch_size: Images a step.
         lr: AdamW's peak learning rate; it rises over the first 5 % of the steps and falls to zero along a cosine.
@@ -80,6 +82,7 @@ class Fit:
     depth: int = 6
     heads: int = 4
     patch: int = 2
+    prediction_type: PredictionType = "epsilon"
     epochs: int = 400
     batch_size: int = 128
     lr: float = 2e-3
@@ -191,11 +194,13 @@ class Fit:
         if out.exists() and any(path.name != "checkpoint" for path in out.iterdir()):
             raise FileExistsError(f"{out} is not empty: give another folder, or remove this one.")
         made = environment(str(on))  # before the work: the code that runs is the one that is there now
-        scheduler: Any = DDIMScheduler(clip_sample=False, timestep_spacing="leading", steps_offset=0)
+        scheduler: Any = DDIMScheduler(
+            clip_sample=False, timestep_spacing="leading", steps_offset=0, prediction_type=self.prediction_type
+        )
         training = Training(self, split, scheduler.alphas_cumprod.to(on), on, out / "checkpoint")
         training.run(progress)
         model, course = training.averaged(), training.course()
-        denoiser = PixelDenoiser(model, scheduler.alphas_cumprod, split.num_classes)
+        denoiser = PixelDenoiser(model, scheduler.alphas_cumprod, split.num_classes, None, self.prediction_type)
         judged = judge(denoiser, split, test, self.samples, self.seed, on) if self.samples else None
         card = {
             "command": command,

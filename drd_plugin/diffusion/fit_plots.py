@@ -24,7 +24,7 @@ def draw_loss(losses: Tensor, path: Path) -> None:
     ends = torch.tensor([len(part) for part in parts]).cumsum(0)
     figure, ax = plt.subplots(figsize=(6, 3.5))
     ax.plot(ends, [float(part.mean()) for part in parts])
-    ax.set(xlabel="step", ylabel="mean squared error of the noise", yscale="log")
+    ax.set(xlabel="step", ylabel="mean squared error of what it predicts", yscale="log")
     ax.grid(alpha=0.3, which="both")
     figure.savefig(path, dpi=120, bbox_inches="tight")
     plt.close(figure)

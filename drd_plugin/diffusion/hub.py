@@ -10,16 +10,19 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..artifacts import write_aside
 
-__all__ = ["CACHE", "PARTS", "licence_of", "local_folder", "part_of"]
+__all__ = ["CACHE", "PARTS", "PredictionType", "licence_of", "local_folder", "part_of"]
 
 CACHE = Path(os.environ.get("DRD_PLUGIN_CACHE", Path.home() / ".cache" / "drd_plugin")) / "denoisers"
 
 PARTS = ("unet", "transformer", "vae", "scheduler")
 """The subfolders of a model that are read."""
+
+PredictionType = Literal["epsilon", "v_prediction"]
+"""What a network predicts, as diffusers' schedulers name it."""
 
 NAME = re.compile(r"[\w.-]+/[\w.-]+")
 

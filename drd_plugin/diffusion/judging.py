@@ -85,7 +85,7 @@ def drawn(denoiser: Denoiser, labels: Tensor, seed: int, device: torch.device) -
 
     def of(index: Tensor) -> Tensor:
         noise = torch.from_numpy(keyed_normal(seed, "sample", index.numpy(), 0, shape)).to(device)
-        latents = solve("dpmsolver++", denoiser, noise, last, labels[index].to(device), STEPS)
+        latents = solve("dpmsolver++", denoiser, noise, last, labels[index].to(device), STEPS, clipped=True)
         return denoiser.decode(latents).float().cpu()
 
     with torch.inference_mode():

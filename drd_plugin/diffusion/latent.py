@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .hub import PredictionType
 from .pixel import PixelDenoiser
 
 __all__ = ["LatentDenoiser"]
@@ -33,12 +34,19 @@ class LatentDenoiser(PixelDenoiser):
         alphas_cumprod: a_t, float64[T].
         num_classes: The number of classes; the label `num_classes` is the null class.
         card: Where it came from.
+        prediction_type: See `PixelDenoiser`.
     """
 
     def __init__(
-        self, model: Any, vae: Any, alphas_cumprod: Tensor, num_classes: int, card: Mapping[str, Any] | None = None
+        self,
+        model: Any,
+        vae: Any,
+        alphas_cumprod: Tensor,
+        num_classes: int,
+        card: Mapping[str, Any] | None = None,
+        prediction_type: PredictionType = "epsilon",
     ) -> None:
-        super().__init__(model, alphas_cumprod, num_classes, card)
+        super().__init__(model, alphas_cumprod, num_classes, card, prediction_type)
         self.vae = vae.eval().requires_grad_(False)
         size = model.config.sample_size * 2 ** (len(vae.config.block_out_channels) - 1)
         self.image_shape = (vae.config.in_channels, size, size)

@@ -78,7 +78,15 @@ def forwards_of(solver: Solver, start: np.ndarray, solver_steps: int, steps: int
     return np.where(start == 0, 1, np.minimum(solver_steps, np.maximum(timesteps, 1)))
 
 
-def solve(solver: Solver, denoiser: Denoiser, x: Tensor, timestep: int, labels: Tensor, solver_steps: int) -> Tensor:
+def solve(
+    solver: Solver,
+    denoiser: Denoiser,
+    x: Tensor,
+    timestep: int,
+    labels: Tensor,
+    solver_steps: int,
+    clipped: bool = False,
+) -> Tensor:
     """From one timestep to the clean image by a solver of second order.
 
     Arguments:
@@ -88,6 +96,7 @@ def solve(solver: Solver, denoiser: Denoiser, x: Tensor, timestep: int, labels: 
         timestep: One of the model's training timesteps, from 1.
         labels: The class of each latent, int64[B].
         solver_steps: Forward passes, at most.
+        clipped: Whether each estimate of x_0 is clipped to [-1, 1], as pixel models are sampled from pure noise.
     """
     import diffusers
 
@@ -103,6 +112,8 @@ def solve(solver: Solver, denoiser: Denoiser, x: Tensor, timestep: int, labels: 
         solver_order=2,
         timestep_spacing="linspace",  # of a schedule that ends at the start: its first step is the start itself
         final_sigmas_type="zero",
+        thresholding=clipped,
+        sample_max_value=1.0,
     )
     scheduler.set_timesteps(min(solver_steps, max(timestep, 1)), device=x.device)
     for t in scheduler.timesteps:

@@ -122,7 +122,8 @@ class Training:
         with torch.autocast(on.type, torch.bfloat16, enabled=self.fit.precision == "bfloat16"):
             x_t = a.sqrt() * x_0 + (1 - a).sqrt() * noise
             predicted = model(x_t, timestep=t, class_labels=label, return_dict=False)[0]
-        return F.mse_loss(predicted.float(), noise)
+        v = a.sqrt() * noise - (1 - a).sqrt() * x_0
+        return F.mse_loss(predicted.float(), noise if self.fit.prediction_type == "epsilon" else v)
 
     @property
     def _identity(self) -> str:
