@@ -82,7 +82,7 @@ class Fit:
     depth: int = 6
     heads: int = 4
     patch: int = 2
-    prediction_type: PredictionType = "epsilon"
+    prediction_type: PredictionType = "v_prediction"
     epochs: int = 400
     batch_size: int = 128
     lr: float = 2e-3
