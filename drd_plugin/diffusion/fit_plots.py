@@ -36,7 +36,9 @@ def draw_samples(judged: Judgement, classes: Sequence[str], path: Path) -> None:
 
     some = judged.samples[:ROWS, :COLUMNS]
     rows, columns = some.shape[:2]
-    figure, axes = plt.subplots(rows, columns, figsize=(columns * 0.8 + 1, rows * 0.8), squeeze=False)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(columns * 0.8 + 1, rows * 0.8), squeeze=False, layout="constrained"
+    )
     for line, of_class, name in zip(axes, some, classes, strict=False):
         line[0].set_ylabel(name, rotation=0, ha="right", va="center")
         for ax, image in zip(line, of_class, strict=True):
