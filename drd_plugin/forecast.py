@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import resource
 import sys
 import time
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .data import check_split, scaled
+from .data import check_split
+from .parts import images_at_once
 from .scores.diffused import DiffusionScore
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ SECONDS = 2.0
 """How long a timed batch may take; larger ones are not tried."""
 
 TIMES = 3
-"""Timed batches, after one that is not counted."""
+"""Timed batches, after those by which their size is found."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Forecast:
         first_forwards: Forward passes of the denoiser, counted in images, before scoring (the search for timesteps).
         forwards_each: Forward passes for each example.
         seconds_forward: For one image, in batches of `batch`.
-        seconds_other: For one example's encoding, decoding and distances.
+        seconds_other: For one example's reading, encoding, decoding and distances.
         batch: Images in a timed batch.
         memory: Peak bytes: of the GPU, or of this process.
         disk: Bytes that will be written.
@@ -44,7 +46,7 @@ class Forecast:
 
     images: int
     first_forwards: int
-    forwards_each: float
+    forwards_each: int
     seconds_forward: float
     seconds_other: float
     batch: int
@@ -70,7 +72,7 @@ class Forecast:
         return [
             ("images", f"{self.images:,}"),
             ("search for timesteps", f"{self.first_forwards:,} forward passes, {_time(first)}"),
-            ("scoring", f"{self.forwards_each * self.images:,.0f} forward passes, {_time(then)}"),
+            ("scoring", f"{self.forwards_each * self.images:,} forward passes, {_time(then)}"),
             ("in all, on one such device", _time(first + then)),
             ("denoiser", f"{1 / self.seconds_forward:,.1f} images/s in batches of {self.batch}"),
             ("its share of the scoring time", f"{100 * self.share:.0f} %"),
@@ -91,69 +93,67 @@ def forecast(split: Split, what: DiffusionScore, device: torch.device) -> Foreca
     Raises:
         DenoiserError: If there is no denoiser, or it does not fit.
     """
+    from .diffusion.batching import forward_batch, image_batch
+
     check_split(split)
     seen = what.sees(split)
     pieces = what.pieces(seen, device)
-    x, batch = _batch(pieces.denoiser, what.batch_size, device)
-    forward = _timed(lambda: pieces.denoiser.predict_noise(*x), device) / batch
-    images = scaled(seen.images[torch.arange(min(4, len(seen)))].to(device))
-    with torch.inference_mode():
-        latents = torch.cat([pieces.denoiser.encode(image) for image in images.split(1)])
-    encode = _for_one(pieces.denoiser.encode, images, device)
-    finish = _for_one(pieces.finish, latents, device)
-    latent_bytes = 4 * x[0][0].numel() * len(seen) if what.latents else 0
+    denoiser, n = pieces.denoiser, len(seen)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    rows = pieces.latents_each * min(n, images_at_once(seen.shape))
+    forward, batch = _each(
+        lambda size: denoiser.predict_noise(*_inputs(denoiser, size, device)),
+        min(rows, forward_batch(what.batch_size, tuple(denoiser.latent_shape))),
+        device,
+    )
+    most = image_batch(tuple(denoiser.image_shape))
+    read, _ = _each(lambda size: seen.images[torch.arange(size)], min(n, 8), device)
+    encode, _ = _each(lambda size: denoiser.encode(torch.zeros(size, *seen.shape, device=device)), min(n, most), device)
+    finish, _ = _each(lambda size: pieces.finish(_inputs(denoiser, size, device)[0]), min(rows, most), device)
     return Forecast(
-        images=len(seen),
+        images=n,
         first_forwards=pieces.first_forwards,
         forwards_each=pieces.forwards_each,
         seconds_forward=forward,
-        seconds_other=encode + pieces.finishes * finish,
+        seconds_other=read + encode + pieces.finishes * finish,
         batch=batch,
         memory=_memory(device),
-        disk=len(seen) * (24 + 4 * what.draws) + latent_bytes,
+        disk=n * (24 + 4 * what.draws + (4 * math.prod(denoiser.latent_shape) if what.latents else 0)),
         note=pieces.note,
     )
 
 
-def _batch(denoiser: Any, most: int, device: torch.device) -> tuple[tuple[torch.Tensor, ...], int]:
-    """A batch as scoring would take it, or as many images as `SECONDS` allow."""
-    from .diffusion.batching import forward_batch
+def _inputs(denoiser: Any, size: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Latents, timesteps and labels."""
+    x = torch.randn(size, *denoiser.latent_shape, generator=torch.Generator().manual_seed(0)).to(device)
+    t = torch.full((size,), len(denoiser.alphas_cumprod) // 2, device=device)
+    return x, t, torch.arange(size, device=device) % denoiser.num_classes
 
-    def made(size: int) -> tuple[torch.Tensor, ...]:
-        chance = torch.Generator().manual_seed(0)
-        x = torch.randn(size, *denoiser.latent_shape, generator=chance).to(device)
-        t = torch.full((size,), len(denoiser.alphas_cumprod) // 2, device=device)
-        return x, t, torch.arange(size, device=device) % denoiser.num_classes
+
+def _each(run: Callable[[int], Any], most: int, device: torch.device) -> tuple[float, int]:
+    """The mean seconds for an item in a batch, and the batch: of at most so many items, of fewer where more would take
+    longer than `SECONDS` or do not fit into the memory.
+    """
 
     def seconds(size: int) -> float:
-        x = made(size)
-        return _timed(lambda: denoiser.predict_noise(*x), device, 1)
-
-    size, working = 1, forward_batch(most, denoiser.latent_shape)
-    while 2 * size <= working and 2 * seconds(size) < SECONDS:
-        size *= 2
-    return made(size), size
-
-
-def _for_one(run: Callable[[torch.Tensor], Any], items: torch.Tensor, device: torch.device) -> float:
-    """Mean seconds for an item, in a batch of all if that is not too long."""
-    alone = _timed(lambda: run(items[:1]), device, 1)
-    return alone if len(items) * alone > SECONDS else _timed(lambda: run(items), device) / len(items)
-
-
-def _timed(run: Callable[[], Any], device: torch.device, times: int = TIMES) -> float:
-    """Mean seconds of a run, after one that is not counted unless it takes too long."""
-
-    def seconds() -> float:
         start = time.perf_counter()
         with torch.inference_mode():
-            run()
+            run(size)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         return time.perf_counter() - start
 
-    first = seconds()
-    return first if first > SECONDS else sum(seconds() for _ in range(times)) / times
+    size, spent = 1, seconds(1)
+    while size < most and 2 * spent < SECONDS:
+        larger = min(2 * size, most)
+        try:
+            seconds(larger)
+            size, spent = larger, seconds(larger)
+        except torch.OutOfMemoryError:
+            break
+    times = [spent] if spent > SECONDS else [seconds(size) for _ in range(TIMES)]
+    return sum(times) / len(times) / size, size
 
 
 def _memory(device: torch.device) -> int:

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
     from .data import Split
 
-__all__ = ["ChunkScorer", "chunks_of", "score_shard"]
+__all__ = ["ChunkScorer", "chunks_of", "images_at_once", "score_shard"]
 
-CHUNK = 1024
+CHUNK = 256
 """Examples in a part."""
 
 BATCH = 256
-"""The most examples that are handed to a map score at once, fewer where they are large; it cuts them further."""
+"""The most examples that are handed to a map score at once; it cuts them further."""
 
 
 def score_shard(
@@ -78,12 +78,19 @@ def score_shard(
         complete = begin(Path(out), plan_of(split, wanted, seed))
     us.wait()
     if not complete:
-        scorer = ChunkScorer(split, wanted, seed, us.device or on, progress and speaks(), Path(out), us)
-        for part in range(us.index, len(chunks), us.count):
-            if not part_path(out, part, len(chunks)).exists():
+        paths = [part_path(out, part, len(chunks)) for part in range(len(chunks))]
+        missing = sum(len(chunks[part]) for part in range(us.index, len(chunks), us.count) if not paths[part].exists())
+        scorer = ChunkScorer(split, wanted, seed, us.device or on, progress and speaks(), Path(out), us, missing)
+        for part in us.parts(len(chunks)):
+            if not paths[part].exists():
                 write_part(out, part, len(chunks), chunks[part], scorer.of(chunks[part]), len(split))
     us.wait()
     return len(list(Path(out).glob("part-*.parquet"))), len(chunks)
+
+
+def images_at_once(shape: tuple[int, ...]) -> int:
+    """How many images of this shape are handed to a map score at once: at most `BATCH`, and at most 2^23 values."""
+    return max(1, min(BATCH, 2**23 // math.prod(shape)))
 
 
 def chunks_of(split: Split) -> list[np.ndarray]:
@@ -102,6 +109,7 @@ class ChunkScorer:
         progress: Whether to show progress bars.
         cache: A folder in which settled things are kept.
         us: The processes that share the folder.
+        total: How many examples the progress bar expects; all by default.
     """
 
     def __init__(
@@ -113,6 +121,7 @@ class ChunkScorer:
         progress: bool = True,
         cache: Path | None = None,
         us: Team = ALONE,
+        total: int | None = None,
     ) -> None:
         from tqdm.auto import tqdm
 
@@ -124,15 +133,15 @@ class ChunkScorer:
             "settings": dict(self.scorer.settings),
             "environment": environment(str(device)),
         }
-        share = sum(map(len, chunks_of(split)[us.index :: us.count]))
-        self.bar = tqdm(total=share, desc=type(what).__name__, unit="image", disable=not progress, mininterval=1)
+        expected = len(split) if total is None else total
+        self.bar = tqdm(total=expected, desc=type(what).__name__, unit="image", disable=not progress, mininterval=1)
 
     def of(self, chunk: np.ndarray) -> Scores:
         """The scores of the examples at these positions."""
         import torch
 
         labels, values = torch.from_numpy(self.split.labels), []
-        for index in torch.from_numpy(chunk).split(max(1, min(BATCH, 2**23 // math.prod(self.seen.shape)))):
+        for index in torch.from_numpy(chunk).split(images_at_once(self.seen.shape)):
             images = scaled(self.seen.images[index].to(self.device))
             with torch.inference_mode():
                 scored = self.scorer(images, labels[index].to(self.device), index).float().cpu()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .artifacts import ArtifactError, write_aside
-from .provenance import describe
+from .provenance import deciding, describe
 
 if TYPE_CHECKING:
     from .data import Split
@@ -37,9 +37,10 @@ def begin(out: Path, plan: dict[str, Any]) -> bool:
         ArtifactError: If it is for another plan.
     """
     path, text = out / "plan.json", json.dumps(plan, indent=2, sort_keys=True) + "\n"
+    wanted = json.loads(text)
     others = [file for file in out.glob("*") if file != path and not file.name.startswith(".")]
     if path.exists() and others:
-        if path.read_text() != text:
+        if deciding(read_plan(out)) != deciding(wanted):
             raise ArtifactError(
                 f"{out} holds scores made with other settings (see {path}): give another folder, or remove this one."
             )

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,11 +44,25 @@ class Team:
             with self.state.main_process_first():
                 yield
 
+    def parts(self, total: int) -> list[int]:
+        """The parts 0..total - 1 that this process looks after: first its own, then those of the other processes of its
+        shard, from the last, lest it should wait while there is work.
+        """
+        own = list(range(self.index, total, self.count))
+        if self.state is None:
+            return own
+        first = self.index - self.state.process_index
+        shard = [part for part in range(total) if 0 <= part % self.count - first < self.state.num_processes]
+        return [*own, *(part for part in reversed(shard) if part not in own)]
+
     def wait(self) -> None:
         """For all processes of the shard to come here."""
         if self.state is not None:
             self.state.wait_for_everyone()
 
+
+PATIENCE = timedelta(days=30)
+"""How long a process waits for the others, one of which may be computing its last part."""
 
 ALONE = Team()
 
@@ -69,6 +84,6 @@ def team(device: torch.device, shard: tuple[int, int] = (0, 1)) -> Team:
         return Team(*shard)
     from accelerate import PartialState
 
-    state = PartialState(cpu=device.type == "cpu")
+    state = PartialState(cpu=device.type == "cpu", timeout=PATIENCE)
     here = shard[0] * state.num_processes + state.process_index
     return Team(here, shard[1] * state.num_processes, state.device, state)

@@ -66,5 +66,5 @@ def verify(split: Split, folder: Path, rows: int = 32, device: str = "auto", pro
     if not isinstance(what, MapScore):
         raise ValueError(f"{scores.name} watches a proxy's training, so single examples cannot be scored again.")
     index = np.sort(generator(plan["seed"], "verify").choice(len(scores), min(rows, len(scores)), replace=False))
-    scorer = ChunkScorer(split, what, plan["seed"], resolve_device(device), progress, Path(folder))
+    scorer = ChunkScorer(split, what, plan["seed"], resolve_device(device), progress, Path(folder), total=len(index))
     return Verified(index, scores.values[index], scorer.of(index).values, float(scores.values.std()))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL, DiTTransformer2DModel
+from diffusers import AutoencoderKL, DDIMScheduler, DiTTransformer2DModel, UNet2DModel
 from models import save_dit
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -18,7 +18,9 @@ from drd_plugin.diffusion import hub
 from drd_plugin.diffusion.batching import Batches
 from drd_plugin.diffusion.denoiser import DenoiserError, find_denoiser, image_shape, load_denoiser
 from drd_plugin.diffusion.labels import bridge, class_ids, imagenet_wnids, wordnet_ancestors
+from drd_plugin.diffusion.latent import LatentDenoiser
 from drd_plugin.diffusion.latents import Latents
+from drd_plugin.diffusion.pixel import PixelDenoiser
 from drd_plugin.engine import score
 from drd_plugin.scores import DRD, ELBO
 
@@ -161,7 +163,7 @@ def test_a_mapping_of_ones_own(dit, tmp_path):
     assert class_ids(denoiser, split, str(tmp_path / "map.toml"), "null") == [281, 207, 1000]
     (tmp_path / "map.json").write_text('{"cat": 281, "dog": 207, "axolotl": 29}')
     assert bridge(denoiser, split, str(tmp_path / "map.json")).card["class_ids"]["axolotl"] == 29
-    for wrong, message in (("cat = 'tabby'", "number of a class"), ("cat = 1001", "classes 0 to 999"), ("=", "cannot")):
+    for wrong, message in (("cat = 'tabby'", "number of a class"), ("cat = 1000", "classes 0 to 999"), ("=", "cannot")):
         (tmp_path / "map.toml").write_text(f"{wrong}\ndog = 2\naxolotl = 3\n")
         with pytest.raises(DenoiserError, match=message):
             class_ids(denoiser, split, str(tmp_path / "map.toml"))
@@ -222,23 +224,85 @@ def test_the_licence_is_said_once(dit, nette, capsys):
 def test_latents_are_kept_by_content(dit, nette, tmp_path):
     seen = DRD(denoiser=str(dit)).sees(nette.train)
     denoiser = load_denoiser(dit, CPU)
-    kept = Latents.kept(denoiser, dit, seen, str(tmp_path))
-    index = torch.arange(5)
+    kept, index = Latents.kept(denoiser, dit, str(tmp_path)), torch.arange(5)
     images = seen.images[index].float() / 127.5 - 1
     with torch.inference_mode():
         first = kept(images, index)
-        assert torch.equal(kept(images * 0, index), first)  # found, not encoded again
-        assert not torch.equal(Latents(denoiser)(images * 0, index), first)
         [path] = tmp_path.rglob("*.safetensors")
-        save_file({"latents": first.contiguous(), "index": index + 1}, path)
-        with pytest.raises(ArtifactError, match="latents of other images"):
-            kept(images, index)
+        save_file({"latents": first + 1}, path)
+        assert torch.equal(kept(images, index), first + 1)  # found, not encoded again
+        assert torch.equal(kept(images * 0.5, index), Latents(denoiser)(images * 0.5, index))
         path.write_bytes(path.read_bytes()[:50])
         with pytest.raises(ArtifactError, match="is damaged"):
             kept(images, index)
-        other = Latents.kept(denoiser, dit, replace(seen, labels=seen.labels[::-1].copy()), str(tmp_path))
-        assert other.folder != kept.folder
-        assert Latents.kept(denoiser, dit, seen, "").folder is None
+        assert Latents.kept(denoiser, dit, "").folder is None
+
+
+def test_the_vae_has_batches_of_its_own(dit, nette, monkeypatch):
+    what = DRD(denoiser=str(dit), timestep=6, draws=2, distance="mse", reference="vae")
+    whole = score(nette.train, what, device="cpu", progress=False)
+    encode, decode, asked = LatentDenoiser.encode, LatentDenoiser.decode, []
+
+    def small(run):
+        def limited(self, x):
+            if len(x) > 2:
+                raise torch.OutOfMemoryError
+            return run(self, x)
+
+        return limited
+
+    def counted(self, x, t, labels):
+        asked.append(len(x))
+        return PixelDenoiser.predict_noise(self, x, t, labels)
+
+    monkeypatch.setattr(LatentDenoiser, "encode", small(encode))
+    monkeypatch.setattr(LatentDenoiser, "decode", small(decode))
+    monkeypatch.setattr(LatentDenoiser, "predict_noise", counted)
+    with pytest.warns(UserWarning, match="batches of 2"):
+        again = score(nette.train, what, device="cpu", progress=False)
+    assert np.allclose(again.estimates, whole.estimates, atol=1e-5)
+    assert set(asked) == {36}  # 18 images and 2 draws: the denoiser's batches stay
+
+
+def test_a_compiled_denoiser_says_the_same(dit, nette):
+    plain, compiled = (load_denoiser(dit, CPU, compiled=c) for c in (False, True))
+    x, t, labels = torch.randn(3, 4, 4, 4), torch.tensor([5, 500, 900]), torch.tensor([0, 7, 1000])
+    with torch.inference_mode():
+        assert torch.allclose(plain.predict_noise(x, t, labels), compiled.predict_noise(x, t, labels), atol=1e-4)
+    assert [model.card["compiled"] for model in (plain, compiled)] == [False, True]
+
+
+def test_a_model_without_class_names_is_not_taken_for_the_data_sets(tmp_path, digits):
+    unet = UNet2DModel(sample_size=8, in_channels=1, out_channels=1, block_out_channels=(8, 8), norm_num_groups=4,
+                       down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2,
+                       layers_per_block=1, num_class_embeds=10)  # fmt: skip
+    unet.save_pretrained(tmp_path / "unet")
+    DDIMScheduler().save_pretrained(tmp_path / "scheduler")
+    denoiser = load_denoiser(tmp_path, CPU)
+    assert (denoiser.num_classes, denoiser.null_class) == (10, None)
+    with pytest.raises(DenoiserError, match="or labels=order if they are the model's in the same order"):
+        class_ids(denoiser, digits.train)
+    assert class_ids(denoiser, digits.train, "order") == list(range(10))
+    with pytest.raises(DenoiserError, match="has 10 classes and digits 3, so they are not the same"):
+        class_ids(denoiser, replace(digits.train, classes=tuple("abc"), labels=digits.train.labels % 3), "order")
+
+
+@pytest.mark.parametrize(
+    ("part", "content", "message"),
+    [
+        ("transformer", "{no json", r"transformer/config\.json cannot be read"),
+        ("transformer", {"sample_size": None}, r"config\.json does not say the sample_size"),
+        ("vae", {"block_out_channels": None}, r"vae/config\.json does not say the block_out_channels"),
+        ("transformer", {"attention_head_dim": 16}, "cannot be read"),
+    ],
+)
+def test_damaged_configurations_are_named(dit, nette, tmp_path, part, content, message):
+    shutil.copytree(dit, tmp_path / "d")
+    path = tmp_path / "d" / part / "config.json"
+    changed = content if isinstance(content, str) else json.dumps(json.loads(path.read_text()) | content)
+    path.write_text(changed)
+    with pytest.raises(DenoiserError, match=message):
+        score(nette.train, DRD(denoiser=str(tmp_path / "d"), timestep=3), device="cpu", progress=False)
 
 
 def test_a_latent_that_is_not_finite_names_its_example(dit, nette):

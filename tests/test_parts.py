@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -14,12 +13,15 @@ import torch
 
 from drd_plugin import parts
 from drd_plugin import verify as verification
-from drd_plugin.artifacts import ArtifactError, Scores, merge
+from drd_plugin.artifacts import ArtifactError, Scores, merge, tensors
 from drd_plugin.cli import main
+from drd_plugin.diffusion import perceptual
 from drd_plugin.diffusion.denoiser import BUNDLED
+from drd_plugin.diffusion.pixel import PixelDenoiser
 from drd_plugin.engine import score
 from drd_plugin.forecast import forecast
 from drd_plugin.parts import score_shard
+from drd_plugin.processes import Team
 from drd_plugin.scores import DRD, ELBO
 
 CPU = torch.device("cpu")
@@ -55,6 +57,21 @@ parts.CHUNK = 20
 whole = load("digits").train
 few = Split("few", whole.images[:150], whole.labels[:150], whole.classes)
 engine.score(few, parse_score(sys.argv[1]), out=sys.argv[2], device="cpu", progress=False)
+"""
+
+
+FULL = """
+import resource
+from drd_plugin import parts
+write, written = parts.write_part, []
+def limit():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+def counted(*given):
+    if len(written) == 3:
+        limit()
+    write(*given)
+    written.append(given)
+parts.write_part = counted
 """
 
 
@@ -156,19 +173,81 @@ def test_verify_on_the_command_line(digits, tmp_path, capsys):
 
 
 def test_a_full_disk_leaves_the_finished_parts(tmp_path):
-    """A process that may write no file of more than 4 kB, which the first parts and the settings fit into."""
-    (tmp_path / "program.py").write_text(PROGRAM.replace("few = Split", "parts.CHUNK = 140\nfew = Split"))
+    """A process that may write no file of more than 2 kB after its third part."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "limited.py").write_text(FULL + PROGRAM)
     name = f"DRD[timestep=12, draws=1, distance=mse, denoiser={BUNDLED / 'digits'}]"
-    command = [sys.executable, str(tmp_path / "program.py"), name, str(tmp_path / "s")]
-
-    def limited():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
-
-    done = subprocess.run(command, preexec_fn=limited, capture_output=True, text=True)
+    arguments = [name, str(tmp_path / "s")]
+    limited = [sys.executable, str(tmp_path / "limited.py"), *arguments]
+    done = subprocess.run(limited, capture_output=True, text=True)
+    assert "OSError" in done.stderr
     assert "File too large" in done.stderr
-    assert [path.name for path in (tmp_path / "s").iterdir() if not path.name.startswith("plan")] == []
-    subprocess.run(command, check=True)
+    kept = sorted(path for path in (tmp_path / "s").iterdir() if path.name != "plan.json")
+    assert [path.name for path in kept] == [f"part-{i:05d}-of-00008.parquet" for i in range(3)]
+    written = [path.stat().st_mtime_ns for path in kept]
+    subprocess.run([sys.executable, str(tmp_path / "program.py"), *arguments], check=True)
     assert len(Scores.load(tmp_path / "s")) == 150
+    assert [path.stat().st_mtime_ns for path in kept] == written
+
+
+def test_tensors_on_a_full_disk_raise_what_the_command_line_knows(tmp_path):
+    program = FULL + "import torch\nfrom drd_plugin.artifacts.tensors import save_tensors\nlimit()\n"
+    program += f"save_tensors({{'a': torch.zeros(9000)}}, parts.Path({str(tmp_path / 'a')!r}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "\nOSError: " in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_processes_take_over_what_is_missing():
+    class State:
+        process_index, num_processes = 1, 2
+
+    assert Team(1, 2).parts(6) == [1, 3, 5]  # of a job array: the others' parts are theirs
+    assert Team(1, 2, None, State()).parts(6) == [1, 3, 5, 4, 2, 0]
+    assert Team(3, 4, None, State()).parts(9) == [3, 7, 6, 2]
+
+
+def test_shards_with_other_critics_are_not_merged(few, tmp_path, small_chunks):
+    what = replace(QUICK, distance="network")
+    score_shard(few, what, (0, 2), out=tmp_path / "a", device="cpu", progress=False)
+    (tmp_path / "b").mkdir()
+    state = perceptual.critic(few, 7, "cpu").state_dict()
+    for name in ("plan.json", "critic.safetensors"):
+        shutil.copyfile(tmp_path / "a" / name, tmp_path / "b" / name)
+    tensors.save_tensors(state, tmp_path / "b" / "critic.safetensors")
+    score_shard(few, what, (1, 2), out=tmp_path / "b", device="cpu", progress=False)
+    with pytest.raises(ArtifactError, match=r"different settings \(distance\)"):
+        merge([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
+
+
+def test_the_same_weights_elsewhere_are_the_same_run(few, tmp_path, small_chunks):
+    score_shard(few, QUICK, (0, 2), out=tmp_path / "a", device="cpu", progress=False)
+    shutil.copytree(QUICK.denoiser, tmp_path / "copy")
+    elsewhere = replace(QUICK, denoiser=str(tmp_path / "copy"))
+    score_shard(few, elsewhere, (1, 2), out=tmp_path / "b", device="cpu", progress=False)
+    assert len(merge([tmp_path / "a", tmp_path / "b"], tmp_path / "both")) == 150
+    score_shard(few, replace(QUICK, draws=1), (1, 2), out=tmp_path / "other", device="cpu", progress=False)
+    before = sorted(path.name for path in (tmp_path / "other").iterdir())
+    with pytest.raises(ArtifactError, match="runs with different settings"):
+        merge([tmp_path / "a", tmp_path / "b"], tmp_path / "other")
+    assert sorted(path.name for path in (tmp_path / "other").iterdir()) == before
+
+
+def test_the_forecast_goes_on_with_smaller_batches(digits, monkeypatch):
+    asked = PixelDenoiser.predict_noise
+
+    def small(self, x, t, labels):
+        if len(x) > 8:
+            raise torch.OutOfMemoryError
+        return asked(self, x, t, labels)
+
+    monkeypatch.setattr(PixelDenoiser, "predict_noise", small)
+    assert forecast(digits.train, QUICK, CPU).batch == 8
+
+
+def test_several_timesteps_are_forecast_with_what_makes_them_comparable(digits):
+    said = forecast(digits.train, replace(QUICK, timestep=None, timesteps=(5, 9)), CPU)
+    assert (said.first_forwards, said.forwards_each) == (256 * 16, 2 * 16)
 
 
 @pytest.mark.parametrize(("what", "each"), [(QUICK, 2 * 13), (ELBO(draws=3), 3 * 15)])

@@ -67,7 +67,7 @@ def test_show_says_it_and_what_would_lift_it(tmp_path, capsys):
     main(["show", str(tmp_path / "s")])
     said = capsys.readouterr().out
     assert "more noise than ranking" in said
-    assert "estimates would reach 0.8" in said
+    assert "proxies would reach 0.8" in said
     Scores("DRD", noisy(0.1, 4)[1], labels, True, "made:up").save(tmp_path / "t")
     main(["show", str(tmp_path / "t")])
     said = capsys.readouterr().out

@@ -9,8 +9,9 @@ import torch
 
 from drd_plugin.artifacts import ArtifactError
 from drd_plugin.data import from_arrays
-from drd_plugin.diffusion.competitors import confusions, near_classes, rivals_of
-from drd_plugin.diffusion.denoiser import DenoiserError
+from drd_plugin.diffusion.class_search import ClassSearch
+from drd_plugin.diffusion.competitors import confused_by_proxy, confusions, near_classes, rivals_of
+from drd_plugin.diffusion.denoiser import DenoiserError, find_denoiser
 from drd_plugin.diffusion.labels import imagenet_wnids
 from drd_plugin.diffusion.oracle import drawn_split, random_mixture
 from drd_plugin.diffusion.search import TOLERANCE, Rivals, exhaustive, staged
@@ -60,7 +61,7 @@ def test_staged_finds_the_same_step_with_fewer_questions(estimator, reach, middl
     best = [np.nanargmax(rule.criterion(of.log_posterior).mean(0)) for of in (found, whole)]
     assert abs(best[0] - best[1]) <= 1
     assert len(questions) == len(set(questions)) < table.size / 2
-    assert found.dropped <= TOLERANCE
+    assert 0 < found.dropped < 5 * TOLERANCE
 
 
 def test_without_noise_staged_is_exact_and_takes_the_fewest_draws():
@@ -144,11 +145,43 @@ def test_competitors_of_wordnet_and_of_a_file(tmp_path):
     assert near_classes("screen", split) is None
     with pytest.raises(DenoiserError, match="are not called by ImageNet's ids"):
         near_classes("wordnet", replace(split, classes=tuple("abcdef")))
-    with pytest.raises(DenoiserError, match="expected screen, wordnet, or a JSON file"):
+    with pytest.raises(DenoiserError, match="expected screen, proxy, wordnet, or a JSON file"):
         near_classes("wordnett", split)
     (tmp_path / "half.json").write_text(json.dumps({names[0]: []}))
     with pytest.raises(DenoiserError, match=f"no list for {names[1]}"):
         near_classes(str(tmp_path / "half.json"), split)
+
+
+def test_competitors_of_a_proxy_are_the_classes_that_it_confuses(digits):
+    rule = InformationBottleneck(B=6, noises=4, competitors=4, competitors_by="proxy", search="staged")
+    near = confused_by_proxy(digits.train, rule.representatives(digits.train, 0), 0, "cpu")
+    assert all(sorted([c, *others]) == list(range(10)) for c, others in enumerate(near))
+    assert not any(others == sorted(others) for others in near)
+    denoiser = find_denoiser("auto", digits.train, CPU)
+    few = rule.choose(denoiser, digits.train, 0, CPU, progress=False)
+    whole = replace(rule, search="exhaustive").choose(denoiser, digits.train, 0, CPU, progress=False)
+    assert few.forwards < whole.forwards / 6
+    assert np.mean(np.abs(few.chosen - whole.chosen) <= 3) >= 0.8  # from as little as this
+
+
+def test_the_staged_search_of_a_thousand_classes_takes_one_pass_in_five_hundred():
+    """For a few of its classes, as the benchmark has it for all."""
+    mixture = random_mixture(1000, 1, 64, spread=0.4, siblings=10, seed=1000)
+    split, rule = drawn_split(mixture, 25), InformationBottleneck()
+    search = ClassSearch(rule, mixture, split, 0, CPU, 2048)
+    members, evaluated = rule.representatives(split, 0), rule.evaluated(mixture)
+    forwards = [search.find(c, members[c], evaluated).forwards for c in range(0, 1000, 100)]
+    assert np.mean(forwards) < 20 * len(evaluated) * 20 * 1000 / 500
+
+
+def test_what_the_noise_of_a_draw_adds_to_all_classes_goes():
+    """Though a class that went has fewer draws than those that stay."""
+    rng = np.random.default_rng(0)
+    table = made_up(0.1) + 50 * rng.standard_normal((12, 17, 8, 1))
+    found = staged(asked_of(table)[0], Rivals.all(12, 0, 6), np.arange(17), 8, 1, RULE.criterion)
+    whole = exhaustive(asked_of(table)[0], Rivals.all(12, 0, 6), np.arange(17), 8)
+    best = [np.nanargmax(RULE.criterion(of.log_posterior).mean(0)) for of in (found, whole)]
+    assert abs(best[0] - best[1]) <= 1
 
 
 def test_a_loss_that_is_not_finite_names_its_example():

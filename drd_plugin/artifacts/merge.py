@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ..provenance import deciding
 from .files import ArtifactError, write_aside
 from .scores import Scores, read_part
 
@@ -22,11 +25,12 @@ def merge(folders: Sequence[Path], out: Path) -> Scores:
         out: The folder to write to.
 
     Raises:
-        ArtifactError: If the folders were made with different settings, a part is damaged, two folders hold different
-            scores of the same part, or parts are missing.
+        ArtifactError: If the folders (or `out`, where it holds parts already) were made with different settings, a part
+            is damaged, two folders hold different scores of the same part, or parts are missing.
     """
-    plans = {folder: _text(Path(folder) / "plan.json") for folder in folders}
-    other = next((folder for folder in folders if plans[folder] != plans[folders[0]]), None)
+    there = [Path(out)] if (Path(out) / "plan.json").exists() else []
+    plans = {folder: _plan(Path(folder) / "plan.json") for folder in [*folders, *there]}
+    other = next((folder for folder in plans if plans[folder] != plans[folders[0]]), None)
     if other is not None:
         raise ArtifactError(
             f"{other} and {folders[0]} hold parts of runs with different settings (compare their plan.json): merge the "
@@ -45,10 +49,10 @@ def merge(folders: Sequence[Path], out: Path) -> Scores:
     return Scores.load(out)
 
 
-def _text(path: Path) -> str:
+def _plan(path: Path) -> dict[str, Any]:
     try:
-        return path.read_text()
-    except OSError as error:
+        return deciding(json.loads(path.read_text()))
+    except (OSError, ValueError) as error:
         raise ArtifactError(f"{path.parent} has no plan.json, as `drd-plugin score` writes: {error}.") from error
 
 

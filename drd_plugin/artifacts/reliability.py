@@ -58,19 +58,20 @@ def estimates_for(target: float, reached: float, count: int) -> int | None:
     return max(1, math.ceil(target * (1 - single) / (single * (1 - target)) - 1e-9))
 
 
-def verdict(reached: float, count: int) -> str:
+def verdict(reached: float, count: int, drawn: str = "estimates") -> str:
     """A reliability in words: whether it is too low to trust, and how many estimates would lift it to 0.8.
 
     Arguments:
         reached: The reliability.
         count: The number of estimates.
+        drawn: What an estimate is, in the plural.
     """
     if math.isnan(reached):
-        return "unknown (one estimate each)" if count == 1 else "unknown"
+        return f"unknown (it takes two {drawn} or more)" if count == 1 else "unknown"
     needed = estimates_for(0.8, reached, count)
     low = " - more noise than ranking" if reached < 0.5 else ""
-    more = "" if reached >= 0.8 or needed is None else f"; about {needed} estimates would reach 0.8"
-    return f"{reached:.2f} within classes, of {count} estimates{low}{more}"
+    more = "" if reached >= 0.8 or needed is None else f"; about {needed} {drawn} would reach 0.8"
+    return f"{reached:.2f} within classes, of {count} {drawn}{low}{more}"
 
 
 def _lengthened(r: float, k: float) -> float:

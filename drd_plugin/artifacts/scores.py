@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..provenance import deciding
 from .files import ArtifactError, write_aside
 from .reliability import reliability
 
@@ -85,6 +86,12 @@ class Scores:
         """
         return reliability(self.estimates, self.labels)
 
+    @property
+    def drawn(self) -> str:
+        """What an estimate is, in the plural: `draws`, `pairs of draws`, or `proxies`."""
+        made = self.provenance.get("score", {})
+        return "pairs of draws" if made.get("antithetic") else "draws" if "draws" in made else "proxies"
+
     @cached_property
     def hardness(self) -> np.ndarray:
         """The values with the sign that makes larger harder, float32[n]."""
@@ -130,10 +137,13 @@ class Scores:
         Raises:
             ArtifactError: If the parts come from runs with different settings.
         """
-        if any(part._identity != parts[0]._identity for part in parts):
+        other = next((part for part in parts if part._identity != parts[0]._identity), None)
+        if other is not None:
             raise ArtifactError(
-                f"the parts of {parts[0].name} come from runs with different settings: score again into an empty "
-                "folder."
+                f"the parts of {parts[0].name} come from runs with different settings "
+                f"({_difference(parts[0], other)}): score again into an empty folder. Machines without a common disk "
+                "agree on timesteps and distance where each begins with a copy of the same timesteps.json and "
+                "critic.safetensors."
             )
         seconds = round(sum(part.provenance.get("seconds", 0.0) for part in parts), 3)
         made = _distinct([part.provenance.get("environment", {}) for part in parts])
@@ -150,8 +160,14 @@ class Scores:
 
     @property
     def _identity(self) -> tuple[Any, ...]:
-        settled = {k: v for k, v in self.provenance.items() if k not in ("environment", "seconds")}
-        return self.name, self.higher_is_harder, self.fingerprint, settled
+        return self.name, self.higher_is_harder, self.fingerprint, deciding(self.provenance)
+
+
+def _difference(one: Scores, other: Scores) -> str:
+    """The names of what two scores were made with differently."""
+    first, second = ({**deciding(of.provenance), **of.provenance.get("settings", {})} for of in (one, other))
+    differ = sorted(key for key in {**first, **second} if key != "settings" and first.get(key) != second.get(key))
+    return ", ".join(differ) or "name or data set"
 
 
 def _distinct(environments: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

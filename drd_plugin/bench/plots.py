@@ -73,7 +73,7 @@ def plot_timesteps(choice: TimestepChoice, classes: tuple[str, ...], ax: Axes | 
         [line] = ax.plot(choice.window[known], choice.slope[c, known], lw=1.2, label=name)
         best = int(np.nanargmax(choice.slope[c]))
         ax.plot(choice.window[best], choice.slope[c, best], "o", color=line.get_color())
-    ax.set(xlabel="step of the sampling grid", ylabel="|d log p(c | x_t) / dt|")
+    ax.set(xlabel="step of the sampling grid", ylabel="rate at which the class is lost")
     ax.grid(alpha=0.3)
     ax.legend(ncols=2, fontsize="small", title="class")
     return ax

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -212,13 +212,16 @@ def _origin(runs: pd.DataFrame) -> str:
 
 
 def _reliabilities(runs: pd.DataFrame) -> str:
-    """A sentence for each score of several estimates: the mean over the seeds of its reliability."""
-    found: dict[tuple[str, int], list[float]] = {}
-    for text in runs["provenance"]:
-        for name, (reached, count) in json.loads(text).get("reliability", {}).items():
-            found.setdefault((name, int(count)), []).append(reached)
-    means = {key: float(np.mean(values)) for key, values in found.items()}
-    return "".join(f" Reliability of {name}: {verdict(mean, count)}." for (name, count), mean in means.items())
+    """A sentence for the scores of several estimates, of all methods that have the same: the mean over the seeds."""
+    found: dict[str, list[list[Any]]] = {}
+    for method, text in zip(runs["method"], runs["provenance"], strict=True):
+        if known := json.loads(text).get("reliability"):
+            found.setdefault(method, []).append(known)
+    said: dict[str, list[str]] = {}
+    for method, known in found.items():
+        mean = float(np.mean([reached for reached, *_ in known]))
+        said.setdefault(verdict(mean, *known[0][1:]), []).append(method)
+    return "".join(f" Reliability of {', '.join(methods)}: {text}." for text, methods in said.items())
 
 
 def _pinned(runs: pd.DataFrame) -> str:

@@ -31,25 +31,29 @@ def timestep(
     Arguments:
         rule: The rule.
         denoiser: A hub name, a folder in the diffusers format, or auto for the bundled one.
-        labels: auto, or a file that maps class names to the model's class numbers.
+        labels: auto, order, or a file that maps class names to the model's class numbers.
         unmapped: refuse, or null: classes that the model does not have are asked without a class.
         precision: What the denoiser computes in.
         seed: Decides images and noise.
         device: auto, or a torch device.
-        cache: A folder that keeps each class's result, from which a killed run goes on.
+        cache: A folder that keeps each class's result, from which a killed run of these settings goes on.
         plot: A PNG for the curves.
     """
     import numpy as np
     from tabulate import tabulate
 
     from ..bench.plots import plot_timesteps, save
-    from ..diffusion.denoiser import find_denoiser
+    from ..diffusion.denoiser import denoiser_folder, find_denoiser, weights_digest
     from ..diffusion.images import seen_by
+    from ..provenance import digest
     from ..training.loader import resolve_device
 
     on = resolve_device(device)
     split = seen_by(denoiser, data.load().train)
     model = find_denoiser(denoiser, split, on, labels, unmapped, precision)
+    if cache is not None:
+        made = [rule, seed, split.fingerprint, weights_digest(denoiser_folder(denoiser, split)), dict(model.card)]
+        cache = cache / digest(made)
     choice = rule.choose(model, split, seed, on, cache=cache)
     rows = zip(split.classes, choice.chosen, np.nanmax(choice.slope, axis=1), strict=True)
     print(tabulate(rows, headers=["class", f"step of {rule.steps}", "slope"], floatfmt=".3f"))

@@ -107,7 +107,7 @@ def _show_scores(scores: Scores) -> None:
         ("min, quartiles, max", [float(f"{q:.5g}") for q in _quantiles(scores)]),
         ("distinct values", len(set(scores.values.tolist()))),
         ("mean standard error", "-" if scores.stderr is None else f"{scores.stderr.mean():.4g}"),
-        ("reliability", verdict(scores.reliability, scores.estimates.shape[1])),
+        ("reliability", verdict(scores.reliability, scores.estimates.shape[1], scores.drawn)),
     ]
     print(tabulate(rows, tablefmt="plain"))
     _details(dict(scores.provenance))

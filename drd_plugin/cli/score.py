@@ -42,8 +42,8 @@ def _of_kind(kind: Any) -> Callable[..., None]:
             f"{scores.name} of {len(scores)} examples of {scores.fingerprint}, {low:.4g} to {high:.4g} "
             f"({distinct} distinct values), in {out}"
         )
-        if scores.estimates.shape[1] > 1:
-            print(f"reliability {verdict(scores.reliability, scores.estimates.shape[1])}")
+        if scores.estimates.shape[1] > 1 or issubclass(kind, DiffusionScore):
+            print(f"reliability {verdict(scores.reliability, scores.estimates.shape[1], scores.drawn)}")
 
     def fold(
         what: tyro.conf.OmitArgPrefixes[kind],

@@ -71,6 +71,10 @@ class FolderImages:
         self.paths = tuple(paths)
         self.size, self.channels, self.crop = size, channels, crop
 
+    def decoded(self, size: int, channels: int, crop: str) -> FolderImages:
+        """The same images in another size, by another crop."""
+        return FolderImages(self.paths, size, channels, crop)
+
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(n, C, H, W)."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..artifacts import write_aside
 from .folders import image_folder, split_of_files, tree
 from .split import CACHE, DataError, Dataset, Split
 
@@ -87,8 +88,12 @@ def _unpacked(root: Path, stem: str) -> Path:
 def _downloaded() -> Path:
     from torchvision.datasets import Imagenette
 
+    root = CACHE / "imagenette"
     try:
-        return Path(Imagenette(CACHE, download=not (CACHE / "imagenette2").is_dir())._image_root).parent
+        if not root.is_dir():
+            with write_aside(root, first=True) as aside:  # half of it is no data set
+                Imagenette(aside, download=True)
+        return root
     except (RuntimeError, OSError) as error:
         raise DataError(
             f"imagenette is not to be had from the network ({error}): give the folder that holds it as the root."

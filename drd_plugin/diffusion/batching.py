@@ -9,12 +9,19 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["Batches", "forward_batch"]
+__all__ = ["Batches", "forward_batch", "image_batch"]
 
 
 def forward_batch(most: int, shape: tuple[int, ...]) -> int:
     """How many latents of this shape go through a denoiser at once: at most `most`, and at most 2^20 values."""
     return max(1, min(most, 2**20 // math.prod(shape)))
+
+
+def image_batch(shape: tuple[int, ...]) -> int:
+    """How many images of this shape go through a VAE, or a distance's network, at once: at most 2^21 values, since the
+    maps within are some hundred times as large.
+    """
+    return max(1, 2**21 // math.prod(shape))
 
 
 class Batches:
@@ -43,10 +50,9 @@ class Batches:
             try:
                 results.append(compute(part))
             except torch.OutOfMemoryError:
-                if self.most == 1:
+                if len(part) == 1:
                     raise
-                self.most = max(1, min(self.most, len(part)) // 2)
-                torch.cuda.empty_cache()
+                self.most = len(part) // 2
                 warnings.warn(f"out of memory: going on with batches of {self.most}.", stacklevel=2)
                 continue
             done += len(part)

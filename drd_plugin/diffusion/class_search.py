@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file, save_file
 
-from ..artifacts import write_aside
+from ..artifacts.tensors import load_tensors, save_tensors
 from ..data import Split, scaled
-from .competitors import near_classes, rivals_of, screened
+from .competitors import confused_by_proxy, near_classes, rivals_of, screened
 from .denoiser import Denoiser, DenoiserError
+from .latents import Latents
 from .losses import ImageLosses
 from .reconstruction import signal
 from .search import Found, Rivals, exhaustive, staged
@@ -50,6 +50,8 @@ class ClassSearch:
         self.staged = rule.is_staged(split.num_classes)
         self.many = self.staged and split.num_classes > rule.competitors + 1
         self.near = near_classes(rule.competitors_by, split) if self.many else None
+        if self.many and rule.competitors_by == "proxy":
+            self.near = confused_by_proxy(split, rule.representatives(split, seed), seed, str(device))
 
     def of(self, own: int, index: np.ndarray, evaluated: np.ndarray, cache: Path | None) -> Found:
         """What is found for a class.
@@ -62,20 +64,20 @@ class ClassSearch:
         """
         kept = None if cache is None else cache / "timesteps" / f"class-{own:04d}.safetensors"
         if kept is not None and kept.exists():
-            known = load_file(kept)
-            return Found(known["log_posterior"], float(known["dropped"]), int(known["forwards"]))
+            known, _ = load_tensors(kept)
+            return Found(known["log_posterior"].numpy(), float(known["dropped"]), int(known["forwards"]))
         found = self.find(own, index, evaluated)
         if kept is not None:
-            with write_aside(kept) as aside:
-                scalars = {"dropped": np.array(found.dropped), "forwards": np.array(found.forwards)}
-                save_file({"log_posterior": found.log_posterior, **scalars}, aside)
+            scalars = {"dropped": torch.tensor(found.dropped), "forwards": torch.tensor(found.forwards)}
+            save_tensors({"log_posterior": torch.from_numpy(found.log_posterior), **scalars}, kept)
         return found
 
     def find(self, own: int, index: np.ndarray, evaluated: np.ndarray) -> Found:
         """`of`, without a folder."""
         rule, num_classes = self.rule, self.split.num_classes
         with torch.inference_mode():
-            x_0 = self.denoiser.encode(scaled(self.split.images[torch.from_numpy(index)].to(self.device)))
+            images = scaled(self.split.images[torch.from_numpy(index)].to(self.device))
+            x_0 = Latents(self.denoiser)(images, torch.from_numpy(index))
         losses = ImageLosses(self.denoiser, x_0, index, rule.steps, self.seed, self.batch_size)
         if rule.estimator == "mmse":
             return self._by_errors(losses, own, len(index), evaluated)

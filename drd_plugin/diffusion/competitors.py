@@ -5,8 +5,8 @@ stands for many: the sum in the softmax then keeps its expectation,
 
     sum_{c'} exp(-l_c')  =  sum_{near} exp(-l_c') + (C - 1 - k) / r  sum_{sample} exp(-l_c').
 
-Near classes come from one noisy look at a few images of the class, from WordNet, or from a file of lists, which
-`confusions` makes from any classifier's predictions.
+Near classes come from one noisy look at a few images of the class, from the confusions of a small network trained on
+the data set, from WordNet, or from a file of lists, which `confusions` makes from any classifier's predictions.
 """
 
 from __future__ import annotations
@@ -14,19 +14,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
+from ..data import Split
 from ..rng import generator
 from .hub import DenoiserError
 from .labels import wordnet_ancestors
 from .search import Losses, Rivals
 
-if TYPE_CHECKING:
-    from ..data import Split
-
-__all__ = ["confusions", "near_classes", "rivals_of", "screened"]
+__all__ = ["confused_by_proxy", "confusions", "near_classes", "rivals_of", "screened"]
 
 SCREENED = 2
 """Images of a class that are compared with all classes."""
@@ -42,25 +40,44 @@ def confusions(predicted: np.ndarray, labels: np.ndarray, classes: Sequence[str]
         classes: The class names.
         out: The JSON file.
     """
-    lists = {}
-    for c, name in enumerate(classes):
-        order = np.argsort(-predicted[labels == c].mean(0), kind="stable")
-        lists[name] = [classes[other] for other in order if other != c]
+    lists = {classes[c]: [classes[other] for other in order] for c, order in enumerate(_confused(predicted, labels))}
     out.write_text(json.dumps(lists, indent=1) + "\n")
 
 
-def near_classes(by: str, split: Split) -> list[list[int]] | None:
-    """The other classes of the data set for each of its classes, the nearest first; None where a look at the images
-    decides.
+def confused_by_proxy(split: Split, members: Sequence[np.ndarray], seed: int, device: str) -> list[list[int]]:
+    """The other classes for each class, those first that a small network trained on the split confuses with it most.
 
     Arguments:
-        by: `screen`, `wordnet` or a file that `confusions` wrote.
+        split: The training split.
+        members: The positions of the images of each class that are looked at.
+        seed: The seed of the training.
+        device: Where to train.
+    """
+    from ..training.loop import predict
+    from .perceptual import critic
+
+    index = np.concatenate(members)
+    some = Split(split.name, split.images[torch.from_numpy(index)], split.labels[index], split.classes)
+    return _confused(predict(critic(split, seed, device), some, device, split.statistics).numpy(), some.labels)
+
+
+def _confused(predicted: np.ndarray, labels: np.ndarray) -> list[list[int]]:
+    means = [predicted[labels == c].mean(0) for c in range(predicted.shape[1])]
+    return [[int(o) for o in np.argsort(-mean, kind="stable") if o != c] for c, mean in enumerate(means)]
+
+
+def near_classes(by: str, split: Split) -> list[list[int]] | None:
+    """The other classes of the data set for each of its classes, the nearest first; None where the
+    images decide.
+
+    Arguments:
+        by: `screen`, `proxy`, `wordnet` or a file that `confusions` wrote.
         split: The training split.
 
     Raises:
         DenoiserError: If the file cannot be read or lacks a class, or the classes are none of ImageNet's.
     """
-    if by == "screen":
+    if by in ("screen", "proxy"):
         return None
     lists = _wordnet(split) if by == "wordnet" else _read(Path(by))
     number = {name: i for i, name in enumerate(split.classes)}
@@ -120,7 +137,9 @@ def _read(path: Path) -> Mapping[str, list[str]]:
     try:
         lists = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise DenoiserError(f"competitors by {path}: expected screen, wordnet, or a JSON file ({error}).") from error
+        raise DenoiserError(
+            f"competitors by {path}: expected screen, proxy, wordnet, or a JSON file ({error})."
+        ) from error
     if not isinstance(lists, dict) or not all(isinstance(others, list) for others in lists.values()):
         raise DenoiserError(f"{path}: expected a list of class names for each class.")
     return lists

@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from ..data import DATASETS, Split
-from .hub import DenoiserError, PredictionType, licence_of, local_folder, part_of
+from ..processes import speaks
+from .hub import DenoiserError, PredictionType, licence_of, local_folder, part_of, read_config
 from .labels import bridge
 from .latent import LatentDenoiser
 from .pixel import PixelDenoiser
@@ -105,7 +106,7 @@ def load_denoiser(
         folder: The folder.
         device: Where to put it.
         precision: What the network computes in; the VAE, and everything around, is float32.
-        compiled: Whether to compile the network's blocks, which pays for many forward passes.
+        compiled: Whether to compile the network (a transformer's blocks), which pays for many forward passes.
 
     Raises:
         DenoiserError: If the folder is not such a model.
@@ -114,7 +115,7 @@ def load_denoiser(
 
     folder = Path(folder)
     part = part_of(folder)
-    config = json.loads((folder / part / "config.json").read_text())
+    config = read_config(folder, part, "in_channels", "sample_size")
     kind = config.get("_class_name")
     if kind not in KINDS:
         raise DenoiserError(f"{folder / part} is a {kind}: expected a class-conditional {' or '.join(KINDS)}.")
@@ -128,16 +129,17 @@ def load_denoiser(
         vae = _read(diffusers.AutoencoderKL, folder, "vae") if (folder / "vae").is_dir() else None
         scheduler = diffusers.DDIMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
         card = json.loads((folder / "card.json").read_text()) if (folder / "card.json").is_file() else {}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise DenoiserError(f"the model in {folder} cannot be read ({error}): copy or fit it again.") from error
     predicted = scheduler.config.prediction_type
     if predicted not in get_args(PredictionType):
         raise DenoiserError(f"{folder} predicts {predicted}: expected {' or '.join(get_args(PredictionType))}.")
-    num_classes = embeddings - 1 if kind == "UNet2DModel" else embeddings
-    card = {"folder": folder.name, "licence": licence_of(folder), "precision": precision} | card
+    num_classes = embeddings if kind == "DiTTransformer2DModel" else len(card.get("classes", range(embeddings)))
+    card = {"licence": licence_of(folder), "precision": precision, "compiled": compiled} | card
     model = model.to(device, memory_format=torch.channels_last)
     if compiled:
-        model.compile()
+        for block in getattr(model, "transformer_blocks", [model]):  # alike, so that one compilation serves them all
+            block.compile()
     if vae is None:
         return PixelDenoiser(model, scheduler.alphas_cumprod, num_classes, card, predicted)
     return LatentDenoiser(model, vae.to(device), scheduler.alphas_cumprod, num_classes, card, predicted)
@@ -188,7 +190,8 @@ def find_denoiser(
 @cache
 def _say_licence(name: str, licence: str) -> None:
     """Once for each model that others have made."""
-    print(f"{name}: licence {licence}")
+    if speaks():
+        print(f"{name}: licence {licence}")
 
 
 def denoiser_folder(name: str, split: Split) -> Path:
@@ -214,10 +217,10 @@ def image_shape(folder: Path) -> tuple[int, int, int]:
     Raises:
         DenoiserError: If there is none.
     """
-    config = json.loads((folder / part_of(folder) / "config.json").read_text())
+    config = read_config(folder, part_of(folder), "in_channels", "sample_size")
     channels, size = config["in_channels"], config["sample_size"]
     if (folder / "vae").is_dir():
-        vae = json.loads((folder / "vae" / "config.json").read_text())
+        vae = read_config(folder, "vae", "in_channels", "block_out_channels")
         channels, size = vae["in_channels"], size * 2 ** (len(vae["block_out_channels"]) - 1)
     return channels, size, size
 
@@ -247,9 +250,10 @@ def check_shape(denoiser: Denoiser, split: Split) -> None:
     """Raises DenoiserError unless the denoiser takes the split's images."""
     channels, size, _ = denoiser.image_shape
     if tuple(denoiser.image_shape) != split.shape:
+        decoded = channels == split.shape[0] and not isinstance(split.images, Tensor)
         resize = (
             f"load the data with size={size}"
-            if channels == split.shape[0]
+            if decoded
             else f"turn them into images of {channels} channels and {size} x {size} pixels"
         )
         raise DenoiserError(

@@ -113,7 +113,7 @@ class Fit:
         from diffusers import DiTTransformer2DModel, UNet2DModel
 
         channels, size, width = split.shape
-        widths = self.channels or recommended(size)
+        widths = (self.channels or recommended(size)) if self.model == "unet" else ()
         smallest = 2 ** (len(widths) - 1) if self.model == "unet" else self.patch
         if size != width or size % smallest:
             raise DataError(

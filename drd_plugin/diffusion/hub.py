@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..artifacts import write_aside
+from ..artifacts.tensors import save_tensors
+from ..provenance import digest
 
-__all__ = ["CACHE", "PARTS", "PredictionType", "licence_of", "local_folder", "part_of"]
+__all__ = ["CACHE", "PARTS", "PredictionType", "licence_of", "local_folder", "part_of", "read_config"]
 
 CACHE = Path(os.environ.get("DRD_PLUGIN_CACHE", Path.home() / ".cache" / "drd_plugin")) / "denoisers"
 
@@ -61,6 +63,23 @@ def part_of(folder: Path) -> str:
     return part
 
 
+def read_config(folder: Path, part: str, *keys: str) -> dict[str, Any]:
+    """The configuration of a part of a model.
+
+    Raises:
+        DenoiserError: If it cannot be read, or says nothing of one of the keys.
+    """
+    path = folder / part / "config.json"
+    try:
+        config = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DenoiserError(f"{path} cannot be read ({error}): copy or fit the model again.") from error
+    missing = [key for key in keys if config.get(key) is None]
+    if missing:
+        raise DenoiserError(f"{path} does not say the {missing[0]}: write it there, or copy or fit the model again.")
+    return config
+
+
 def licence_of(folder: Path) -> str:
     """The licence that the model's card (README.md) or `card.json` names, or `unknown`."""
     card: dict[str, Any] = {}
@@ -105,12 +124,12 @@ def _as_safetensors(folder: Path, name: str) -> Path:
     import shutil
 
     import torch
-    from safetensors.torch import save_file
 
-    out = CACHE / re.sub(r"\W+", "-", f"{name}-{folder.name}").strip("-")
+    source = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.rglob("*"))]
+    out = CACHE / f"{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}-{digest(source)}"
     if out.is_dir():
         return out
-    with write_aside(out) as aside:
+    with write_aside(out, first=True) as aside:
         for path in sorted([*folder.glob("*.json"), *folder.glob("README.md"), *folder.glob("*/*.json")]):
             (aside / path.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, aside / path.relative_to(folder))
@@ -122,6 +141,6 @@ def _as_safetensors(folder: Path, name: str) -> Path:
                     state = torch.load(path, map_location="cpu", weights_only=True)
                 except Exception as error:
                     raise DenoiserError(f"{path} holds more than weights ({error}), and is not read.") from error
-                plain = {key: value.clone().contiguous() for key, value in state.items()}
-                save_file(plain, (aside / path.relative_to(folder)).with_suffix(".safetensors"), {"format": "pt"})
+                plain = {key: value.clone() for key, value in state.items()}  # some share their storage
+                save_tensors(plain, (aside / path.relative_to(folder)).with_suffix(".safetensors"))
     return out

@@ -3,7 +3,7 @@
 A model of ImageNet's thousand classes numbers them in the order of their WordNet ids (n01440764, ...), and the folders
 of ImageNet, ImageNette and ImageWoof are called by these, so that ImageNette's ten classes are 0, 217, 482, ... A
 denoiser that was fitted to a data set has its classes in its card, in order. Anything else needs a mapping: a TOML or
-JSON file from class names to the model's numbers.
+JSON file from class names to the model's numbers, or `order` for a model whose classes are the data set's, in order.
 
 References:
     ImageNet Large Scale Visual Recognition Challenge (Russakovsky et al., 2015), https://arxiv.org/abs/1409.0575
@@ -68,32 +68,40 @@ def class_ids(denoiser: Denoiser, split: Split, labels: str = "auto", unmapped: 
     Arguments:
         denoiser: The diffusion model.
         split: The training split.
-        labels: `auto`, or a file with a mapping.
+        labels: `auto`, `order`, or a file with a mapping.
         unmapped: `refuse`, or `null`: classes that the model does not have are scored with its null class.
 
     Raises:
         DenoiserError: If a class has no number, or one that the model does not have.
     """
-    known = _known(denoiser, split) if labels == "auto" else read_mapping(Path(labels))
+    known = _by_name(denoiser, split, labels)
     missing = [name for name in split.classes if name not in known]
     if missing and (unmapped != "null" or denoiser.null_class is None):
         raise DenoiserError(_missing(denoiser, split, missing))
-    numbers = [known.get(name, denoiser.null_class) for name in split.classes]
-    wrong = next((number for number in numbers if number is None or not 0 <= number <= denoiser.num_classes), None)
+    wrong = next((known[name] for name in split.classes if not 0 <= known.get(name, 0) < denoiser.num_classes), None)
     if wrong is not None:
         raise DenoiserError(f"the model has the classes 0 to {denoiser.num_classes - 1}, but the mapping has {wrong}.")
-    return [int(number) for number in numbers if number is not None]
+    return [int(known.get(name, denoiser.null_class or 0)) for name in split.classes]
 
 
-def _known(denoiser: Denoiser, split: Split) -> Mapping[str, int]:
-    """The model's class names, as far as they can be told."""
+def _by_name(denoiser: Denoiser, split: Split, labels: str) -> Mapping[str, int]:
+    """The model's classes by the data set's names, as far as they can be told."""
+    if labels == "order":
+        if denoiser.num_classes != split.num_classes:
+            raise DenoiserError(
+                f"the model has {denoiser.num_classes} classes and {split.name} {split.num_classes}, so they are not "
+                "the same in the same order: give labels=FILE with a line NAME = NUMBER for each."
+            )
+        return {name: i for i, name in enumerate(split.classes)}
+    if labels != "auto":
+        return read_mapping(Path(labels))
     fitted = denoiser.card.get("classes")
     if fitted is not None:
         return {name: i for i, name in enumerate(fitted)}
     wnids = imagenet_wnids()
     if denoiser.num_classes == len(wnids):
         return {wnid: i for i, wnid in enumerate(wnids)}
-    return {name: i for i, name in enumerate(split.classes)} if denoiser.num_classes == split.num_classes else {}
+    return {}
 
 
 def _missing(denoiser: Denoiser, split: Split, missing: list[str]) -> str:
@@ -103,8 +111,9 @@ def _missing(denoiser: Denoiser, split: Split, missing: list[str]) -> str:
     known = f"{denoiser.num_classes} classes" + (f" ({_some(fitted)})" if fitted else "")
     return (
         f"the denoiser has {known}, and none for {len(missing)} of the {split.num_classes} classes of {split.name} "
-        f"({_some(missing)}): give labels=FILE with a line NAME = NUMBER for each, or unmapped=null to score these "
-        f"without a class, or fit a denoiser for these classes ({how_to_fit(split)})."
+        f"({_some(missing)}): give labels=FILE with a line NAME = NUMBER for each, or labels=order if they are the "
+        "model's in the same order, or unmapped=null to score these without a class, or fit a denoiser for these "
+        f"classes ({how_to_fit(split)})."
     )
 
 

@@ -1,20 +1,20 @@
 """Images as latents, encoded once for all scores that keep them in one folder.
 
-For each batch there is a safetensors file with the latents and the positions of its images, in a subfolder whose name
-is a digest of the images (as the denoiser sees them) and of the VAE.
+For each batch of images there is a safetensors file that a digest of their pixels names, in a subfolder for the VAE.
 """
 
 from __future__ import annotations
 
+import hashlib
+from functools import cached_property
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ..artifacts import ArtifactError, write_aside
-from ..data import Split
-from ..provenance import digest
+from ..artifacts import ArtifactError
+from ..artifacts.tensors import load_tensors, save_tensors
+from .batching import Batches, image_batch
 from .denoiser import Denoiser, weights_digest
 
 __all__ = ["Latents"]
@@ -32,13 +32,11 @@ class Latents:
         self.denoiser, self.folder = denoiser, folder
 
     @classmethod
-    def kept(cls, denoiser: Denoiser, model: Path, split: Split, root: str) -> Latents:
-        """With the folder for this split and the VAE of a model; nowhere if `root` is empty, or the denoiser works on
-        pixels.
-        """
+    def kept(cls, denoiser: Denoiser, model: Path, root: str) -> Latents:
+        """With the folder for the VAE of a model; nowhere if `root` is empty, or the denoiser works on pixels."""
         if not root or not (model / "vae").is_dir():
             return cls(denoiser)
-        return cls(denoiser, Path(root) / digest([split.fingerprint, weights_digest(model, "vae")]))
+        return cls(denoiser, Path(root) / weights_digest(model, "vae"))
 
     def __call__(self, images: Tensor, index: Tensor) -> Tensor:
         """The latents of a batch, [B, *latent_shape].
@@ -50,12 +48,10 @@ class Latents:
         Raises:
             ArtifactError: If a latent is NaN or infinite, or a file is damaged.
         """
-        path = (
-            self.folder and self.folder / f"latents-{int(index[0]):09d}-{int(index[-1]):09d}-{len(index)}.safetensors"
-        )
+        path = self.folder and self.folder / f"latents-{_digest(images)}.safetensors"
         if path and path.exists():
-            return _read(path, index).to(images.device)
-        latents = self.denoiser.encode(images)
+            return load_tensors(path)[0]["latents"].to(images.device)
+        latents = self.batches.over(images, self.denoiser.encode)
         broken = (~latents.flatten(1).isfinite().all(1)).nonzero().flatten().tolist()
         if broken:
             raise ArtifactError(
@@ -63,16 +59,14 @@ class Latents:
                 "precision of the VAE."
             )
         if path:
-            with write_aside(path) as aside:
-                save_file({"latents": latents.cpu().contiguous(), "index": index.cpu().contiguous()}, aside)
+            save_tensors({"latents": latents}, path)
         return latents
 
+    @cached_property
+    def batches(self) -> Batches:
+        """The batches of images, whose size is kept once it had to shrink."""
+        return Batches(image_batch(self.denoiser.image_shape))
 
-def _read(path: Path, index: Tensor) -> Tensor:
-    try:
-        known = load_file(path)
-    except Exception as error:
-        raise ArtifactError(f"{path} is damaged ({error}): remove it.") from error
-    if not torch.equal(known["index"], index.cpu()):
-        raise ArtifactError(f"{path} holds the latents of other images: remove it.")
-    return known["latents"]
+
+def _digest(images: Tensor) -> str:
+    return hashlib.sha256(images.to("cpu", torch.float32).numpy().tobytes()).hexdigest()[:24]

@@ -27,7 +27,7 @@ from ..data import Split, from_arrays
 from .analytic import GaussianMixture
 from .reconstruction import signal
 
-__all__ = ["Information", "drawn_split", "information", "log_posterior", "random_mixture"]
+__all__ = ["Information", "agreement", "drawn_split", "information", "log_posterior", "random_mixture"]
 
 
 def random_mixture(
@@ -74,6 +74,22 @@ def drawn_split(mixture: GaussianMixture, per_class: int, seed: int = 0) -> Spli
     labels = torch.arange(mixture.num_classes).repeat_interleave(per_class)
     x_0 = mixture.sample(labels, torch.Generator().manual_seed(seed))
     return from_arrays(f"mixture{mixture.num_classes}", ((x_0.clamp(-1, 1) + 1) / 2).numpy(), labels.numpy())
+
+
+def agreement(mixture: GaussianMixture, values: Tensor, x_0: Tensor, labels: Tensor) -> np.ndarray:
+    """How a score ranks images by likelihood: its Spearman correlation with -log q(x_0 | c) in each class, float64[C].
+
+    Arguments:
+        mixture: The mixture.
+        values: The score of each image, float[B].
+        x_0: The images, [B, ...].
+        labels: Their classes, int64[B].
+    """
+    from scipy.stats import spearmanr
+
+    exact = -mixture.log_likelihood(x_0, labels).numpy()
+    of = [(labels == c).numpy() for c in range(mixture.num_classes)]
+    return np.array([spearmanr(values.numpy()[members], exact[members]).statistic for members in of])
 
 
 def log_posterior(mixture: GaussianMixture, x_t: Tensor, a: Tensor) -> Tensor:

@@ -25,7 +25,8 @@ class PixelDenoiser:
     Arguments:
         model: The network; it is put in `eval` mode.
         alphas_cumprod: a_t, float64[T].
-        num_classes: The number of classes; the label `num_classes` is the null class.
+        num_classes: The number of classes; the label `num_classes` is the null class, where the network has so many
+            embeddings.
         card: Where it came from.
         prediction_type: `epsilon`, the noise, or `v_prediction`, from which the noise is computed.
     """
@@ -40,9 +41,10 @@ class PixelDenoiser:
     ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.alphas_cumprod = alphas_cumprod.double().cpu()
-        self.num_classes, self.null_class = num_classes, num_classes
-        self.dtype = next(model.parameters()).dtype
         config: Any = model.config
+        self.num_classes = num_classes
+        self.null_class = None if config.get("num_class_embeds") == num_classes else num_classes
+        self.dtype = next(model.parameters()).dtype
         self.image_shape = (config.in_channels, config.sample_size, config.sample_size)
         self.latent_shape = self.image_shape
         self.card, self.prediction_type = card or {}, prediction_type

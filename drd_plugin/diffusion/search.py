@@ -71,7 +71,8 @@ class Found:
 
     Arguments:
         log_posterior: log p(c | x_t), float64[b, N]; NaN at steps that were not asked.
-        dropped: The greatest share of an image's softmax that the classes which went at a step may have had.
+        dropped: The greatest share of an image's softmax that the classes which went may have had when they went, all
+            together; an estimate, with a margin of `CLASS_DOUBT` standard errors.
         forwards: The questions that were asked.
     """
 
@@ -85,7 +86,7 @@ def exhaustive(losses: Losses, rivals: Rivals, steps: np.ndarray, draws: int) ->
     shape = (len(rivals.classes), draws, rivals.classes.shape[1])
     image, draw, place = (axis.ravel() for axis in np.indices(shape))
     asked = [losses(image, np.full_like(image, step), draw, rivals.classes[image, place]) for step in steps]
-    return Found(_log_posterior(np.stack([a.reshape(shape).mean(1) for a in asked], axis=1), rivals.log_weights))
+    return Found(_log_posterior(np.stack([a.reshape(shape) for a in asked], axis=1), rivals.log_weights))
 
 
 def staged(losses: Losses, rivals: Rivals, steps: np.ndarray, draws: int, reach: int, criterion: Criterion) -> Found:
@@ -112,7 +113,7 @@ def staged(losses: Losses, rivals: Rivals, steps: np.ndarray, draws: int, reach:
         if between:
             continue
         if count == draws or _settled(table, count, criterion, close, best):
-            return Found(table.log_posterior(), table.dropped)
+            return Found(table.log_posterior(), float(table.lost.max()))
         count += 1
 
 
@@ -124,7 +125,7 @@ class _Table:
         self.losses, self.rivals, self.steps = losses, rivals, steps
         self.known = np.full((images, len(steps), draws, places), np.nan)
         self.gone = np.zeros((images, len(steps), places), bool)
-        self.dropped = 0.0
+        self.lost = np.zeros(images)
 
     def ask(self, columns: set[int], count: int) -> None:
         """Fills in the first `count` draws at these steps, the noisiest first; classes that weigh little go there, and
@@ -141,21 +142,21 @@ class _Table:
                 self._drop(column)
 
     def _drop(self, column: int) -> None:
-        weight = _log_softmax(_mean(self.known[:, column]), self.rivals.log_weights)
+        weight = _log_softmax(_gaps(self.known[:, column]), self.rivals.log_weights)
         doubt = CLASS_DOUBT * _standard_error(self.known[:, column])[:, None]
         most = np.exp(np.minimum(np.maximum(weight, LEAST) + doubt, 0))
         most[:, 0] = np.inf
         order = most.argsort(1)
         total = np.take_along_axis(most, order, 1).cumsum(1)
-        self.dropped = max(self.dropped, float(total.max(where=total <= TOLERANCE, initial=0.0)))
         goes = np.zeros_like(most, bool)
         np.put_along_axis(goes, order, total <= TOLERANCE, 1)
+        self.lost += most.sum(1, where=goes & ~self.gone[:, column])
         self.gone[:, : column + 1] |= goes[:, None]
 
     def log_posterior(self, without: int | None = None) -> np.ndarray:
         """log p(c | x_t) from all that is known, perhaps but for one draw, float64[b, N]."""
         known = self.known if without is None else np.delete(self.known, without, axis=2)
-        return _log_posterior(_mean(known), self.rivals.log_weights)
+        return _log_posterior(known, self.rivals.log_weights)
 
 
 def _leaders(found: np.ndarray, known: np.ndarray) -> tuple[int, np.ndarray]:
@@ -172,11 +173,14 @@ def _settled(table: _Table, count: int, criterion: Criterion, close: np.ndarray,
     return len(close) == 1 or all(abs(close[found.argmax()] - best) <= 1 for found in without)
 
 
-def _mean(losses: np.ndarray) -> np.ndarray:
-    """The mean over the known draws, on the last axis but one; infinite where there are none."""
-    known = ~np.isnan(losses)
+def _gaps(losses: np.ndarray) -> np.ndarray:
+    """The mean over the draws (the last axis but one) of the loss less that of the first place, where both are known:
+    what the noise of a draw adds to all classes goes. Infinite where there is no such draw.
+    """
+    gaps = losses - losses[..., :1]
+    known = ~np.isnan(gaps)
     count = known.sum(-2)
-    total = np.where(known, losses, 0).sum(-2)
+    total = np.where(known, gaps, 0).sum(-2)
     return np.where(count > 0, total / np.maximum(count, 1), np.inf)
 
 
@@ -186,21 +190,22 @@ def _standard_error(losses: np.ndarray) -> np.ndarray:
     """
     gaps = (losses - losses[..., :1])[..., 1:]
     known = ~np.isnan(gaps)
-    squares = np.where(known, gaps - _mean(gaps)[:, None], 0) ** 2
+    squares = np.where(known, gaps - _gaps(losses)[:, None, 1:], 0) ** 2
     freedom = np.maximum(known.sum(1) - 1, 0).sum(1)
     draws = known.any(2).sum(1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(freedom > 0, np.sqrt(squares.sum((1, 2)) / freedom / draws), np.inf)
 
 
-def _log_softmax(mean: np.ndarray, log_weights: np.ndarray) -> np.ndarray:
-    """log softmax over the last axis of the weighted exp(-loss); -inf where the loss is infinite."""
+def _log_softmax(gaps: np.ndarray, log_weights: np.ndarray) -> np.ndarray:
+    """log softmax over the last axis of the weighted exp(-gap); -inf where the gap is infinite."""
     from scipy.special import log_softmax
 
-    return log_softmax(log_weights - mean, axis=-1)
+    return log_softmax(log_weights - gaps, axis=-1)
 
 
-def _log_posterior(mean: np.ndarray, log_weights: np.ndarray) -> np.ndarray:
-    """That of the first place; NaN where its loss is not known."""
-    own = np.isfinite(mean[..., 0])
-    return np.where(own, _log_softmax(np.where(own[..., None], mean, 0.0), log_weights)[..., 0], np.nan)
+def _log_posterior(losses: np.ndarray, log_weights: np.ndarray) -> np.ndarray:
+    """That of the first place, from the losses [..., R, K]; NaN where its loss is not known."""
+    gaps = _gaps(losses)
+    own = np.isfinite(gaps[..., 0])
+    return np.where(own, _log_softmax(np.where(own[..., None], gaps, 0.0), log_weights)[..., 0], np.nan)

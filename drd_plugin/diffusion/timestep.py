@@ -102,8 +102,8 @@ class TimestepChoice:
         evaluated: The grid steps of `log_posterior`, int64[N].
         forwards: Forward passes of the denoiser, counted in images.
         exhaustive: The forward passes of the exhaustive search.
-        dropped: The greatest share of an image's softmax that classes may have had which the staged search dropped at a
-            step.
+        dropped: The greatest share of an image's softmax that the classes which the staged search dropped may have had
+            when they went, all together; an estimate (see `drd_plugin.diffusion.search`).
     """
 
     chosen: np.ndarray
@@ -117,7 +117,7 @@ class TimestepChoice:
 
     def __str__(self) -> str:
         saved = f", {self.exhaustive / self.forwards:.1f} times fewer than the {self.exhaustive:,} of all"
-        bound = f"; dropped classes weigh at most {100 * self.dropped:.2g} % of a softmax" if self.dropped else ""
+        bound = f"; dropped classes weigh about {100 * self.dropped:.2g} % of a softmax at most" if self.dropped else ""
         return f"{self.forwards:,} forward passes" + (saved + bound if self.forwards < self.exhaustive else "")
 
 
@@ -133,7 +133,7 @@ class InformationBottleneck(SNRWindow):
         search: `exhaustive`, `staged` (see `drd_plugin.diffusion.search`), or `auto`: exhaustive up to 20 classes.
         competitors: How many classes the staged search compares an image with (see
             `drd_plugin.diffusion.competitors`).
-        competitors_by: Which they are: `screen`, `wordnet` or a JSON file.
+        competitors_by: Which they are: `screen`, `proxy`, `wordnet` or a JSON file.
     """
 
     B: int = 20

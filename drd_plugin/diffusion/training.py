@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 from diffusers.training_utils import EMAModel
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ..artifacts import ArtifactError, write_aside
+from ..artifacts import ArtifactError
+from ..artifacts.tensors import load_tensors, save_tensors
 from ..data import Split, scaled
 from ..provenance import describe, digest
 from ..rng import generator
@@ -83,11 +83,10 @@ class Training:
                     bar.update()
                 if not self.losses[-1].isfinite():
                     raise FloatingPointError(f"the fit diverged: lower lr, now {self.fit.lr}.")
-                if time.perf_counter() - written > EVERY and self.epoch < self.fit.epochs:
+                if time.perf_counter() - written > EVERY or self.epoch == self.fit.epochs:
                     self.seconds += time.perf_counter() - start
                     start = written = time.perf_counter()
                     self._write()
-        self.seconds += time.perf_counter() - start
 
     def course(self) -> Tensor:
         """The loss of each step, float32[steps], on the CPU."""
@@ -136,22 +135,14 @@ class Training:
             tensors |= {f"optimizer.{i}.{name}": value for name, value in of.items()}
         tensors |= {"chance": self.chance.get_state(), "losses": torch.stack(self.losses)}
         said = {"fit": self._identity, "epoch": self.epoch, "seconds": self.seconds}
-        with write_aside(self.folder / "checkpoint.safetensors") as aside:
-            plain = {name: value.cpu().contiguous() for name, value in tensors.items()}
-            save_file(plain, aside, {"drd_plugin": json.dumps(said)})
+        save_tensors(tensors, self.folder / "checkpoint.safetensors", json.dumps(said))
 
     def _read(self) -> None:
-        from safetensors import safe_open
-
         path = self.folder / "checkpoint.safetensors"
         if not path.exists():
             return
-        try:
-            with safe_open(path, "pt") as file:
-                said = json.loads(file.metadata()["drd_plugin"])
-            tensors = load_file(path, device=str(self.device))
-        except Exception as error:
-            raise ArtifactError(f"{path} is damaged ({error}): remove it, and the fit starts again.") from error
+        tensors, header = load_tensors(path)
+        said = json.loads(header)
         if said["fit"] != self._identity:
             raise ArtifactError(
                 f"{path} is the checkpoint of a fit with other settings: give another folder, or remove this one."
@@ -160,7 +151,7 @@ class Training:
             for i, parameter in enumerate(self.model.parameters()):
                 parameter.copy_(tensors[f"model.{i}"])
                 self.average.shadow_params[i].copy_(tensors[f"average.{i}"])
-        self.epoch, self.seconds, self.losses = said["epoch"], said["seconds"], list(tensors["losses"])
+        self.epoch, self.seconds, self.losses = said["epoch"], said["seconds"], list(tensors["losses"].to(self.device))
         self.average.optimization_step = len(self.losses)
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in tensors.items():
@@ -168,7 +159,7 @@ class Training:
                 _, place, what = name.split(".")
                 state.setdefault(int(place), {})[what] = value
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
-        self.chance.set_state(tensors["chance"].cpu())
+        self.chance.set_state(tensors["chance"])
 
 
 def _rate(step: int, steps: int) -> float:

@@ -29,13 +29,13 @@ class DiffusionScore(MapScore):
     Arguments:
         denoiser: A hub name, a folder in the diffusers format, or `auto`: the bundled denoiser that was fitted to this
             data set.
-        labels: `auto`, or a file that maps class names to the model's class numbers (see
+        labels: `auto`, `order`, or a file that maps class names to the model's class numbers (see
             `drd_plugin.diffusion.labels`).
         unmapped: `refuse`, or `null`: classes that the model does not have are scored with its null class.
         draws: Noise draws an image, averaged.
         antithetic: Whether draws come in pairs of opposite noise.
         precision: What the denoiser computes in.
-        compiled: Whether the denoiser is compiled.
+        compiled: Whether the denoiser is compiled, which rounds otherwise.
         latents: A folder in which encoded images are kept for other scores; none by default.
         batch_size: The most latents in a forward pass, fewer where they are large; it does not change the scores.
     """
@@ -46,7 +46,7 @@ class DiffusionScore(MapScore):
     draws: int = 8
     antithetic: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
-    compiled: bool = field(default=False, metadata={"identity": False})
+    compiled: bool = False
     latents: str = field(default="", metadata={"identity": False})
     batch_size: int = field(default=2048, metadata={"identity": False})
 
@@ -67,7 +67,7 @@ class DiffusionScore(MapScore):
         from ..diffusion.denoiser import denoiser_folder, weights_digest
         from ..diffusion.labels import read_mapping
 
-        mapping = {} if self.labels == "auto" else {"labels": read_mapping(Path(self.labels))}
+        mapping = {} if self.labels in ("auto", "order") else {"labels": read_mapping(Path(self.labels))}
         return {"denoiser": weights_digest(denoiser_folder(self.denoiser, split)), **mapping}
 
     @abstractmethod
@@ -91,7 +91,7 @@ class DiffusionScore(MapScore):
         denoiser = find_denoiser(
             self.denoiser, split, device, self.labels, self.unmapped, self.precision, self.compiled
         )
-        return denoiser, Latents.kept(denoiser, denoiser_folder(self.denoiser, split), split, self.latents)
+        return denoiser, Latents.kept(denoiser, denoiser_folder(self.denoiser, split), self.latents)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +102,7 @@ class Pieces:
         denoiser: The diffusion model.
         first_forwards: Forward passes, counted in images, before scoring.
         forwards_each: Forward passes for each example.
+        latents_each: Latents of each example that go through the denoiser side by side.
         finishes: How often `finish` runs for each example.
         finish: What is done with latents after the last forward pass.
         note: What was assumed.
@@ -109,7 +110,8 @@ class Pieces:
 
     denoiser: Denoiser
     first_forwards: int
-    forwards_each: float
+    forwards_each: int
+    latents_each: int
     finishes: int
     finish: Callable[[Tensor], Any]
     note: str

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DRD", "Deviation"]
 
+STANDARDISED = 256
+"""The most images by whose deviations several timesteps are made comparable."""
+
 
 @dataclass(frozen=True)
 class DRD(InformationBottleneck, DiffusionScore):
@@ -76,10 +79,13 @@ class DRD(InformationBottleneck, DiffusionScore):
         InformationBottleneck.__post_init__(self)
         DiffusionScore.__post_init__(self)
         check_least(self, 1, "solver_steps")
+        object.__setattr__(self, "timesteps", tuple(self.timesteps))
         given = [*self.timesteps, *([] if self.timestep is None else [self.timestep])]
-        wrong = next((t for t in given if not 0 <= t < self.steps), None)
-        if wrong is not None:
-            raise ValueError(f"expected a timestep in 0..{self.steps - 1} (a step of the sampling grid), got {wrong}.")
+        wrong = [t for t in given if type(t) is not int or not 0 <= t < self.steps]
+        if wrong:
+            raise ValueError(
+                f"expected a timestep in 0..{self.steps - 1} (a step of the sampling grid), got {wrong[0]!r}."
+            )
         if self.timesteps and self.timestep is not None:
             raise ValueError(f"give timestep or timesteps, got {self.timestep} and {self.timesteps}.")
 
@@ -90,9 +96,9 @@ class DRD(InformationBottleneck, DiffusionScore):
         from ..diffusion.competitors import near_classes
         from ..diffusion.perceptual import resolve_distance
 
-        listed = self.competitors_by not in ("screen", "wordnet")
-        lists = {"competitors": digest(near_classes(self.competitors_by, split))} if listed else {}
-        return {**super().inputs(split), "distance": resolve_distance(self.distance, split), **lists}
+        listed = self.competitors_by not in ("screen", "proxy", "wordnet")
+        lists = {"competitors_by": digest(near_classes(self.competitors_by, split))} if listed else {}
+        return {**super().inputs(split), "distance": resolve_distance(self.distance, self.sees(split)), **lists}
 
     def prepare(
         self,
@@ -134,10 +140,12 @@ class DRD(InformationBottleneck, DiffusionScore):
         forwards = forwards_of(self.solver, starts, self.solver_steps, self.steps, len(denoiser.alphas_cumprod)).sum()
         embed = embedding(self.distance, split, 0, device)
         chosen = "" if given else f", and the chosen ones lie between {window[0]} and {window[-1]}"
+        first = min(len(split), STANDARDISED) * int(forwards) if self.timesteps else 0
         return Pieces(
             denoiser,
-            0 if given else self.expected_forwards(denoiser, split),
+            first if given else self.expected_forwards(denoiser, split),
             self.draws * int(forwards),
+            self.draws * len(starts),
             self.draws * len(starts) + 1,
             lambda latents: embed(denoiser.decode(latents)),
             f"step {', '.join(map(str, starts))} of {self.steps}{chosen}; {self.draws} draws; distance {embed.name}",
@@ -157,24 +165,30 @@ class DRD(InformationBottleneck, DiffusionScore):
             return np.full(split.num_classes, self.timestep)
         path = None if cache is None else cache / "timesteps.json"
         if path is not None and path.exists():
-            return np.array(json.loads(path.read_text())["timesteps"])
+            return _read(path)
         from tqdm.auto import tqdm
 
         choice = self.choose(denoiser, split, seed, device, self.batch_size, progress, cache, (team.index, team.count))
         if progress:
             tqdm.write(f"timesteps {choice.chosen.min()} to {choice.chosen.max()}: {choice}")
-        if path is not None:
-            content = {
-                "timesteps": choice.chosen.tolist(),
-                "window": choice.window.tolist(),
-                "slope": [[None if math.isnan(v) else v for v in row] for row in choice.slope.tolist()],
-                "forwards": choice.forwards,
-                "exhaustive": choice.exhaustive,
-                "dropped": choice.dropped,
-            }
-            with write_aside(path) as aside:
-                aside.write_text(json.dumps(content))
-        return choice.chosen
+        if path is None:
+            return choice.chosen
+        content = {
+            "timesteps": choice.chosen.tolist(),
+            "window": choice.window.tolist(),
+            "slope": [[None if math.isnan(v) else v for v in row] for row in choice.slope.tolist()],
+            "forwards": choice.forwards,
+            "exhaustive": choice.exhaustive,
+            "dropped": choice.dropped,
+        }
+        with write_aside(path, first=True) as aside:
+            aside.write_text(json.dumps(content))
+        return _read(path)
+
+
+def _read(path: Path) -> np.ndarray:
+    """The timesteps that all processes of a job agree on."""
+    return np.array(json.loads(path.read_text())["timesteps"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,15 +234,18 @@ class Deviation:
         from ..diffusion.solvers import reconstruct_by
 
         x_0 = self.latents(images, index)
-        reference = self.embed(images if self.score.reference == "input" else self.denoiser.decode(x_0))
         positions, starts = index.cpu().numpy(), torch.from_numpy(self.starts).to(labels.device)[labels]
         shape, counts = tuple(x_0.shape[1:]), (self.score.draws, self.starts.shape[1])
+        if self.score.reference == "input":
+            reference = self.images_at_once.over(images, self.embed)
+        else:
+            reference = self.images_at_once.over(x_0, lambda latents: self.embed(self.denoiser.decode(latents)))
 
-        def deviation(part: Tensor) -> Tensor:
+        def reconstruction(part: Tensor) -> Tensor:
             image, draw, step = np.unravel_index(part.numpy(), (len(images), *counts))
             row = torch.from_numpy(image).to(x_0.device)
             noise = keyed_antithetic(self.seed, "DRD", positions[image], draw, shape, self.score.antithetic)
-            again = reconstruct_by(
+            return reconstruct_by(
                 self.score.solver,
                 self.denoiser,
                 x_0[row],
@@ -238,10 +255,15 @@ class Deviation:
                 self.score.steps,
                 self.score.solver_steps,
             )
-            return (self.embed(self.denoiser.decode(again)) - reference[row]).square().sum(1)
 
         every = torch.arange(len(images) * counts[0] * counts[1])
-        return self.batches.over(every, deviation).view(len(images), *counts)
+        again = self.batches.over(every, reconstruction)
+
+        def deviation(part: Tensor) -> Tensor:
+            apart = self.embed(self.denoiser.decode(again[part])) - reference[part // (counts[0] * counts[1])]
+            return apart.square().sum(1)
+
+        return self.images_at_once.over(every.to(x_0.device), deviation).view(len(images), *counts)
 
     @cached_property
     def batches(self) -> Batches:
@@ -250,13 +272,20 @@ class Deviation:
 
         return Batches(forward_batch(self.score.batch_size, tuple(self.denoiser.latent_shape)))
 
+    @cached_property
+    def images_at_once(self) -> Batches:
+        """The batches of what is decoded and embedded, likewise."""
+        from ..diffusion.batching import Batches, image_batch
+
+        return Batches(image_batch(tuple(self.denoiser.image_shape)))
+
     def standardised(self, split: Split, device: torch.device) -> Deviation:
-        """With centre and scale of the deviations of at most 256 images on a fixed grid, one draw each."""
+        """With centre and scale of the deviations of `STANDARDISED` images on a fixed grid, one draw each."""
         import torch
 
         from ..data import scaled
 
-        index = torch.linspace(0, len(split) - 1, min(len(split), 256)).long()
+        index = torch.linspace(0, len(split) - 1, min(len(split), STANDARDISED)).long()
         one = replace(self, score=replace(self.score, draws=1, antithetic=False))
         with torch.inference_mode():
             parts = [

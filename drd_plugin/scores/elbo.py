@@ -72,7 +72,8 @@ class ELBO(SNRWindow, DiffusionScore):
         denoiser, _ = self.load(split, device)
         window = self.window(denoiser)
         note = f"steps {window[0]} to {window[-1]} of {self.steps}, {self.draws} draws"
-        return Pieces(denoiser, 0, self.draws * len(window), 0, lambda latents: None, note)
+        each = self.draws * len(window)
+        return Pieces(denoiser, 0, each, each, 0, lambda latents: None, note)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,18 +111,24 @@ class DenoisingLoss:
             image, draw = np.divmod(pair.numpy(), draws)
             noise = keyed_antithetic(self.seed, "ELBO", positions[image], draw, shape, self.score.antithetic)
             eps = torch.from_numpy(noise).flatten(0, 1).to(x_0.device)
-            row = torch.from_numpy(image.repeat(len(starts))).to(x_0.device)
-            t = starts.repeat(len(pair))
-            x_t = add_noise(self.denoiser, x_0[row], eps, t, self.score.steps)
-            error = (eps - self.denoiser.predict_noise(x_t, grid[t], labels[row])).flatten(1).square().sum(1)
-            return error.view(len(pair), -1).mean(1)
+            rows = torch.from_numpy(image.repeat(len(starts))).to(x_0.device)
+            steps = starts.repeat(len(pair))
 
-        losses = self.batches.over(torch.arange(len(images) * draws), loss).view(len(images), draws)
-        return paired(losses, self.score.antithetic)
+            def error(i: Tensor) -> Tensor:
+                x_t = add_noise(self.denoiser, x_0[rows[i]], eps[i], steps[i], self.score.steps)
+                predicted = self.denoiser.predict_noise(x_t, grid[steps[i]], labels[rows[i]])
+                return (eps[i] - predicted).flatten(1).square().sum(1)
+
+            errors = self.batches.over(torch.arange(len(rows), device=x_0.device), error)
+            return errors.view(len(pair), -1).mean(1)
+
+        whole = max(1, self.batches.most // len(self.window))
+        losses = torch.cat([loss(pairs) for pairs in torch.arange(len(images) * draws).split(whole)])
+        return paired(losses.view(len(images), draws), self.score.antithetic)
 
     @cached_property
     def batches(self) -> Batches:
-        """The batches of passes over the window, whose size is kept once it had to shrink."""
+        """The batches of the forward passes, whose size is kept once it had to shrink."""
         from ..diffusion.batching import Batches, forward_batch
 
-        return Batches(forward_batch(self.score.batch_size, tuple(self.denoiser.latent_shape)) // len(self.window))
+        return Batches(forward_batch(self.score.batch_size, tuple(self.denoiser.latent_shape)))
