@@ -23,7 +23,7 @@ from drd_plugin.artifacts.reliability import reliability, within_classes
 from drd_plugin.data import Split, load
 from drd_plugin.diffusion.denoiser import denoiser_folder
 from drd_plugin.parts import ChunkScorer
-from drd_plugin.provenance import git_commit, processor, versions
+from drd_plugin.provenance import digest, git_commit, processor, versions
 from drd_plugin.scores import DRD, ELBO
 from drd_plugin.scores.diffused import DiffusionScore
 from drd_plugin.training.loader import resolve_device
@@ -58,6 +58,7 @@ def main(
     forwards: tuple[int, ...] = (42, 84, 168, 336),
     many: int = 64,
     out: Path | None = None,
+    work: Path | None = None,
 ) -> None:
     """Scores and prints.
 
@@ -69,17 +70,20 @@ def main(
         forwards: Forward passes an image.
         many: The draws of the scores that the others are held against.
         out: A folder for table.md and table.csv.
+        work: A folder that keeps what is finished, from which a stopped run goes on.
     """
     commit = git_commit()  # of the code that runs
-    whole, cache = load(dataset, root).train, Path(tempfile.mkdtemp())
+    whole, cache = load(dataset, root).train, work or Path(tempfile.mkdtemp())
     folder, split = str(denoiser_folder(denoiser, whole)), _some(whole, images)
 
     def estimates(what: DiffusionScore, draws: int, seed: int) -> np.ndarray:
         """With one network for the distance in all runs, which lies in the cache."""
-        scorer = ChunkScorer(
-            split, replace(what, denoiser=folder, draws=draws), seed, resolve_device("auto"), cache=cache
-        )
-        return scorer.of(np.arange(len(split))).estimates
+        asked = replace(what, denoiser=folder, draws=draws)
+        path = cache / f"{digest([asked, seed, split.fingerprint])}.npy"
+        if not path.exists():
+            scorer = ChunkScorer(split, asked, seed, resolve_device("auto"), cache=cache)
+            np.save(path, scorer.of(np.arange(len(split))).estimates)
+        return np.load(path)
 
     held = {name: estimates(OPTIONS[of][0], many, 1).mean(1) for name, of in REFERENCES.items()}
     rows = []
