@@ -12,8 +12,9 @@ from scipy.stats import spearmanr
 
 from drd_plugin.data import DataError, from_arrays
 from drd_plugin.diffusion.analytic import GaussianMixture, linear_schedule
-from drd_plugin.diffusion.denoiser import DenoiserError, bundled, check_shape, find_denoiser, load_denoiser
+from drd_plugin.diffusion.denoiser import BUNDLED, DenoiserError, bundled, check_shape, find_denoiser, load_denoiser
 from drd_plugin.diffusion.fit import Fit
+from drd_plugin.diffusion.judging import drawn
 from drd_plugin.diffusion.labels import class_ids
 from drd_plugin.diffusion.latents import Latents
 from drd_plugin.diffusion.perceptual import LPIPS, embedding, lpips_at_hand
@@ -371,13 +372,23 @@ def test_the_bundled_denoiser_knows_the_digits(digits, digits_denoiser):
     assert np.mean(errors.argmin(1).numpy() == labels) > 0.9
 
 
-def test_the_bundled_denoiser_is_small_and_has_a_card(digits):
-    folder = bundled(digits.train.fingerprint)
-    size = sum(path.stat().st_size for path in folder.rglob("*"))
-    assert size < 4 * 2**20
+@pytest.mark.parametrize("name", ["digits", "fashion_mnist"])
+def test_the_bundled_denoisers_are_small_and_have_cards(name):
+    folder = BUNDLED / name
+    assert sum(path.stat().st_size for path in folder.rglob("*")) < 4 * 2**20
     card = json.loads((folder / "card.json").read_text())
-    assert card["command"].startswith("drd-plugin fit --dataset digits")
+    assert card["command"].startswith(f"drd-plugin fit --dataset {name}")
     assert {"fit", "loss", "environment", "parameters"} <= set(card)
+    assert bundled(card["fingerprint"]) == folder
+
+
+def test_the_samples_of_the_bundled_fashion_denoiser_are_recognised():
+    card = json.loads((BUNDLED / "fashion_mnist" / "card.json").read_text())
+    assert card["samples_recognised"] >= 0.85
+    denoiser = load_denoiser(BUNDLED / "fashion_mnist", CPU)
+    samples = drawn(denoiser, torch.arange(10), 0, CPU)
+    assert samples.shape == (10, 1, 28, 28)
+    assert 0.1 < (samples > 0).float().mean() < 0.6  # neither black nor white
 
 
 def test_denoisers_that_cannot_be_used(tiny, digits, digits_denoiser, tmp_path):

@@ -74,6 +74,7 @@ def main(
     """
     commit = git_commit()  # of the code that runs
     whole, cache = load(dataset, root).train, work or Path(tempfile.mkdtemp())
+    cache.mkdir(parents=True, exist_ok=True)
     folder, split = str(denoiser_folder(denoiser, whole)), _some(whole, images)
 
     def estimates(what: DiffusionScore, draws: int, seed: int) -> np.ndarray:
