@@ -408,7 +408,11 @@ def test_denoisers_that_cannot_be_used(tiny, digits, digits_denoiser, tmp_path):
     (tmp_path / "unet" / "config.json").write_text('{"_class_name": "UNet2DModel"}')
     with pytest.raises(DenoiserError, match="is not class-conditional"):
         load_denoiser(tmp_path, CPU)
-    (tmp_path / "unet" / "config.json").write_text('{"_class_name": "UNet2DModel", "num_class_embeds": 4}')
+    config = {"_class_name": "UNet2DModel", "num_class_embeds": 4}
+    (tmp_path / "unet" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(DenoiserError, match="does not say the in_channels"):
+        load_denoiser(tmp_path, CPU)
+    (tmp_path / "unet" / "config.json").write_text(json.dumps(config | {"in_channels": 1, "sample_size": 8}))
     with pytest.raises(DenoiserError, match="cannot be read"):
         load_denoiser(tmp_path, CPU)
     with pytest.raises(ValueError, match=r"timestep in 0\.\.49"):

@@ -115,7 +115,7 @@ def load_denoiser(
 
     folder = Path(folder)
     part = part_of(folder)
-    config = read_config(folder, part, "in_channels", "sample_size")
+    config = read_config(folder, part)
     kind = config.get("_class_name")
     if kind not in KINDS:
         raise DenoiserError(f"{folder / part} is a {kind}: expected a class-conditional {' or '.join(KINDS)}.")
@@ -124,6 +124,7 @@ def load_denoiser(
         raise DenoiserError(
             f"{folder / part} is not class-conditional ({KINDS[kind]} is {embeddings}); fit one with `drd-plugin fit`."
         )
+    image_shape(folder)  # raises unless the configurations say it
     try:
         model = _read(getattr(diffusers, kind), folder, part, PRECISIONS[precision])
         vae = _read(diffusers.AutoencoderKL, folder, "vae") if (folder / "vae").is_dir() else None
