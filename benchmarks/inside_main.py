@@ -76,9 +76,9 @@ def _unpack(root: Path, into: Path) -> None:
 
 def _run(place: Path, method: str, fraction: float, labels: np.ndarray, options: Path) -> tuple:
     arguments = (
-        f"--dataset FashionMNIST --model LeNet --selection {method} --fraction {fraction} --num_exp 1 --epochs 2"
+        f"--dataset FashionMNIST --model LeNet --selection {method} --fraction {fraction} --num_exp 1 --epochs 2 "
+        "--selection_epochs 10 --selection_lr 0.05 --lr 0.05 --workers 2 --seed 1 --save_path results"
     )
-    arguments += " --selection_epochs 10 --selection_lr 0.05 --lr 0.05 --workers 2 --seed 1 --save_path results"
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "main.py", *arguments.split()],

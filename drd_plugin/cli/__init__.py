@@ -26,8 +26,8 @@ __all__ = ["main"]
 def _foreign(given: Sequence[str]) -> list[str]:
     """The flags that are none of the launcher's."""
     own = {"help", *inspect.signature(launch).parameters}
-    named = {flag: flag.removeprefix("--").split("=")[0].replace("-", "_") for flag in given if flag.startswith("--")}
-    return [flag for flag, name in named.items() if name not in own]
+    flags = (flag for flag in given if flag.startswith("--"))
+    return [flag for flag in flags if flag[2:].split("=")[0].replace("-", "_") not in own]
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -30,9 +30,10 @@ def test_the_launcher_runs_an_unmodified_script(tmp_path, selection, own):
     assert "Best accuracy" in done.stdout
 
 
-def test_the_launcher_reads_a_file_of_options(tmp_path):
+@pytest.mark.parametrize("flag", ["--method-config", "--method_config"])
+def test_the_launcher_reads_a_file_of_options(tmp_path, flag):
     (tmp_path / "options.toml").write_text("[CCS]\nstrata = 4\n")
-    done = launch(tmp_path, "--selection", "CCS", own=["--method-config", "options.toml"])
+    done = launch(tmp_path, "--selection", "CCS", own=[flag, "options.toml"])
     assert done.returncode == 0, done.stderr
     assert "Strata(strata=4" in done.stdout
 
