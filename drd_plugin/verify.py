@@ -60,7 +60,7 @@ def verify(split: Split, folder: Path, rows: int = 32, device: str = "auto", pro
     from .training.loader import resolve_device
 
     scores, plan = Scores.load(folder), read_plan(folder)
-    check_fingerprint(scores.fingerprint, split.fingerprint, f"the scores in {folder}")
+    check_fingerprint(scores.fingerprint, split.fingerprint, f"the folder of scores {folder}")
     settings = dict(plan["score"])
     what = configure(SCORES[settings.pop("name")](), settings)
     if not isinstance(what, MapScore):

@@ -109,6 +109,10 @@ class Scores:
             ArtifactError: If the folder holds no scores, or parts are missing, damaged or of different runs.
         """
         paths = sorted(path for path in Path(folder).glob("part-*") if PART.fullmatch(path.name))
+        if not paths and not Path(folder).exists():
+            raise ArtifactError(f"there is no folder {folder} of scores.")
+        if not paths and (Path(folder) / "plan.json").exists():
+            raise ArtifactError(f"{folder} holds no finished scores yet: run the command that began them again.")
         if not paths:
             raise ArtifactError(
                 f"{folder} holds no scores: expected part-00000-of-....parquet, as `drd-plugin score` writes."
@@ -119,7 +123,7 @@ class Scores:
         if {len(paths)} != total:
             raise ArtifactError(
                 f"{folder} is incomplete: found {len(paths)} of {max(total)} parts. "
-                f"Run the command that made it again: it goes on where it stopped."
+                "Run the command that made it again, which goes on where it stopped, or score the other shards."
             )
         indices, parts = zip(*map(read_part, paths), strict=True)
         if not np.array_equal(np.concatenate([index for index, _ in indices]), np.arange(indices[0][1])):

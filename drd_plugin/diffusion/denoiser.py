@@ -136,7 +136,8 @@ def load_denoiser(
     if predicted not in get_args(PredictionType):
         raise DenoiserError(f"{folder} predicts {predicted}: expected {' or '.join(get_args(PredictionType))}.")
     num_classes = embeddings if kind == "DiTTransformer2DModel" else len(card.get("classes", range(embeddings)))
-    card = {"licence": licence_of(folder), "precision": precision, "compiled": compiled} | card
+    licence = "that of the data it was fitted to" if "fit" in card else licence_of(folder)
+    card = {"licence": licence, "precision": precision, "compiled": compiled} | card
     model = model.to(device, memory_format=torch.channels_last)
     if compiled:
         for block in getattr(model, "transformer_blocks", [model]):  # alike, so that one compilation serves them all

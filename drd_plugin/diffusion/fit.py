@@ -192,7 +192,8 @@ class Fit:
         check_split(split)
         out, on, start = Path(out), resolve_device(device), time.perf_counter()
         if out.exists() and any(path.name != "checkpoint" for path in out.iterdir()):
-            raise FileExistsError(f"{out} is not empty: give another folder, or remove this one.")
+            what = "holds a finished fit" if (out / "card.json").exists() else "is not empty"
+            raise FileExistsError(f"{out} {what}: give another folder, or remove this one.")
         made = environment(str(on))  # before the work: the code that runs is the one that is there now
         scheduler: Any = DDIMScheduler(
             clip_sample=False, timestep_spacing="leading", steps_offset=0, prediction_type=self.prediction_type
@@ -208,6 +209,7 @@ class Fit:
             "dataset": split.name,
             "fingerprint": split.fingerprint,
             "classes": list(split.classes),
+            "network": dict(model.config),
             "parameters": sum(p.numel() for p in model.parameters()),
             "loss": [round(float(part.mean()), 5) for part in course.tensor_split(min(10, len(course)))],
             "loss_of_average": round(training.loss_of_average(), 5),
