@@ -10,7 +10,7 @@ table: $(VENV)/installed  ## Regenerate the benchmark table on the embedded digi
 	$(BIN)/drd-plugin bench digits
 
 test: $(VENV)/tested check  ## Run the checks and the tests.
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/tested
 	$(BIN)/ruff check .

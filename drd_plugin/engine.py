@@ -1,24 +1,22 @@
 """`score()`: from a split and a score to `Scores`, with one recorded run for all folds and resumable parts for maps.
 
-A map score's work is cut into chunks on a grid that depends on n alone. Each finished chunk is a Parquet part that
-appears whole or not at all; a run that was killed goes on with the parts that are missing. The folder's `plan.json`
-tells what is being computed, and a run with other settings is refused.
+The folder's `plan.json` tells what is being computed, and a run with other settings is refused.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .artifacts import ArtifactError, Scores, part_path, write_aside, write_part
-from .data import check_split, scaled
+from .artifacts import Scores
+from .data import check_split
 from .methods import parse_score
+from .parts import ChunkScorer, chunks_of, score_shard
+from .plan import begin, plan_of
 from .provenance import describe, environment
 from .rng import check_seed
 from .scores import FoldScore, MapScore, Proxy, Score
@@ -28,12 +26,6 @@ if TYPE_CHECKING:
     from .training.recipe import Recipe
 
 __all__ = ["proxy_seeds", "record", "score"]
-
-CHUNK = 1024
-"""Examples in a part."""
-
-BATCH = 256
-"""The most examples that are handed to a map score at once, fewer where they are large; it cuts them further."""
 
 
 def score(
@@ -75,8 +67,8 @@ def score(
         if proxies < 1:
             raise ValueError(f"a fold score watches at least one proxy, got proxies={proxies}.")
         what.observes(1, recipe.epochs)
-        plan = _plan(split, what, seed) | {"recipe": describe(recipe), "proxies": proxies}
-        if out is not None and _begin(Path(out), plan):
+        plan = plan_of(split, what, seed) | {"recipe": describe(recipe), "proxies": proxies}
+        if out is not None and begin(Path(out), plan):
             return Scores.load(out)
         [scores] = record(split, [what], recipe, proxy_seeds(seed, proxies), device, progress)
         if out is not None:
@@ -84,7 +76,11 @@ def score(
         return scores
     if not isinstance(what, MapScore):
         raise ValueError(f"expected a score or its name, got {what!r}.")
-    return _map(split, what, seed, out, device, progress)
+    if out is None:
+        scorer = ChunkScorer(split, what, seed, resolve_device(device), progress)
+        return Scores.joined([scorer.of(chunk) for chunk in chunks_of(split)])
+    score_shard(split, what, (0, 1), out=out, seed=seed, device=device, progress=progress)
+    return Scores.load(out)
 
 
 def record(
@@ -141,7 +137,7 @@ def record(
             labels=split.labels,
             higher_is_harder=fold.higher_is_harder,
             fingerprint=split.fingerprint,
-            provenance=_plan(split, fold, seeds[0] // len(seeds)) | shared,
+            provenance=plan_of(split, fold, seeds[0] // len(seeds)) | shared,
         )
         for fold, column in zip(folds, estimates, strict=True)
     ]
@@ -150,82 +146,3 @@ def record(
 def proxy_seeds(seed: int, proxies: int) -> range:
     """The seeds of the proxies that belong to one seed; no two seeds share a proxy."""
     return range(seed * proxies, (seed + 1) * proxies)
-
-
-def _plan(split: Split, what: Score, seed: int) -> dict[str, Any]:
-    """What decides the values, as it stands before anything is computed."""
-    return {
-        "score": describe(what),
-        "inputs": dict(what.inputs(split)),
-        "seed": seed,
-        "dataset": split.name,
-        "fingerprint": split.fingerprint,
-    }
-
-
-def _begin(out: Path, plan: dict[str, Any]) -> bool:
-    """Makes sure that the folder is for this plan; whether all its parts are there.
-
-    A plan of which nothing was computed gives way.
-
-    Raises:
-        ArtifactError: If it is for another plan.
-    """
-    path, text = out / "plan.json", json.dumps(plan, indent=2, sort_keys=True) + "\n"
-    others = [file for file in out.glob("*") if file != path and not file.name.startswith(".")]
-    if path.exists() and others:
-        if path.read_text() != text:
-            raise ArtifactError(
-                f"{out} holds scores made with other settings (see {path}): give another folder, or remove this one."
-            )
-    elif others:
-        raise ArtifactError(
-            f"{out} holds {others[0].name} but no plan.json, so nobody knows with which settings it was made: give "
-            "another folder."
-        )
-    else:
-        with write_aside(path) as aside:
-            aside.write_text(text)
-    n = len(list(out.glob("part-*.parquet")))
-    return n > 0 and n == int(next(out.glob("part-*.parquet")).stem.split("-of-")[1])
-
-
-def _map(split: Split, what: MapScore, seed: int, out: Path | None, device: str, progress: bool) -> Scores:
-    import torch
-    from tqdm.auto import tqdm
-
-    from .training.loader import resolve_device
-
-    plan = _plan(split, what, seed)
-    if out is not None and _begin(Path(out), plan):
-        return Scores.load(out)
-    on, start = resolve_device(device), time.perf_counter()
-    chunks = np.array_split(np.arange(len(split)), -(-len(split) // CHUNK))
-    scorer = what.prepare(split, seed, on, cache=None if out is None else Path(out), progress=progress)
-    provenance = plan | {"settings": dict(scorer.settings), "environment": environment(str(on))}
-    labels, estimates = torch.from_numpy(split.labels), []
-    with tqdm(total=len(split), desc=type(what).__name__, unit="image", disable=not progress, mininterval=1) as bar:
-        for part, chunk in enumerate(chunks):
-            if out is not None and part_path(out, part, len(chunks)).exists():
-                bar.update(len(chunk))
-                continue
-            values = []
-            for index in torch.from_numpy(chunk).split(max(1, min(BATCH, 2**23 // math.prod(split.shape)))):
-                images = scaled(split.images[index].to(on))
-                with torch.inference_mode():
-                    values.append(scorer(images, labels[index].to(on), index).float().cpu().numpy())
-                bar.update(len(index))
-            scores = Scores(
-                name=type(what).__name__,
-                estimates=np.concatenate(values),
-                labels=split.labels[chunk],
-                higher_is_harder=what.higher_is_harder,
-                fingerprint=split.fingerprint,
-                provenance=provenance | {"seconds": round(time.perf_counter() - start, 3)},
-            )
-            start = time.perf_counter()
-            if out is None:
-                estimates.append(scores)
-            else:
-                write_part(out, part, len(chunks), chunk, scores, len(split))
-    return Scores.load(out) if out is not None else Scores.joined(estimates)

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["describe", "digest", "environment", "git_commit", "processor", "versions"]
+__all__ = ["deciding", "describe", "digest", "environment", "git_commit", "processor", "versions"]
 
 PACKAGES = ("drd_plugin", "torch", "torchvision", "numpy", "diffusers", "lpips", "scikit-learn", "pyarrow")
 
@@ -100,6 +100,16 @@ def describe(thing: Any) -> Any:
     if isinstance(thing, Path):
         return str(thing)
     return thing
+
+
+def deciding(made: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the values in a plan or in the provenance of scores: neither when and where they were computed, nor
+    the fields of the score (paths, say) for whose content `inputs` stands.
+    """
+    kept = {key: value for key, value in made.items() if key not in ("environment", "seconds")}
+    if "score" in made:
+        kept["score"] = {key: value for key, value in made["score"].items() if key not in made.get("inputs", {})}
+    return kept
 
 
 def digest(thing: Any, length: int = 16) -> str:

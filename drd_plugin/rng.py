@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-__all__ = ["Seeds", "check_seed", "generator", "keyed_normal", "keyed_uniform", "seeded"]
+__all__ = ["Seeds", "check_seed", "generator", "keyed_antithetic", "keyed_normal", "keyed_uniform", "seeded"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,21 @@ def keyed_normal(
     for row, i, d in zip(noise, index, np.broadcast_to(draw, len(index)), strict=True):
         _positioned(seed, purpose, int(i), int(d)).standard_normal(dtype=np.float32, out=row)
     return noise
+
+
+def keyed_antithetic(
+    seed: int,
+    purpose: str,
+    index: Sequence[int] | np.ndarray,
+    draw: np.ndarray,
+    shape: tuple[int, ...],
+    antithetic: bool,
+) -> np.ndarray:
+    """`keyed_normal`; if antithetic, the draws 2j and 2j + 1 are the noise of draw j and its opposite."""
+    if not antithetic:
+        return keyed_normal(seed, purpose, index, draw, shape)
+    sign = np.where(draw % 2, -1, 1).astype(np.float32).reshape(-1, *[1] * len(shape))
+    return sign * keyed_normal(seed, purpose, index, draw // 2, shape)
 
 
 def keyed_uniform(seed: int, purpose: str, index: Sequence[int] | np.ndarray) -> np.ndarray:

@@ -2,16 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
 
 from drd_plugin.artifacts import Scores
 from drd_plugin.data import Split, from_arrays, load
 from drd_plugin.training.recipe import Recipe
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _few_threads():
-    torch.set_num_threads(2)
 
 
 @pytest.fixture(scope="session")

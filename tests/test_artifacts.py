@@ -72,6 +72,11 @@ def test_a_missing_part_is_an_unfinished_run(scores, tmp_path):
 def test_an_empty_folder_holds_no_scores(tmp_path):
     with pytest.raises(ArtifactError, match="holds no scores"):
         Scores.load(tmp_path)
+    (tmp_path / "plan.json").write_text("{}")
+    with pytest.raises(ArtifactError, match="no finished scores yet"):
+        Scores.load(tmp_path)
+    with pytest.raises(ArtifactError, match="there is no folder"):
+        Scores.load(tmp_path / "nowhere")
 
 
 @given(position=st.floats(0.01, 0.99), flip=st.integers(1, 255))

@@ -77,7 +77,7 @@ def test_score_select_train_show(tmp_path, capsys):
     assert len(Subset.load(subset)) == 144
     assert "AUM+CCS, 144 of 1437 examples" in shown
     assert "over 2 seeds" in shown
-    assert "'cutoff': 0.3" in shown
+    assert "cutoff     0.3" in shown
 
 
 def test_select_with_networks_and_within_classes(tmp_path, capsys):
@@ -101,7 +101,7 @@ def test_drd_from_the_command_line(tmp_path, capsys):
     quick = ["--B", "1", "--noises", "1", "--gamma-min", "0.6", "--distance", "mse", "--draws", "1"]
     main(["score", "DRD", "--dataset", "digits", "--out", str(tmp_path / "drd"), *quick])
     main(["show", str(tmp_path / "drd")])
-    assert "'timesteps'" in capsys.readouterr().out
+    assert "\ntimesteps " in capsys.readouterr().out
     main(["timestep", "--dataset", "digits", *quick[:6], "--plot", str(tmp_path / "t.png")])
     assert "forward passes" in capsys.readouterr().out
     assert (tmp_path / "t.png").stat().st_size > 5000
@@ -150,9 +150,13 @@ def test_bench_prints_writes_and_resumes(tmp_path, capsys):
         (["score", "AUM", "--dataset", "digits", "--proxies", "0", "--out", "x"], "at least one proxy, got proxies=0"),
         (["bench", "digits", "--device", "gpu", "--out", "x"], "unknown device 'gpu'"),
         (["score", "AUM", "--dataset", "digits", "--out", "/dev/null/x"], "Not a directory"),
-        (["show", "/nowhere"], "holds nothing to show"),
-        (["select", "--scores", "/nowhere", "--strategy", "CCS", "--fraction", "0.1", "--out", "x"], "holds no scores"),
-        (["train", "--dataset", "digits", "--subset", "/nowhere.json"], "is no subset file"),
+        (["show", "/nowhere"], "there is no /nowhere"),
+        (["show", "/"], "holds nothing to show"),
+        (["score", "--dataset", "digits", "AUM"], "the score comes first: drd-plugin score NAME --dataset ..."),
+        (["select", "--scores", "/nowhere", "--strategy", "CCS", "--fraction", "0.1", "--out", "x"], "there is no folder"),
+        (["select", "--scores", "/", "--strategy", "CCS", "--fraction", "0.1", "--out", "x"], "holds no scores"),
+        (["train", "--dataset", "digits", "--subset", "/nowhere.json"], "there is no subset /nowhere.json"),
+        (["train", "--dataset", "digits", "--subset", "/dev/null"], "is no subset file"),
         (["train", "--dataset", "digits", "--subset", "x", "--steps", "1", "--epochs", "1"], "either steps or epochs"),
     ],
 )

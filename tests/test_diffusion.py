@@ -12,8 +12,11 @@ from scipy.stats import spearmanr
 
 from drd_plugin.data import DataError, from_arrays
 from drd_plugin.diffusion.analytic import GaussianMixture, linear_schedule
-from drd_plugin.diffusion.denoiser import DenoiserError, bundled, check_fits, find_denoiser, load_denoiser
+from drd_plugin.diffusion.denoiser import BUNDLED, DenoiserError, bundled, check_shape, find_denoiser, load_denoiser
 from drd_plugin.diffusion.fit import Fit
+from drd_plugin.diffusion.judging import drawn
+from drd_plugin.diffusion.labels import class_ids
+from drd_plugin.diffusion.latents import Latents
 from drd_plugin.diffusion.perceptual import LPIPS, embedding, lpips_at_hand
 from drd_plugin.diffusion.reconstruction import add_noise, reconstruct, sampling_grid
 from drd_plugin.diffusion.timestep import InformationBottleneck, SNRWindow
@@ -58,6 +61,16 @@ def test_the_mixtures_noise_prediction_is_the_gradient_of_its_likelihood(mixture
     assert torch.allclose(mixture.predict_noise(x.detach(), t, labels), expected, atol=1e-10)
 
 
+def test_the_null_class_is_the_mixture_of_all(mixture):
+    x = torch.randn(4, 1, 4, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64, requires_grad=True)
+    t = torch.tensor([100, 300, 500, 800])
+    a = mixture.alphas_cumprod[t]
+    every = torch.stack([mixture.log_likelihood(x, torch.full((4,), c), a) for c in range(3)])
+    [gradient] = torch.autograd.grad(every.logsumexp(0).sum(), x)
+    said = mixture.predict_noise(x.detach(), t, torch.full((4,), mixture.null_class))
+    assert torch.allclose(said, -(1 - a).sqrt().view(-1, 1, 1, 1) * gradient, atol=1e-10)
+
+
 def test_the_mixtures_likelihood_integrates_to_one():
     mixture = GaussianMixture(torch.tensor([[[-1.0], [2.0]]]), torch.tensor([[0.5, 0.1]]), torch.tensor([[0.3, 0.7]]))
     x = torch.linspace(-10, 10, 20_001, dtype=torch.float64).view(-1, 1, 1, 1)
@@ -77,7 +90,7 @@ def test_reconstruction_takes_the_steps_of_diffusers_scheduler(digits, digits_de
         for i in range(6):
             x = scheduler.add_noise(x_0[i : i + 1], noise[i : i + 1], start[i] * 20)
             for t in [t for t in scheduler.timesteps if t <= start[i] * 20]:
-                eps = digits_denoiser.model(x, t, class_labels=labels[i : i + 1]).sample
+                eps = digits_denoiser.inner.model(x, t, class_labels=labels[i : i + 1]).sample
                 x = scheduler.step(eps, t, x).prev_sample
             assert torch.allclose(ours[i], x[0], atol=1e-4)
 
@@ -112,7 +125,7 @@ def test_unlikely_points_deviate_more():
     mixture = GaussianMixture(torch.zeros(1, 1, 16), torch.full((1, 1), 0.5), image_shape=(1, 4, 4))
     zeros = torch.zeros(200, dtype=torch.long)
     x_0 = mixture.sample(zeros, torch.Generator().manual_seed(0)).float()
-    scorer = Deviation(mixture, embedding("mse", None, 0, CPU), np.array([20]), 50, 64, 0)
+    scorer = Deviation(DRD(draws=64), mixture, embedding("mse", None, 0, CPU), np.array([[20]]), 0, Latents(mixture))
     scores = scorer(x_0, zeros, torch.arange(200)).mean(1)
     assert spearmanr(scores, -mixture.log_likelihood(x_0, zeros)).statistic > 0.9
 
@@ -125,7 +138,9 @@ def test_the_elbo_of_a_single_gaussian_is_known():
     a = mixture.alphas_cumprod[torch.from_numpy(20 * window)]
     v = a * s + 1 - a
     expected = (16 * (a * s / v) ** 2 + a * (1 - a) * (x_0 - m).square().sum() / v**2).mean()
-    draws = DenoisingLoss(mixture, window, 50, 5000, 0)(x_0, torch.zeros(1, dtype=torch.long), torch.tensor([3]))[0]
+    draws = DenoisingLoss(ELBO(draws=5000), mixture, window, 0, Latents(mixture))(
+        x_0, torch.zeros(1, dtype=torch.long), torch.tensor([3])
+    )[0]
     assert draws.shape == (5000,)
     assert abs(float(draws.mean() - expected)) < 4 * float(draws.std()) / 5000**0.5
 
@@ -147,7 +162,7 @@ def blobs():
 def naive_choice(rule, denoiser, split, seed):
     """Eqs. 7 to 9 written out, one image, one noise, one class at a time."""
     window, grid = rule.window(denoiser), sampling_grid(1000, rule.steps)
-    index = rule.representatives(split, seed)
+    index = np.concatenate(rule.representatives(split, seed))
 
     def log_p(i, step):
         x_0 = split.images[torch.tensor([i])].float() / 127.5 - 1
@@ -196,10 +211,11 @@ def test_a_difference_that_leaves_the_grid_is_refused(mixture, blobs):
 
 
 def test_representatives_are_of_the_class_and_as_many_as_asked(blobs):
-    index = InformationBottleneck(B=5).representatives(blobs, 0)
-    assert np.bincount(blobs.labels[index]).tolist() == [5, 5, 5]
-    assert len(set(index.tolist())) == 15
-    assert len(InformationBottleneck(B=50).representatives(blobs, 0)) == 24
+    members = InformationBottleneck(B=5).representatives(blobs, 0)
+    for c, index in enumerate(members):
+        assert blobs.labels[index].tolist() == [c] * 5
+        assert len(set(index.tolist())) == 5
+    assert sum(map(len, InformationBottleneck(B=50).representatives(blobs, 0))) == 24
 
 
 @pytest.mark.parametrize("what", [DRD(timestep=20, draws=3, distance="network"), ELBO(draws=3)])
@@ -225,23 +241,28 @@ def test_a_small_batch_size_changes_nothing(digits, digits_denoiser):
         torch.from_numpy(digits.train.labels[:5]),
         torch.arange(5),
     )
-    timesteps, pixels = np.full(10, 15), embedding("mse", digits.train, 0, CPU)
+    starts, pixels, window = np.full((10, 1), 15), embedding("mse", digits.train, 0, CPU), np.arange(13, 28)
+
+    def both(size):
+        deviation = Deviation(
+            DRD(draws=4, batch_size=size), digits_denoiser, pixels, starts, 0, Latents(digits_denoiser)
+        )
+        loss = DenoisingLoss(ELBO(draws=2, batch_size=size), digits_denoiser, window, 0, Latents(digits_denoiser))
+        return deviation(images, labels, index), loss(images, labels, index)
+
     with torch.no_grad():
-        large = Deviation(digits_denoiser, pixels, timesteps, 50, 4, 0, 2048)(images, labels, index)
-        small = Deviation(digits_denoiser, pixels, timesteps, 50, 4, 0, 3)(images, labels, index)
-        assert torch.allclose(large, small, atol=1e-5)
-        window = np.arange(13, 28)
-        losses = [DenoisingLoss(digits_denoiser, window, 50, 2, 0, size)(images, labels, index) for size in (2048, 11)]
-    assert torch.allclose(*losses, atol=1e-3)
+        for large, small in zip(both(2048), both(3), strict=True):
+            assert torch.allclose(large, small, rtol=1e-4)
 
 
 def test_the_deviation_with_mse_by_hand(digits, digits_denoiser):
     """Each image from its own class's timestep."""
     images, labels = digits.train.images[:3].float() / 127.5 - 1, torch.from_numpy(digits.train.labels[:3])
     assert len(set(labels.tolist())) == 3
-    timesteps, pixels = np.arange(10) + 12, embedding("mse", digits.train, 0, CPU)
+    starts, pixels = np.arange(12, 22)[:, None], embedding("mse", digits.train, 0, CPU)
     with torch.no_grad():
-        scores = Deviation(digits_denoiser, pixels, timesteps, 50, 1, 4)(images, labels, torch.tensor([7, 9, 4]))
+        scorer = Deviation(DRD(draws=1), digits_denoiser, pixels, starts, 4, Latents(digits_denoiser))
+        scores = scorer(images, labels, torch.tensor([7, 9, 4]))
         for row, position in enumerate((7, 9, 4)):
             x_0, c = images[[row]], labels[[row]]
             noise = torch.from_numpy(keyed_normal(4, "DRD", [position], 0, (1, 8, 8)))
@@ -298,14 +319,16 @@ def test_distances_that_cannot_be_had(digits, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("model", ["unet", "dit"])
 def test_a_fitted_denoiser_comes_back_and_has_learned(tiny, tmp_path, model):
-    settings = Fit(model=model, channels=(8, 16), width=16, depth=1, heads=2, epochs=30, batch_size=30, lr=3e-3)
+    settings = Fit(
+        model=model, channels=(8, 16), width=16, depth=1, heads=2, epochs=30, batch_size=30, lr=3e-3, samples=0
+    )
     card = settings(tiny, tmp_path / "d", "cpu", progress=False)
     assert card["loss"][-1] < card["loss"][0]
     assert card["loss_of_average"] < card["loss"][0]
     assert card["fingerprint"] == tiny.fingerprint
     assert json.loads((tmp_path / "d" / "card.json").read_text()) == card
     denoiser = load_denoiser(tmp_path / "d", CPU)
-    check_fits(denoiser, tiny)
+    check_shape(denoiser, tiny)
     assert (denoiser.num_classes, denoiser.null_class) == (3, 3)
     x, t = torch.randn(4, 1, 8, 8), torch.full((4,), 500)
     with torch.no_grad():
@@ -349,13 +372,23 @@ def test_the_bundled_denoiser_knows_the_digits(digits, digits_denoiser):
     assert np.mean(errors.argmin(1).numpy() == labels) > 0.9
 
 
-def test_the_bundled_denoiser_is_small_and_has_a_card(digits):
-    folder = bundled(digits.train.fingerprint)
-    size = sum(path.stat().st_size for path in folder.rglob("*"))
-    assert size < 4 * 2**20
+@pytest.mark.parametrize("name", ["digits", "fashion_mnist"])
+def test_the_bundled_denoisers_are_small_and_have_cards(name):
+    folder = BUNDLED / name
+    assert sum(path.stat().st_size for path in folder.rglob("*")) < 4 * 2**20
     card = json.loads((folder / "card.json").read_text())
-    assert card["command"].startswith("drd-plugin fit --dataset digits")
+    assert card["command"].startswith(f"drd-plugin fit --dataset {name}")
     assert {"fit", "loss", "environment", "parameters"} <= set(card)
+    assert bundled(card["fingerprint"]) == folder
+
+
+def test_the_samples_of_the_bundled_fashion_denoiser_are_recognised():
+    card = json.loads((BUNDLED / "fashion_mnist" / "card.json").read_text())
+    assert card["samples_recognised"] >= 0.85
+    denoiser = load_denoiser(BUNDLED / "fashion_mnist", CPU)
+    samples = drawn(denoiser, torch.arange(10), 0, CPU)
+    assert samples.shape == (10, 1, 28, 28)
+    assert 0.1 < (samples > 0).float().mean() < 0.6  # neither black nor white
 
 
 def test_denoisers_that_cannot_be_used(tiny, digits, digits_denoiser, tmp_path):
@@ -363,16 +396,23 @@ def test_denoisers_that_cannot_be_used(tiny, digits, digits_denoiser, tmp_path):
         find_denoiser("auto", tiny, CPU)
     with pytest.raises(DenoiserError, match="holds no denoiser"):
         load_denoiser(tmp_path, CPU)
-    with pytest.raises(DenoiserError, match="knows 10 classes, but tiny has 3"):
-        check_fits(digits_denoiser, tiny)
+    with pytest.raises(DenoiserError, match=r"has 10 classes .*, and none for 3 of the 3 classes of tiny"):
+        class_ids(digits_denoiser.inner, replace(tiny, classes=("a", "b", "c")))
     wide = from_arrays("wide", np.zeros((10, 16, 16), np.uint8), np.arange(10))
     with pytest.raises(DenoiserError, match=r"takes images \(1, 8, 8\), but wide has \(1, 16, 16\)"):
-        check_fits(digits_denoiser, wide)
+        check_shape(digits_denoiser, wide)
     (tmp_path / "unet").mkdir()
     (tmp_path / "unet" / "config.json").write_text('{"_class_name": "UNet3DModel"}')
     with pytest.raises(DenoiserError, match="is a UNet3DModel"):
         load_denoiser(tmp_path, CPU)
     (tmp_path / "unet" / "config.json").write_text('{"_class_name": "UNet2DModel"}')
+    with pytest.raises(DenoiserError, match="is not class-conditional"):
+        load_denoiser(tmp_path, CPU)
+    config = {"_class_name": "UNet2DModel", "num_class_embeds": 4}
+    (tmp_path / "unet" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(DenoiserError, match="does not say the in_channels"):
+        load_denoiser(tmp_path, CPU)
+    (tmp_path / "unet" / "config.json").write_text(json.dumps(config | {"in_channels": 1, "sample_size": 8}))
     with pytest.raises(DenoiserError, match="cannot be read"):
         load_denoiser(tmp_path, CPU)
     with pytest.raises(ValueError, match=r"timestep in 0\.\.49"):
@@ -386,26 +426,15 @@ def test_denoisers_that_cannot_be_used(tiny, digits, digits_denoiser, tmp_path):
 
 def test_a_model_that_predicts_something_else_is_refused(digits, tmp_path):
     shutil.copytree(bundled(digits.train.fingerprint), tmp_path / "d")
-    DDIMScheduler(prediction_type="v_prediction").save_pretrained(tmp_path / "d" / "scheduler")
-    with pytest.raises(DenoiserError, match="predicts v_prediction: expected a model that predicts epsilon"):
+    DDIMScheduler(prediction_type="sample").save_pretrained(tmp_path / "d" / "scheduler")
+    with pytest.raises(DenoiserError, match="predicts sample: expected epsilon or v_prediction"):
         load_denoiser(tmp_path / "d", CPU)
 
 
 def test_a_model_of_other_classes_is_refused(digits, digits_denoiser):
     named = replace(digits.train, classes=tuple("abcdefghij"))
-    with pytest.raises(DenoiserError, match=r"fitted to the classes 0, 1, .*but digits has a, b"):
-        check_fits(digits_denoiser, named)
-
-
-def test_a_fit_that_dies_leaves_nothing_behind(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr("drd_plugin.diffusion.fit.environment", lambda _: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        Fit(channels=(8, 16), epochs=1)(tiny, tmp_path / "d", "cpu", progress=False)
-    monkeypatch.undo()
-    monkeypatch.setattr(DDIMScheduler, "save_pretrained", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        Fit(channels=(8, 16), epochs=1)(tiny, tmp_path / "d", "cpu", progress=False)
-    assert not list(tmp_path.iterdir())
+    with pytest.raises(DenoiserError, match=r"none for 10 of the 10 classes of digits \(a, b, c, \.\.\.\)"):
+        class_ids(digits_denoiser.inner, named)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from drd_plugin import engine
+from drd_plugin import parts
 from drd_plugin.artifacts import ArtifactError, Scores
+from drd_plugin.diffusion import class_search
 from drd_plugin.diffusion.denoiser import BUNDLED, DenoiserError, find_denoiser
 from drd_plugin.diffusion.timestep import InformationBottleneck
 from drd_plugin.engine import score
@@ -29,12 +30,12 @@ QUICK = DRD(B=1, noises=1, draws=1, gamma_min=0.5, distance="mse", denoiser=DENO
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Eight parts of `few`."""
-    monkeypatch.setattr(engine, "CHUNK", 20)
+    monkeypatch.setattr(parts, "CHUNK", 20)
 
 
 def test_a_run_that_died_goes_on_with_what_is_missing(few, tmp_path, small_chunks, monkeypatch):
     whole = score(few, QUICK, out=tmp_path / "whole", device="cpu", progress=False)
-    write, written = engine.write_part, []
+    write, written = parts.write_part, []
 
     def dying(folder, part, *rest):
         if len(written) == 3:
@@ -42,7 +43,7 @@ def test_a_run_that_died_goes_on_with_what_is_missing(few, tmp_path, small_chunk
         written.append(part)
         write(folder, part, *rest)
 
-    monkeypatch.setattr(engine, "write_part", dying)
+    monkeypatch.setattr(parts, "write_part", dying)
     with pytest.raises(KeyboardInterrupt):
         score(few, QUICK, out=tmp_path / "cut", device="cpu", progress=False)
     assert written == [0, 1, 2]
@@ -50,7 +51,7 @@ def test_a_run_that_died_goes_on_with_what_is_missing(few, tmp_path, small_chunk
         Scores.load(tmp_path / "cut")
     again = []
     monkeypatch.setattr(
-        engine, "write_part", lambda folder, part, *rest: (again.append(part), write(folder, part, *rest))
+        parts, "write_part", lambda folder, part, *rest: (again.append(part), write(folder, part, *rest))
     )
     resumed = score(few, QUICK, out=tmp_path / "cut", device="cpu", progress=False)
     assert again == [3, 4, 5, 6, 7]
@@ -67,29 +68,30 @@ def test_the_timesteps_are_settled_once(few, tmp_path, small_chunks, monkeypatch
     assert scores.provenance["settings"]["timesteps"] == settled["timesteps"]
 
 
-def test_a_choice_of_timesteps_that_died_goes_on_with_the_steps_that_are_missing(digits, tmp_path, monkeypatch):
+def test_a_choice_of_timesteps_that_died_goes_on_with_the_classes_that_are_missing(digits, tmp_path, monkeypatch):
     rule, device = InformationBottleneck(B=2, noises=1), torch.device("cpu")
     denoiser = find_denoiser("auto", digits.train, device)
     whole = rule.choose(denoiser, digits.train, 0, device, progress=False)
     rule.choose(denoiser, digits.train, 0, device, progress=False, cache=tmp_path)
-    (tmp_path / f"timestep-{whole.evaluated[3]:03d}.safetensors").unlink()
-    errors, asked = InformationBottleneck._errors, []
+    (tmp_path / "timesteps" / "class-0003.safetensors").unlink()
+    find, asked = class_search.ClassSearch.find, []
 
-    def count(self, denoiser, x_0, index, step, *rest):
-        asked.append(step)
-        return errors(self, denoiser, x_0, index, step, *rest)
+    def count(self, own, *rest):
+        asked.append(own)
+        return find(self, own, *rest)
 
-    monkeypatch.setattr(InformationBottleneck, "_errors", count)
+    monkeypatch.setattr(class_search.ClassSearch, "find", count)
     again = rule.choose(denoiser, digits.train, 0, device, progress=False, cache=tmp_path)
-    assert asked == [whole.evaluated[3]]
+    assert asked == [3]
     assert np.allclose(again.log_posterior, whole.log_posterior)
+    assert again.forwards == whole.forwards == whole.exhaustive
 
 
 def test_chunks_do_not_change_scores(few, small_chunks, monkeypatch):
     what = ELBO(draws=1, denoiser=DENOISER)
     many = score(few, what, device="cpu", progress=False)
-    monkeypatch.setattr(engine, "CHUNK", 1000)
-    monkeypatch.setattr(engine, "BATCH", 7)
+    monkeypatch.setattr(parts, "CHUNK", 1000)
+    monkeypatch.setattr(parts, "BATCH", 7)
     one = score(few, what, device="cpu", progress=False)
     assert np.allclose(many.estimates, one.estimates, atol=1e-3)
     assert np.allclose(many.estimates, one.estimates, rtol=1e-4)
@@ -137,7 +139,7 @@ def test_what_was_settled_without_a_plan_is_refused(few, tmp_path):
 def test_a_folder_that_several_versions_filled_lists_them(few, tmp_path, small_chunks, monkeypatch):
     score(few, QUICK, out=tmp_path, device="cpu", progress=False)
     (tmp_path / "part-00002-of-00008.parquet").unlink()
-    monkeypatch.setattr(engine, "environment", lambda device: {"git": "another", "created": "later"})
+    monkeypatch.setattr(parts, "environment", lambda device: {"git": "another", "created": "later"})
     made = score(few, QUICK, out=tmp_path, device="cpu", progress=False).provenance["environments"]
     assert [len(made), made[1]["git"]] == [2, "another"]
 
@@ -151,22 +153,23 @@ def test_parts_without_a_plan_are_refused(few, tmp_path):
 
 SCRIPT = """
 import sys
-from drd_plugin import engine
+from drd_plugin import engine, parts
 from drd_plugin.data import load
 from drd_plugin.scores import DRD
-engine.CHUNK = engine.BATCH = 40
+parts.CHUNK = parts.BATCH = 40
 score = DRD(timestep=15, draws=1, distance="mse")
 engine.score(load("digits").train, score, out=sys.argv[1], device="cpu", progress=False)
 """
 
 
-def test_a_run_that_is_killed_again_and_again_ends_with_the_same_scores(digits, tmp_path):
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "killed")]
-    for kills in range(3):
-        before = len(list((tmp_path / "killed").glob("part-*")))
+def test_a_run_that_is_killed_ten_times_ends_with_the_same_scores(digits, tmp_path):
+    command, chance = [sys.executable, "-c", SCRIPT, str(tmp_path / "killed")], np.random.default_rng(0)
+    for _ in range(10):
+        wanted = len(list((tmp_path / "killed").glob("part-*"))) + chance.integers(4)
         process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
-        while process.poll() is None and len(list((tmp_path / "killed").glob("part-*"))) < before + 3 + kills:
+        while process.poll() is None and len(list((tmp_path / "killed").glob("part-*"))) < wanted:
             time.sleep(0.02)
+        time.sleep(chance.uniform(0, 0.3))
         process.send_signal(signal.SIGKILL)
         process.wait()
     subprocess.run(command, check=True)

@@ -52,6 +52,7 @@ def test_settings_in_brackets():
     assert (one_side.score.draws, one_side.strategy.max_start) == (2, 0.7)
     assert parse_strategy("PerClass[inner=Strata[cutoff=0.0]]") == PerClass(Strata(cutoff=0.0))
     assert parse_score("EL2N[epoch=5]") == EL2N(5)
+    assert parse_score("DRD[timesteps=[10, 20]]") == DRD(timesteps=(10, 20))
 
 
 @pytest.mark.parametrize(

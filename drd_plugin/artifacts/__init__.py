@@ -4,8 +4,19 @@ Everything is written aside and renamed, so a file that exists is whole. Nothing
 """
 
 from .files import ArtifactError, check_fingerprint, write_aside
+from .merge import merge
 from .run import Run
 from .scores import Scores, part_path, write_part
 from .subset import Subset
 
-__all__ = ["ArtifactError", "Run", "Scores", "Subset", "check_fingerprint", "part_path", "write_aside", "write_part"]
+__all__ = [
+    "ArtifactError",
+    "Run",
+    "Scores",
+    "Subset",
+    "check_fingerprint",
+    "merge",
+    "part_path",
+    "write_aside",
+    "write_part",
+]

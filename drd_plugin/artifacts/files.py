@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
+
+ABANDONED = 24 * 3600.0
+"""Seconds after which what a killed process left is cleared away."""
 
 __all__ = ["ArtifactError", "check_fingerprint", "write_aside"]
 
@@ -16,19 +21,40 @@ class ArtifactError(ValueError):
 
 
 @contextmanager
-def write_aside(path: Path) -> Iterator[Path]:
+def write_aside(path: Path, first: bool = False) -> Iterator[Path]:
     """Yields a path beside `path` to write a file or make a folder at, and renames it to `path` if the block succeeds;
     nothing is left behind if it fails. A folder replaces an empty folder only.
+
+    Arguments:
+        path: Where it should be.
+        first: Whether what another process has put there meanwhile stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    for old in path.parent.glob(f".{path.name}.*.tmp"):
+        if time.time() - old.stat().st_mtime > ABANDONED:
+            _remove(old)
+    aside = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         yield aside
-        os.replace(aside, path)
+        if not (first and _there(aside, path)):
+            os.replace(aside, path)
     finally:
-        if aside.is_dir():
-            shutil.rmtree(aside)
-        aside.unlink(missing_ok=True)
+        _remove(aside)
+
+
+def _there(aside: Path, path: Path) -> bool:
+    """Puts a file or folder at a path where nothing is; whether something is there now."""
+    try:
+        os.rename(aside, path) if aside.is_dir() else os.link(aside, path)
+    except OSError:  # something is there, or the file system has no hard links
+        return path.exists()
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    path.unlink(missing_ok=True)
 
 
 def check_fingerprint(made_for: str, given: str, what: str) -> None:

@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from ..provenance import deciding
 from .files import ArtifactError, write_aside
+from .reliability import reliability
 
-__all__ = ["Scores", "part_path", "write_part"]
+__all__ = ["Scores", "part_path", "read_part", "write_part"]
 
 METADATA = b"drd_plugin"
 PART = re.compile(r"part-(\d{5})-of-(\d{5})\.parquet")
@@ -78,6 +80,19 @@ class Scores:
         return self.estimates.std(axis=1, ddof=1) / np.float32(np.sqrt(count)) if count > 1 else None
 
     @cached_property
+    def reliability(self) -> float:
+        """The split-half reliability within classes, at most 1; NaN with a single estimate (see
+        `drd_plugin.artifacts.reliability`).
+        """
+        return reliability(self.estimates, self.labels)
+
+    @property
+    def drawn(self) -> str:
+        """What an estimate is, in the plural: `draws`, `pairs of draws`, or `proxies`."""
+        made = self.provenance.get("score", {})
+        return "pairs of draws" if made.get("antithetic") else "draws" if "draws" in made else "proxies"
+
+    @cached_property
     def hardness(self) -> np.ndarray:
         """The values with the sign that makes larger harder, float32[n]."""
         return self.values if self.higher_is_harder else -self.values
@@ -94,17 +109,23 @@ class Scores:
             ArtifactError: If the folder holds no scores, or parts are missing, damaged or of different runs.
         """
         paths = sorted(path for path in Path(folder).glob("part-*") if PART.fullmatch(path.name))
+        if not paths and not Path(folder).exists():
+            raise ArtifactError(f"there is no folder {folder} of scores.")
+        if not paths and (Path(folder) / "plan.json").exists():
+            raise ArtifactError(f"{folder} holds no finished scores yet: run the command that began them again.")
         if not paths:
             raise ArtifactError(
                 f"{folder} holds no scores: expected part-00000-of-....parquet, as `drd-plugin score` writes."
             )
         total = {int(PART.fullmatch(path.name)[2]) for path in paths}  # type: ignore[index]
+        if len(total) > 1:
+            raise ArtifactError(f"{folder} holds parts of different runs, of {sorted(total)} parts: keep those of one.")
         if {len(paths)} != total:
             raise ArtifactError(
                 f"{folder} is incomplete: found {len(paths)} of {max(total)} parts. "
-                f"Run the command that made it again: it goes on where it stopped."
+                "Run the command that made it again, which goes on where it stopped, or score the other shards."
             )
-        indices, parts = zip(*map(_read_part, paths), strict=True)
+        indices, parts = zip(*map(read_part, paths), strict=True)
         if not np.array_equal(np.concatenate([index for index, _ in indices]), np.arange(indices[0][1])):
             raise ArtifactError(
                 f"{folder} is damaged: its parts do not cover the examples 0 to {indices[0][1] - 1} once each, in "
@@ -120,10 +141,13 @@ class Scores:
         Raises:
             ArtifactError: If the parts come from runs with different settings.
         """
-        if any(part._identity != parts[0]._identity for part in parts):
+        other = next((part for part in parts if part._identity != parts[0]._identity), None)
+        if other is not None:
             raise ArtifactError(
-                f"the parts of {parts[0].name} come from runs with different settings: score again into an empty "
-                "folder."
+                f"the parts of {parts[0].name} come from runs with different settings "
+                f"({_difference(parts[0], other)}): score again into an empty folder. Machines without a common disk "
+                "agree on timesteps and distance where each begins with a copy of the same timesteps.json and "
+                "critic.safetensors."
             )
         seconds = round(sum(part.provenance.get("seconds", 0.0) for part in parts), 3)
         made = _distinct([part.provenance.get("environment", {}) for part in parts])
@@ -140,8 +164,14 @@ class Scores:
 
     @property
     def _identity(self) -> tuple[Any, ...]:
-        settled = {k: v for k, v in self.provenance.items() if k not in ("environment", "seconds")}
-        return self.name, self.higher_is_harder, self.fingerprint, settled
+        return self.name, self.higher_is_harder, self.fingerprint, deciding(self.provenance)
+
+
+def _difference(one: Scores, other: Scores) -> str:
+    """The names of what two scores were made with differently."""
+    first, second = ({**deciding(of.provenance), **of.provenance.get("settings", {})} for of in (one, other))
+    differ = sorted(key for key in {**first, **second} if key != "settings" and first.get(key) != second.get(key))
+    return ", ".join(differ) or "name or data set"
 
 
 def _distinct(environments: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -194,7 +224,7 @@ def write_part(folder: Path, part: int, parts: int, index: np.ndarray, scores: S
         pq.write_table(table, aside, write_page_checksum=True)
 
 
-def _read_part(path: Path) -> tuple[tuple[np.ndarray, int], Scores]:
+def read_part(path: Path) -> tuple[tuple[np.ndarray, int], Scores]:
     """The positions, the number of examples in all parts, and the scores of one part."""
     import pyarrow as pa
     import pyarrow.parquet as pq

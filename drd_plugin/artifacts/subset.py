@@ -88,6 +88,8 @@ class Subset:
         Raises:
             ArtifactError: If the file is no subset, or damaged.
         """
+        if not Path(path).exists():
+            raise ArtifactError(f"there is no subset {path}.")
         try:
             content = json.loads(Path(path).read_text())
             if content["kind"] != "subset" or content["k"] != len(content["indices"]):

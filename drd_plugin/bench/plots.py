@@ -32,10 +32,11 @@ def plot_accuracy(runs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     check_one_net(runs)
     ax = ax or _axes()
     long = summary(runs)
+    fractions = [f for f in long["fraction"].unique() if f < 1]
     methods = [m for m in dict.fromkeys(long["method"]) if m != "Full"]
     for place, method in enumerate(methods):
         cells = long[long["method"] == method].sort_values("fraction")
-        x = 100 * cells["fraction"] * 1.17 ** (place / len(methods) - 0.5)
+        x = 100 * cells["fraction"] * (1.17 if len(fractions) > 1 else 1.05) ** (place / len(methods) - 0.5)
         style = (
             {"color": "black", "ls": ":", "lw": 2}
             if method == "Random"
@@ -45,8 +46,9 @@ def plot_accuracy(runs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     full = long[long["method"] == "Full"]
     if len(full):
         ax.axhline(full["mean"].iloc[0], color="grey", ls="--", lw=1, label="Full data")
-    ticks = sorted(100 * f for f in long["fraction"].unique() if f < 1)
-    ax.set(xscale="log", xlabel="examples kept (%)", ylabel="test accuracy (%)")
+    ticks = sorted(100 * f for f in fractions)
+    seeds = " or ".join(map(str, sorted(set(long["n"]))))
+    ax.set(xscale="log", xlabel="examples kept (%)", ylabel=f"test accuracy (%), mean ± std, n = {seeds}")
     ticks = ticks or [100]
     ax.set_xlim(ticks[0] / 1.3, ticks[-1] * 1.3)
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
@@ -69,10 +71,11 @@ def plot_timesteps(choice: TimestepChoice, classes: tuple[str, ...], ax: Axes | 
     """
     ax = ax or _axes()
     for c, name in enumerate(classes[:20]):
-        [line] = ax.plot(choice.window, choice.slope[c], lw=1.2, label=name)
-        best = int(np.argmax(choice.slope[c]))
+        known = np.isfinite(choice.slope[c])
+        [line] = ax.plot(choice.window[known], choice.slope[c, known], lw=1.2, label=name)
+        best = int(np.nanargmax(choice.slope[c]))
         ax.plot(choice.window[best], choice.slope[c, best], "o", color=line.get_color())
-    ax.set(xlabel="step of the sampling grid", ylabel="|d log p(c | x_t) / dt|")
+    ax.set(xlabel="step of the sampling grid", ylabel="slope: how fast the class is lost")
     ax.grid(alpha=0.3)
     ax.legend(ncols=2, fontsize="small", title="class")
     return ax

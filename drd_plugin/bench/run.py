@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from tqdm.auto import tqdm
 
@@ -162,6 +163,7 @@ class _Bench:
             "seeds": describe(cell.seeds),
             "test": self.dataset.test.fingerprint,
             "method": None if cell.method is None else describe(cell.method.definition),
+            "reliability": [] if cell.method is None else self.reliability(cell.method, cell.seeds),
             "environment": made,
         }
         return Run(
@@ -185,6 +187,16 @@ class _Bench:
             chosen=json.dumps({} if subset is None else dict(subset.chosen)),
             provenance=json.dumps(provenance),
         )
+
+    def reliability(self, method: Selector, seeds: Seeds) -> list[Any]:
+        """The reliability of the score that orders the examples, the number of its estimates and what they are; empty
+        where there are not several.
+        """
+        if not method.scores:
+            return []
+        of = self.scores.get(method.scores[0], getattr(seeds, method.scores[0].seeded_by))
+        count = of.estimates.shape[1]
+        return [of.reliability, count, of.drawn] if count > 1 else []
 
     def subset(self, method: Selector, fraction: float, seeds: Seeds) -> tuple[Subset, float, float]:
         """The method's subset, and the seconds of its scores and of its selection; kept, and found again."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ..artifacts.reliability import verdict
 from ..methods import METHODS, parse
 
 if TYPE_CHECKING:
@@ -206,8 +207,21 @@ def _origin(runs: pd.DataFrame) -> str:
     versions = _list(", ".join(f"{name} {number}" for name, number in of["versions"].items()) for of in made)
     return (
         f"{len(runs)} runs on {_list(runs['fingerprint'])}; {machines}; {versions}; "
-        f"commit {_list(of['git'] or 'unknown' for of in made)}.{_pinned(runs)}"
+        f"commit {_list(of['git'] or 'unknown' for of in made)}.{_pinned(runs)}{_reliabilities(runs)}"
     )
+
+
+def _reliabilities(runs: pd.DataFrame) -> str:
+    """A sentence for the scores of several estimates, of all methods that have the same: the mean over the seeds."""
+    found: dict[str, list[list[Any]]] = {}
+    for method, text in zip(runs["method"], runs["provenance"], strict=True):
+        if known := json.loads(text).get("reliability"):
+            found.setdefault(method, []).append(known)
+    said: dict[str, list[str]] = {}
+    for method, known in found.items():
+        mean = float(np.mean([reached for reached, *_ in known]))
+        said.setdefault(verdict(mean, *known[0][1:]), []).append(method)
+    return "".join(f" Reliability of {', '.join(methods)}: {text}." for text, methods in said.items())
 
 
 def _pinned(runs: pd.DataFrame) -> str:

@@ -17,7 +17,7 @@ from .bench import bench
 from .deepcore import doctor, export, import_, launch
 from .diffusion import fit, timestep
 from .listing import list_, show
-from .score import score_command
+from .score import merge, score_command, verify
 from .subset import select, train
 
 __all__ = ["main"]
@@ -36,6 +36,8 @@ def main(args: Sequence[str] | None = None) -> None:
         "list": list_,
         "bench": bench,
         "score": score_command(),
+        "merge": merge,
+        "verify": verify,
         "select": select,
         "train": train,
         "timestep": timestep,
@@ -56,6 +58,8 @@ def main(args: Sequence[str] | None = None) -> None:
     try:
         if given[:1] == ["deepcore"] and _foreign(given):
             raise ValueError(f"the script's own arguments ({_foreign(given)[0]}, ...) go behind `--`.")
+        if given[:1] == ["score"] and given[1:] and given[1].startswith("--") and given[1] != "--help":
+            raise ValueError(f"the score comes first: drd-plugin score NAME {given[1]} ...; {', '.join(SCORES)}.")
         if given[:1] == ["score"] and given[1:] and given[1] not in {*SCORES, "-h", "--help"}:
             raise unknown("score", given[1], SCORES)
         tyro.extras.subcommand_cli_from_dict(

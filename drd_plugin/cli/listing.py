@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from inspect import getdoc
 from pathlib import Path
 from pprint import pformat
@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import tyro
 
 from ..artifacts import ArtifactError, Scores, Subset
+from ..artifacts.reliability import verdict
 from ..bench.grid import grid_names
 from ..data import DATASETS
 from ..methods import METHODS
@@ -53,14 +54,15 @@ def list_() -> None:
     print(tabulate(list(grid_names().items()), tablefmt="plain"))
 
 
-def show(path: Annotated[Path, tyro.conf.Positional]) -> None:
+def show(path: Annotated[Path, tyro.conf.Positional], provenance: bool = False) -> None:
     """Show what an artefact is and where it came from: scores, a subset, the results of a grid, or a denoiser.
 
     Arguments:
         path: The folder or file.
+        provenance: Show all that is known of how scores or a subset were made.
     """
     if path.suffix == ".json" and path.is_file():
-        _show_subset(Subset.load(path))
+        _show_subset(Subset.load(path), provenance)
     elif (path / "grid.json").exists():
         from ..bench.store import RunStore
         from ..bench.table import markdown
@@ -74,7 +76,11 @@ def show(path: Annotated[Path, tyro.conf.Positional]) -> None:
     elif (path / "card.json").exists():
         _details(json.loads((path / "card.json").read_text()))
     elif list(path.glob("part-*.parquet")):
-        _show_scores(Scores.load(path))
+        _show_scores(Scores.load(path), provenance)
+    elif not path.exists():
+        raise ArtifactError(f"there is no {path}.")
+    elif (path / "plan.json").exists():
+        raise ArtifactError(f"{path} holds scores that are not finished: run the command that began them again.")
     else:
         raise ArtifactError(
             f"{path} holds nothing to show: expected a folder of scores, of a grid's results or of a denoiser, or a "
@@ -82,21 +88,25 @@ def show(path: Annotated[Path, tyro.conf.Positional]) -> None:
         )
 
 
-def _show_subset(subset: Subset) -> None:
+def _show_subset(subset: Subset, provenance: bool) -> None:
     from tabulate import tabulate
 
     rows = [
         ("subset by", subset.method),
         ("examples", f"{len(subset)} of {subset.n}"),
         ("made for", subset.fingerprint),
+        *((name, _short(value)) for name, value in subset.chosen.items()),
+        ("strategy", _short(subset.provenance.get("strategy"))),
+        ("seed", subset.provenance.get("seed")),
     ]
-    print(tabulate(rows, tablefmt="plain"))
-    _details({"chosen": dict(subset.chosen), "provenance": dict(subset.provenance)})
+    print(tabulate(rows, tablefmt="plain", maxcolwidths=[None, 100]))
+    _details(subset.provenance, provenance)
 
 
-def _show_scores(scores: Scores) -> None:
+def _show_scores(scores: Scores, provenance: bool) -> None:
     from tabulate import tabulate
 
+    made = scores.provenance
     rows = [
         ("scores", scores.name),
         ("examples", len(scores)),
@@ -106,13 +116,29 @@ def _show_scores(scores: Scores) -> None:
         ("min, quartiles, max", [float(f"{q:.5g}") for q in _quantiles(scores)]),
         ("distinct values", len(set(scores.values.tolist()))),
         ("mean standard error", "-" if scores.stderr is None else f"{scores.stderr.mean():.4g}"),
+        ("reliability", verdict(scores.reliability, scores.estimates.shape[1], scores.drawn)),
+        ("made with", _short(made.get("score"))),
+        *((name, _short(value)) for name, value in made.get("settings", {}).items()),
+        ("seed", made.get("seed")),
+        ("seconds", made.get("seconds")),
     ]
-    print(tabulate(rows, tablefmt="plain"))
-    _details(dict(scores.provenance))
+    print(tabulate(rows, tablefmt="plain", maxcolwidths=[None, 100]))
+    _details(made, provenance)
 
 
-def _details(content: dict[str, Any]) -> None:
-    print(pformat(content, width=120, compact=True, sort_dicts=False))
+def _short(value: Any) -> str:
+    """A value in a line or a few."""
+    if isinstance(value, Mapping):
+        inside = (f"{key}={_short(of)}" for key, of in value.items() if key != "name")
+        return f"{value.get('name', '')}({', '.join(inside)})"
+    return str(value)
+
+
+def _details(content: Mapping[str, Any], wanted: bool = True) -> None:
+    if not wanted:
+        print("All that is known of how it was made: show it with --provenance.")
+        return
+    print(pformat(dict(content), width=120, compact=True, sort_dicts=False))
 
 
 def _quantiles(scores: Scores) -> Sequence[float]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
-__all__ = ["FolderImages", "fit", "image_folder"]
+__all__ = ["FolderImages", "adm_crop", "fit", "image_folder", "split_of_files", "tree"]
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 TEST_NAMES = ("test", "val", "valid", "validation")
@@ -34,6 +34,29 @@ def fit(image: Image.Image, size: int, channels: int) -> np.ndarray:
     return np.atleast_3d(np.asarray(image)).transpose(2, 0, 1)
 
 
+def adm_crop(image: Image.Image, size: int, channels: int) -> np.ndarray:
+    """An image as uint8[C, size, size] as ADM and DiT were trained on: halved by box filters while the shorter side is
+    at least twice as long, then resized by a bicubic filter, and the centre cropped.
+
+    References:
+        Diffusion Models Beat GANs on Image Synthesis (Dhariwal and Nichol, 2021), https://arxiv.org/abs/2105.05233,
+        https://github.com/openai/guided-diffusion (`guided_diffusion/image_datasets.py`)
+    """
+    from PIL import Image
+
+    image = image.convert("RGB" if channels == 3 else "L")
+    while min(image.size) >= 2 * size:
+        image = image.resize((image.width // 2, image.height // 2), Image.Resampling.BOX)
+    scale = size / min(image.size)
+    image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
+    left, top = (image.width - size) // 2, (image.height - size) // 2
+    image = image.crop((left, top, left + size, top + size))
+    return np.atleast_3d(np.asarray(image)).transpose(2, 0, 1)
+
+
+CROPS = {"fit": fit, "adm": adm_crop}
+
+
 class FolderImages:
     """Images on disk behind the indexing of a tensor.
 
@@ -41,11 +64,16 @@ class FolderImages:
         paths: The image files, with length n.
         size: Height and width of the decoded images in pixels.
         channels: 3 for colour, 1 for grey.
+        crop: `fit` or `adm`: how an image becomes square.
     """
 
-    def __init__(self, paths: Sequence[Path], size: int, channels: int = 3) -> None:
+    def __init__(self, paths: Sequence[Path], size: int, channels: int = 3, crop: str = "fit") -> None:
         self.paths = tuple(paths)
-        self.size, self.channels = size, channels
+        self.size, self.channels, self.crop = size, channels, crop
+
+    def decoded(self, size: int, channels: int, crop: str) -> FolderImages:
+        """The same images in another size, by another crop."""
+        return FolderImages(self.paths, size, channels, crop)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -73,20 +101,21 @@ class FolderImages:
 
         try:
             with Image.open(self.paths[i]) as image:
-                return fit(image, self.size, self.channels)
+                return CROPS[self.crop](image, self.size, self.channels)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise DataError(
                 f"{self.paths[i]} cannot be read as an image ({error}): replace or remove the file."
             ) from error
 
 
-def image_folder(root: Path, size: int | None = None) -> Dataset:
+def image_folder(root: Path, size: int | None = None, name: str = "image_folder") -> Dataset:
     """A data set from a directory tree.
 
     Arguments:
         root: A folder with `train/` and `val/` (or `test/`), each with one folder a class; or `train/` alone, or one
             folder a class directly, of which a fixed stratified fifth becomes the test split.
         size: Height and width in pixels; 224 by default.
+        name: The data set's name.
 
     Raises:
         DataError: If the tree holds no class folders or no images, it is unclear which folder is for testing, or the
@@ -96,13 +125,13 @@ def image_folder(root: Path, size: int | None = None) -> Dataset:
     held_out = next((root / test for test in TEST_NAMES if (root / test).is_dir()), None)
     trained = (root / "train").is_dir()
     if trained and held_out is not None:
-        return Dataset(_tree(root / "train", size), _tree(held_out, size))
+        return Dataset(tree(root / "train", size, name), tree(held_out, size, name))
     if (trained and _folders(root) != ["train"]) or held_out is not None:
         raise DataError(
             f"{root} holds the folders {', '.join(_folders(root)[:8])}: expected train/ with one of "
             f"{', '.join(TEST_NAMES)}, or train/ alone, or one folder a class."
         )
-    whole = _tree(root / "train" if trained else root, size)
+    whole = tree(root / "train" if trained else root, size, name)
     train, test = stratified(whole.labels, 0.2)
     return Dataset(_part(whole, train), _part(whole, test))
 
@@ -111,7 +140,8 @@ def _folders(root: Path) -> list[str]:
     return sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _tree(folder: Path, size: int) -> Split:
+def tree(folder: Path, size: int, name: str) -> Split:
+    """The images of a folder with one folder a class."""
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder: give the root of a directory tree with one folder of images a class.")
     classes = tuple(_folders(folder))
@@ -129,20 +159,23 @@ def _tree(folder: Path, size: int) -> Split:
             f"{', '.join(sorted(SUFFIXES))}."
         )
     labels = np.repeat(np.arange(len(classes)), [len(group) for group in found])
-    return _split(FolderImages(paths, size), labels, classes, folder)
+    return split_of_files(name, paths, labels, classes, folder, size)
 
 
-def _split(images: FolderImages, labels: np.ndarray, classes: tuple[str, ...], folder: Path) -> Split:
+def split_of_files(
+    name: str, paths: Sequence[Path], labels: np.ndarray, classes: tuple[str, ...], folder: Path, size: int
+) -> Split:
+    """A split of image files below a folder, which the paths and sizes of the files identify."""
     sha = hashlib.sha256()
-    for path in images.paths:
+    for path in paths:
         sha.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\n".encode())
-    return Split("image_folder", images, labels, classes, content=sha.hexdigest())
+    return Split(name, FolderImages(paths, size), labels, classes, content=sha.hexdigest())
 
 
 def _part(whole: Split, index: np.ndarray) -> Split:
     images = whole.images
     assert isinstance(images, FolderImages)
-    part = FolderImages([images.paths[i] for i in index], images.size, images.channels)
+    part = FolderImages([images.paths[i] for i in index], images.size, images.channels, images.crop)
     return Split(
         whole.name,
         part,

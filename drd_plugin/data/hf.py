@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .folders import fit
+from .folders import CROPS
 from .split import DataError, Dataset, Split, stratified
 
 if TYPE_CHECKING:
@@ -21,8 +21,12 @@ class HubImages:
     folder's images.
     """
 
-    def __init__(self, table: Any, column: str, size: int, channels: int) -> None:
-        self.table, self.column, self.size, self.channels = table, column, size, channels
+    def __init__(self, table: Any, column: str, size: int, channels: int, crop: str = "fit") -> None:
+        self.table, self.column, self.size, self.channels, self.crop = table, column, size, channels, crop
+
+    def decoded(self, size: int, channels: int, crop: str) -> HubImages:
+        """The same images in another size, by another crop."""
+        return HubImages(self.table, self.column, size, channels, crop)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -37,7 +41,7 @@ class HubImages:
         import torch
 
         images = self.table[index.tolist()][self.column]
-        return torch.from_numpy(np.stack([fit(image, self.size, self.channels) for image in images]))
+        return torch.from_numpy(np.stack([CROPS[self.crop](image, self.size, self.channels) for image in images]))
 
 
 def hugging_face(name: str, root: Path | None = None, size: int | None = None) -> Dataset:

@@ -3,6 +3,7 @@
 - `digits`: scikit-learn's 1,797 handwritten digits of 8 x 8 pixels, part of that package (Alpaydin and Kaynak, 1998).
 - `fashion_mnist`: 60,000 + 10,000 grey images of 28 x 28 pixels (Xiao et al., 2017, https://arxiv.org/abs/1708.07747).
 - `cifar10`, `cifar100`: 50,000 + 10,000 colour images of 32 x 32 pixels (Krizhevsky, 2009).
+- `imagenette`, `imagewoof`, `imagenet`: ImageNet's family (see `drd_plugin.data.imagenet`).
 - `image_folder`: any directory tree of images.
 - `hf:NAME`: any labelled image set of the Hugging Face hub, or one saved to a folder by its `datasets` package.
 """
@@ -19,11 +20,11 @@ import numpy as np
 from ..registry import Registry
 from .folders import image_folder
 from .hf import hugging_face
-from .split import DataError, Dataset, from_arrays, stratified
+from .imagenet import imagenet, imagenette, imagewoof
+from .split import CACHE, DataError, Dataset, from_arrays, stratified
 
 __all__ = ["DATASETS", "load", "read_idx"]
 
-CACHE = Path("~/.cache/drd_plugin/data").expanduser()
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 FASHION_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -90,6 +91,9 @@ DATASETS: Registry[Callable[..., Dataset]] = Registry(
         "fashion_mnist": fashion_mnist,
         "cifar10": cifar10,
         "cifar100": cifar100,
+        "imagenette": imagenette,
+        "imagewoof": imagewoof,
+        "imagenet": imagenet,
         "image_folder": folder,
     },
     families={"hf": lambda name: partial(hugging_face, name)},

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -16,7 +17,11 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["DataError", "Dataset", "Images", "Split", "check_split", "from_arrays", "scaled", "stratified"]
+__all__ = ["CACHE", "DataError", "Dataset", "Images", "Split", "check_split", "from_arrays", "scaled", "stratified"]
+
+
+CACHE = Path("~/.cache/drd_plugin/data").expanduser()
+"""Where data sets are downloaded to."""
 
 
 class DataError(ValueError):

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data import DataError, Dataset, Split, load
+from ..data import Dataset, Split, load
 
 __all__ = ["Digits", "ImageNette", "ImageWoof", "SplitDataset"]
 
@@ -74,12 +74,12 @@ def Digits(data_path: str) -> Tuple8:  # noqa: N802
 
 def ImageNette(data_path: str) -> Tuple8:  # noqa: N802
     """Ten easy classes of ImageNet, from `data_path`/imagenette2*; 3 x 224 x 224."""
-    return _folder(data_path, "imagenette2")
+    return tuple_of(load("imagenette", Path(data_path)), IMAGENET)
 
 
 def ImageWoof(data_path: str) -> Tuple8:  # noqa: N802
     """Ten breeds of dogs of ImageNet, from `data_path`/imagewoof2*; 3 x 224 x 224."""
-    return _folder(data_path, "imagewoof2")
+    return tuple_of(load("imagewoof", Path(data_path)), IMAGENET)
 
 
 def enlarged(split: Split, size: int) -> Split:
@@ -87,13 +87,3 @@ def enlarged(split: Split, size: int) -> Split:
     from torchvision.transforms.functional import resize
 
     return replace(split, images=resize(split.images, [size, size], antialias=True))
-
-
-def _folder(data_path: str, stem: str) -> Tuple8:
-    found = next(iter(sorted(Path(data_path).glob(f"{stem}*/train"))), None)
-    if found is None:
-        raise DataError(
-            f"found no {stem}*/train under {data_path}: download it from https://github.com/fastai/imagenette and "
-            "unpack it there."
-        )
-    return tuple_of(load("image_folder", found.parent, 224), IMAGENET)

@@ -161,7 +161,8 @@ def _folder(path: Path) -> str:
 
 
 def _data(name: str) -> str:
-    from ..data.sets import CACHE, DEBIAN_FASHION_MNIST
+    from ..data.sets import DEBIAN_FASHION_MNIST
+    from ..data.split import CACHE
 
     places = {
         "fashion_mnist": [DEBIAN_FASHION_MNIST, CACHE / "FashionMNIST"],

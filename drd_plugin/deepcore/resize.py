@@ -24,7 +24,9 @@ def fitted(split: Split, score: MapScore) -> Split:
     if name is None:
         return split
     from ..diffusion.denoiser import denoiser_folder, how_to_fit, image_shape
+    from ..diffusion.images import seen_by
 
+    split = seen_by(name, split)
     channels, size, _ = image_shape(denoiser_folder(name, split))
     if split.shape == (channels, size, size):
         return split

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -35,8 +36,6 @@ class GaussianMixture:
         alphas_cumprod: a_t, float64[T]; the linear schedule by default.
     """
 
-    null_class = None
-
     def __init__(
         self,
         means: Tensor,
@@ -47,6 +46,7 @@ class GaussianMixture:
     ) -> None:
         self.means, self.variances = means.double(), variances.double()
         self.num_classes, components, dimension = means.shape
+        self.null_class = self.num_classes
         self.log_weights = (
             torch.full_like(self.variances, 1 / components) if weights is None else weights.double()
         ).log()
@@ -57,6 +57,13 @@ class GaussianMixture:
             "num_classes": self.num_classes,
             "components": components,
         }
+
+    @cached_property
+    def pooled(self) -> GaussianMixture:
+        """All classes, with equal weights, as one."""
+        weights = (self.log_weights.exp() / self.num_classes).flatten()[None]
+        means = self.means.flatten(0, 1)[None]
+        return GaussianMixture(means, self.variances.flatten()[None], weights, self.image_shape, self.alphas_cumprod)
 
     def encode(self, images: Tensor) -> Tensor:
         """The images themselves."""
@@ -74,12 +81,16 @@ class GaussianMixture:
             labels: The class of each, int64[B].
             a: a_t, a number or float64[B].
         """
-        return torch.logsumexp(self._terms(x, labels, a)[0], 1)
+        return torch.logsumexp(self.terms(x, labels, a)[0], 1)
 
     def predict_noise(self, x_t: Tensor, t: Tensor, labels: Tensor) -> Tensor:
-        """The exact E[eps | x_t, c]; see `Denoiser`."""
+        """The exact E[eps | x_t, c]; for the null class E[eps | x_t], with classes of equal weight. See `Denoiser`."""
+        if (labels == self.null_class).any():
+            null = (labels == self.null_class).view(-1, *[1] * (x_t.ndim - 1))
+            of_class = self.predict_noise(x_t, t, labels.clamp(max=self.num_classes - 1))
+            return torch.where(null, self.pooled.predict_noise(x_t, t, torch.zeros_like(labels)), of_class)
         a = self.alphas_cumprod[t.cpu()].to(x_t.device)
-        terms, difference, variance = self._terms(x_t, labels, a)
+        terms, difference, variance = self.terms(x_t, labels, a)
         score = -(terms.softmax(1)[..., None] * difference / variance[..., None]).sum(1)
         return (-(1 - a).sqrt()[:, None] * score).view_as(x_t).to(x_t.dtype)
 
@@ -90,8 +101,8 @@ class GaussianMixture:
         x = self.means[labels, component] + self.variances[labels, component].sqrt()[:, None] * noise
         return x.view(-1, *self.image_shape)
 
-    def _terms(self, x: Tensor, labels: Tensor, a: Tensor | float) -> tuple[Tensor, Tensor, Tensor]:
-        """log (w_k N(x; ...)) [B, K], x - sqrt(a) m [B, K, D] and the noised variances [B, K]."""
+    def terms(self, x: Tensor, labels: Tensor, a: Tensor | float) -> tuple[Tensor, Tensor, Tensor]:
+        """log (w_k N(x; sqrt(a) m_k, v_k I)) [B, K], x - sqrt(a) m_k [B, K, D] and v_k = a s_k + 1 - a [B, K]."""
         a = torch.as_tensor(a, dtype=torch.float64, device=x.device).expand(len(x))
         means, variances, log_weights = (
             part.to(x.device)[labels] for part in (self.means, self.variances, self.log_weights)

@@ -1,4 +1,4 @@
-"""The `Denoiser` protocol, and the adapter for pixel-space diffusers models.
+"""The `Denoiser` protocol, and loading what fulfils it: models of diffusers that work on pixels or in a VAE's latents.
 
 A denoiser predicts the noise in x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) eps, given t and a class, where a_t is
 `alphas_cumprod[t]`.
@@ -13,20 +13,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..data import DATASETS, Split
+from ..processes import speaks
+from .hub import DenoiserError, PredictionType, licence_of, local_folder, part_of, read_config
+from .labels import bridge
+from .latent import LatentDenoiser
+from .pixel import PixelDenoiser
 
 __all__ = [
     "Denoiser",
     "DenoiserError",
-    "PixelDenoiser",
     "bundled",
-    "check_fits",
+    "check_shape",
     "denoiser_folder",
     "find_denoiser",
     "how_to_fit",
@@ -37,9 +42,14 @@ __all__ = [
 
 BUNDLED = Path(__file__).parent.parent / "denoisers"
 
+KINDS = {
+    "UNet2DModel": "num_class_embeds",
+    "DiTTransformer2DModel": "num_embeds_ada_norm",
+    "Transformer2DModel": "num_embeds_ada_norm",
+}
+"""The networks that are read (diffusers called DiT's by the last name before), and where each says its classes."""
 
-class DenoiserError(ValueError):
-    """A folder that holds no denoiser, or a denoiser that does not fit the data."""
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Denoiser(Protocol):
@@ -81,46 +91,22 @@ class Denoiser(Protocol):
         """
 
 
-class PixelDenoiser:
-    """A `UNet2DModel` or `DiTTransformer2DModel` of diffusers that works on pixels.
-
-    Arguments:
-        model: The network, float32; it is put in `eval` mode.
-        alphas_cumprod: a_t, float64[T].
-        num_classes: The number of classes; the label `num_classes` is the null class.
-        card: Where it came from.
-    """
-
-    def __init__(
-        self, model: nn.Module, alphas_cumprod: Tensor, num_classes: int, card: Mapping[str, Any] | None = None
-    ) -> None:
-        self.model = model.eval().requires_grad_(False)
-        self.alphas_cumprod = alphas_cumprod.double().cpu()
-        self.num_classes, self.null_class = num_classes, num_classes
-        config: Any = model.config
-        self.image_shape = (config.in_channels, config.sample_size, config.sample_size)
-        self.latent_shape = self.image_shape
-        self.card = card or {}
-
-    def encode(self, images: Tensor) -> Tensor:
-        """The images themselves."""
-        return images
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """The latents themselves."""
-        return latents
-
-    def predict_noise(self, x_t: Tensor, t: Tensor, labels: Tensor) -> Tensor:
-        """See `Denoiser`; a learned variance, if the network has one, is left out."""
-        output = self.model(x_t, timestep=t, class_labels=labels, return_dict=False)[0]
-        return output[:, : x_t.shape[1]]
-
-
-def load_denoiser(folder: Path, device: torch.device) -> Denoiser:
-    """A denoiser from a folder in the diffusers format, as `drd-plugin fit` writes it: `unet/` or `transformer/`, and
-    `scheduler/`.
+def load_denoiser(
+    folder: Path,
+    device: torch.device,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    compiled: bool = False,
+) -> Denoiser:
+    """A denoiser from a folder in the diffusers format: `unet/` or `transformer/`, `scheduler/`, and `vae/` for one
+    that works on latents. `drd-plugin fit` writes such folders, and `DiTPipeline.save_pretrained` does.
 
     Only safetensors are read.
+
+    Arguments:
+        folder: The folder.
+        device: Where to put it.
+        precision: What the network computes in; the VAE, and everything around, is float32.
+        compiled: Whether to compile the network (a transformer's blocks), which pays for many forward passes.
 
     Raises:
         DenoiserError: If the folder is not such a model.
@@ -128,52 +114,86 @@ def load_denoiser(folder: Path, device: torch.device) -> Denoiser:
     import diffusers
 
     folder = Path(folder)
-    part = _part(folder)
-    config = json.loads((folder / part / "config.json").read_text())
-    kinds = {"UNet2DModel": "num_class_embeds", "DiTTransformer2DModel": "num_embeds_ada_norm"}
+    part = part_of(folder)
+    config = read_config(folder, part)
     kind = config.get("_class_name")
-    if kind not in kinds:
-        raise DenoiserError(f"{folder / part} is a {kind}: expected a class-conditional {' or '.join(kinds)}.")
-    try:
-        model = getattr(diffusers, kind).from_pretrained(
-            folder, subfolder=part, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False
-        )
-        scheduler = diffusers.DDIMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
-        card = json.loads((folder / "card.json").read_text()) if (folder / "card.json").is_file() else {}
-    except (OSError, ValueError, KeyError) as error:
-        raise DenoiserError(f"the model in {folder} cannot be read ({error}): copy or fit it again.") from error
-    embeddings = config.get(kinds[kind])
+    if kind not in KINDS:
+        raise DenoiserError(f"{folder / part} is a {kind}: expected a class-conditional {' or '.join(KINDS)}.")
+    embeddings = config.get(KINDS[kind])
     if not embeddings:
         raise DenoiserError(
-            f"{folder / part} is not class-conditional ({kinds[kind]} is {embeddings}); fit one with `drd-plugin fit`."
+            f"{folder / part} is not class-conditional ({KINDS[kind]} is {embeddings}); fit one with `drd-plugin fit`."
         )
-    if scheduler.config.prediction_type != "epsilon":
-        raise DenoiserError(
-            f"{folder} predicts {scheduler.config.prediction_type}: expected a model that predicts epsilon."
-        )
-    num_classes = embeddings - 1 if kind == "UNet2DModel" else embeddings
-    return PixelDenoiser(
-        model.to(device, memory_format=torch.channels_last),
-        scheduler.alphas_cumprod,
-        num_classes,
-        {"folder": folder.name} | card,
+    image_shape(folder)  # raises unless the configurations say it
+    try:
+        model = _read(getattr(diffusers, kind), folder, part, PRECISIONS[precision])
+        vae = _read(diffusers.AutoencoderKL, folder, "vae") if (folder / "vae").is_dir() else None
+        scheduler = diffusers.DDIMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
+        card = json.loads((folder / "card.json").read_text()) if (folder / "card.json").is_file() else {}
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise DenoiserError(f"the model in {folder} cannot be read ({error}): copy or fit it again.") from error
+    predicted = scheduler.config.prediction_type
+    if predicted not in get_args(PredictionType):
+        raise DenoiserError(f"{folder} predicts {predicted}: expected {' or '.join(get_args(PredictionType))}.")
+    num_classes = embeddings if kind == "DiTTransformer2DModel" else len(card.get("classes", range(embeddings)))
+    licence = "that of the data it was fitted to" if "fit" in card else licence_of(folder)
+    card = {"licence": licence, "precision": precision, "compiled": compiled} | card
+    model = model.to(device, memory_format=torch.channels_last)
+    if compiled:
+        for block in getattr(model, "transformer_blocks", [model]):  # alike, so that one compilation serves them all
+            block.compile()
+    if vae is None:
+        return PixelDenoiser(model, scheduler.alphas_cumprod, num_classes, card, predicted)
+    return LatentDenoiser(model, vae.to(device), scheduler.alphas_cumprod, num_classes, card, predicted)
+
+
+def _read(kind: Any, folder: Path, part: str, dtype: torch.dtype = torch.float32) -> Any:
+    return kind.from_pretrained(
+        folder,
+        subfolder=part,
+        torch_dtype=dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        low_cpu_mem_usage=False,
     )
 
 
-def find_denoiser(name: str, split: Split, device: torch.device) -> Denoiser:
-    """The denoiser that a score asks for, checked against the data set.
+def find_denoiser(
+    name: str,
+    split: Split,
+    device: torch.device,
+    labels: str = "auto",
+    unmapped: str = "refuse",
+    precision: Literal["float32", "bfloat16"] = "float32",
+    compiled: bool = False,
+) -> Denoiser:
+    """The denoiser that a score asks for, by the data set's own classes, checked against its images.
 
     Arguments:
-        name: A folder, or `auto` for the bundled denoiser that was fitted to this very data set.
+        name: A hub name, a folder, or `auto` for the bundled denoiser that was fitted to this very data set.
         split: The training split.
         device: Where to put it.
+        labels: See `drd_plugin.diffusion.labels.class_ids`.
+        unmapped: See `drd_plugin.diffusion.labels.class_ids`.
+        precision: See `load_denoiser`.
+        compiled: See `load_denoiser`.
 
     Raises:
         DenoiserError: If there is none, or it does not fit.
     """
-    denoiser = load_denoiser(denoiser_folder(name, split), device)
-    check_fits(denoiser, split)
-    return denoiser
+    folder = denoiser_folder(name, split)
+    denoiser = load_denoiser(folder, device, precision, compiled)
+    check_shape(denoiser, split)
+    if "fit" not in denoiser.card:
+        _say_licence(name, str(denoiser.card["licence"]))
+    return bridge(denoiser, split, labels, unmapped)
+
+
+@cache
+def _say_licence(name: str, licence: str) -> None:
+    """Once for each model that others have made."""
+    if speaks():
+        print(f"{name}: licence {licence}")
 
 
 def denoiser_folder(name: str, split: Split) -> Path:
@@ -183,8 +203,7 @@ def denoiser_folder(name: str, split: Split) -> Path:
         DenoiserError: If there is none.
     """
     if name != "auto":
-        _part(Path(name))
-        return Path(name)
+        return local_folder(name)
     folder = bundled(split.fingerprint)
     if folder is None:
         raise DenoiserError(
@@ -195,33 +214,28 @@ def denoiser_folder(name: str, split: Split) -> Path:
 
 
 def image_shape(folder: Path) -> tuple[int, int, int]:
-    """(C, H, W) of the images that the denoiser in a folder takes, as its configuration says.
+    """(C, H, W) of the images that the denoiser in a folder takes, as its configurations say.
 
     Raises:
         DenoiserError: If there is none.
     """
-    config = json.loads((folder / _part(folder) / "config.json").read_text())
-    return config["in_channels"], config["sample_size"], config["sample_size"]
+    config = read_config(folder, part_of(folder), "in_channels", "sample_size")
+    channels, size = config["in_channels"], config["sample_size"]
+    if (folder / "vae").is_dir():
+        vae = read_config(folder, "vae", "in_channels", "block_out_channels")
+        channels, size = vae["in_channels"], size * 2 ** (len(vae["block_out_channels"]) - 1)
+    return channels, size, size
 
 
-def weights_digest(folder: Path) -> str:
-    """A digest of what decides a denoiser's predictions: its weights, configurations and schedule."""
+def weights_digest(folder: Path, part: str = "*") -> str:
+    """A digest of what decides a denoiser's predictions, or those of one part of it: weights, configurations and
+    schedule.
+    """
     sha = hashlib.sha256()
-    for path in sorted([*folder.glob("*/*.json"), *folder.glob("*/*.safetensors")]):
+    for path in sorted([*folder.glob(f"{part}/*.json"), *folder.glob(f"{part}/*.safetensors")]):
         with path.open("rb") as file:
             sha.update(f"{path.relative_to(folder)}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return sha.hexdigest()[:16]
-
-
-def _part(folder: Path) -> str:
-    """Which of `unet` and `transformer` the folder holds."""
-    part = next((part for part in ("unet", "transformer") if (folder / part / "config.json").is_file()), None)
-    if part is None:
-        raise DenoiserError(
-            f"{folder} holds no denoiser: expected unet/ or transformer/ in the diffusers format; `drd-plugin fit` "
-            "writes such a folder."
-        )
-    return part
 
 
 def bundled(fingerprint: str) -> Path | None:
@@ -234,24 +248,19 @@ def bundled(fingerprint: str) -> Path | None:
     return None
 
 
-def check_fits(denoiser: Denoiser, split: Split) -> None:
-    """Raises DenoiserError unless the denoiser takes the split's images and knows its classes."""
+def check_shape(denoiser: Denoiser, split: Split) -> None:
+    """Raises DenoiserError unless the denoiser takes the split's images."""
+    channels, size, _ = denoiser.image_shape
     if tuple(denoiser.image_shape) != split.shape:
+        decoded = channels == split.shape[0] and not isinstance(split.images, Tensor)
+        resize = (
+            f"load the data with size={size}"
+            if decoded
+            else f"turn them into images of {channels} channels and {size} x {size} pixels"
+        )
         raise DenoiserError(
             f"the denoiser takes images {tuple(denoiser.image_shape)}, but {split.name} has {split.shape} (channels, "
-            f"height, width): load the data with size={denoiser.image_shape[1]}, or fit a denoiser for them "
-            f"({how_to_fit(split)})."
-        )
-    if denoiser.num_classes != split.num_classes:
-        raise DenoiserError(
-            f"the denoiser knows {denoiser.num_classes} classes, but {split.name} has {split.num_classes}: "
-            f"fit one for these classes ({how_to_fit(split)})."
-        )
-    known = tuple(denoiser.card.get("classes", split.classes))
-    if known != split.classes:
-        raise DenoiserError(
-            f"the denoiser was fitted to the classes {', '.join(known[:5])}, ..., but {split.name} has "
-            f"{', '.join(split.classes[:5])}, ...: fit one for these classes ({how_to_fit(split)})."
+            f"height, width): {resize}, or fit a denoiser for them ({how_to_fit(split)})."
         )
 
 

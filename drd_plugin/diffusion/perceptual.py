@@ -13,6 +13,7 @@ References:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
@@ -34,7 +35,7 @@ TRUNKS = {"lpips-alex": "alexnet", "lpips-vgg": "vgg16"}
 
 
 class Embedding(Protocol):
-    """Maps images to vectors whose squared Euclidean distance is the deviation."""
+    """Maps images to vectors whose squared Euclidean distance is the deviation; `name` tells it from all others."""
 
     name: str
 
@@ -61,9 +62,8 @@ class NetworkFeatures:
         split: What it was trained on, whose statistics it normalises by.
     """
 
-    name = "network"
-
     def __init__(self, net: Net, split: Split) -> None:
+        self.name = f"network {_digest(net.backbone)}"
         self.backbone = net.backbone.eval()
         on = next(net.parameters()).device
         self.mean, self.std = (torch.tensor(v, device=on).view(1, -1, 1, 1) for v in split.statistics)
@@ -98,6 +98,14 @@ class LPIPS:
         x = self.model.scaling_layer(images.float().expand(-1, 3, -1, -1))
         weights = [lin.model[-1].weight.clamp_min(0).sqrt() for lin in self.model.lins]
         return _concatenate(self.model.net(x), weights)
+
+
+def _digest(net: nn.Module) -> str:
+    """Of a network's weights, whose training rounds as device and threads have it."""
+    sha = hashlib.sha256()
+    for value in net.state_dict().values():
+        sha.update(value.cpu().numpy().tobytes())
+    return sha.hexdigest()[:16]
 
 
 def _concatenate(maps: Iterable[Tensor], weights: Iterable[Tensor] | None = None) -> Tensor:
@@ -163,18 +171,14 @@ def embedding(name: str, split: Split, seed: int, device: torch.device, cache: P
 
 
 def _cached_critic(split: Split, seed: int, device: torch.device, cache: Path | None) -> Net:
-    from safetensors.torch import load_file, save_file
+    from ..artifacts.tensors import load_tensors, save_tensors
 
-    from ..artifacts import write_aside
-
-    path = None if cache is None else cache / "critic.safetensors"
-    if path is not None and path.exists():
-        state = load_file(path)
-    else:
-        state = {key: value.contiguous() for key, value in critic(split, seed, str(device)).state_dict().items()}
-        if path is not None:
-            with write_aside(path) as aside:
-                save_file(state, aside)
+    if cache is None:
+        return critic(split, seed, str(device)).to(device).eval()
+    path = cache / "critic.safetensors"
+    if not path.exists():
+        save_tensors(critic(split, seed, str(device)).state_dict(), path, first=True)
+    state, _ = load_tensors(path)
     net = build(CRITIC.net, split.shape[0], split.shape[1], split.num_classes, seed)
     net.load_state_dict(state)
     return net.to(device).eval()

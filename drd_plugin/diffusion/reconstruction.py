@@ -12,14 +12,12 @@ References:
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from .denoiser import Denoiser
 
-__all__ = ["add_noise", "forward_batch", "reconstruct", "sampling_grid", "signal"]
+__all__ = ["add_noise", "reconstruct", "sampling_grid", "signal"]
 
 
 def sampling_grid(train_timesteps: int, steps: int) -> Tensor:
@@ -82,11 +80,6 @@ def reconstruct(
         below = a[i - 1] if i > 0 else 1.0
         x = torch.cat([below**0.5 * x_0_hat + (1 - below) ** 0.5 * eps, x[active:]])
     return x[torch.argsort(order)]
-
-
-def forward_batch(most: int, shape: tuple[int, ...]) -> int:
-    """How many latents of this shape go through a denoiser at once: at most `most`, and at most 2^20 values."""
-    return max(1, min(most, 2**20 // math.prod(shape)))
 
 
 def _like(values: Tensor, x: Tensor) -> Tensor:

@@ -12,8 +12,13 @@ and the class takes the step with
 
     eq9:  the largest mean over B images of the absolute rate (what the paper says it runs; biased upward by noise)
     eq6:  the largest absolute value of the mean rate (Lemma 1: the slope of the mutual information I(x_t; c))
+    mmse: the largest slope of I(x_t; c) by another road, which is ours: with the ratio r = a / (1 - a),
+              d I(x_t; c) / d log r = 1/2 ( E || eps - eps_theta(x_t, t) ||^2 - E || eps - eps_theta(x_t, t, c) ||^2 ),
+          the denoising losses without and with the class. It takes two forward passes for any number of classes.
 
-among the steps whose signal-to-noise ratio a_t / (1 - a_t) lies in [gamma_min, gamma_max]. The steps are those of the
+among the steps whose signal-to-noise ratio lies in [gamma_min, gamma_max]. Eq. 7 averages over the noise inside the
+softmax and leaves out the losses' weights, so eq9 and eq6 find a noisier step than that at which I(x_t; c) falls
+fastest (on the analytic mixture, by four to eight steps of 50); mmse finds that step. The steps are those of the
 sampling grid, and so is the unit of dt; the paper does not say which grid its dt = 1 refers to.
 
 References:
@@ -21,30 +26,31 @@ References:
     https://arxiv.org/abs/2511.19274
     Your Diffusion Model is Secretly a Zero-Shot Classifier (Li et al., 2023),
     https://arxiv.org/abs/2303.16203
+    Mutual Information and Minimum Mean-Square Error in Gaussian Channels (Guo, Shamai and Verdu, 2005),
+    https://arxiv.org/abs/cs/0412108
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..artifacts import write_aside
-from ..data import scaled
 from ..registry import check_fields, check_least
-from ..rng import generator, keyed_normal
+from ..rng import generator
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
     from ..data import Split
     from .denoiser import Denoiser
 
 __all__ = ["InformationBottleneck", "SNRWindow", "TimestepChoice"]
+
+EXHAUSTIVE = 20
+"""The most classes for which `auto` searches exhaustively."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +97,13 @@ class TimestepChoice:
     Arguments:
         chosen: The grid step of each class, int64[C].
         window: The candidate steps, int64[W].
-        slope: The criterion at each candidate, float64[C, W].
-        log_posterior: The mean log p(c | x_t) at the candidates and their neighbours, float64[C, N].
+        slope: The criterion at each candidate, float64[C, W]; NaN where the staged search left a candidate out.
+        log_posterior: The mean log p(c | x_t) at the candidates and their neighbours, float64[C, N]; NaN likewise.
         evaluated: The grid steps of `log_posterior`, int64[N].
         forwards: Forward passes of the denoiser, counted in images.
+        exhaustive: The forward passes of the exhaustive search.
+        dropped: The greatest share of an image's softmax that the classes which the staged search dropped may have had
+            when they went, all together; an estimate (see `drd_plugin.diffusion.search`).
     """
 
     chosen: np.ndarray
@@ -103,6 +112,13 @@ class TimestepChoice:
     log_posterior: np.ndarray
     evaluated: np.ndarray
     forwards: int
+    exhaustive: int
+    dropped: float
+
+    def __str__(self) -> str:
+        saved = f", {self.exhaustive / self.forwards:.1f} times fewer than the {self.exhaustive:,} of all"
+        bound = f"; dropped classes weigh about {100 * self.dropped:.2g} % of a softmax at most" if self.dropped else ""
+        return f"{self.forwards:,} forward passes" + (saved + bound if self.forwards < self.exhaustive else "")
 
 
 @dataclass(frozen=True)
@@ -111,19 +127,26 @@ class InformationBottleneck(SNRWindow):
 
     Arguments:
         B: Images of each class.
-        noises: Noise draws an image, shared by all classes and steps.
+        noises: Noise draws an image, shared by all classes and steps; the staged search takes as few as it can.
         delta_t: The finite difference's reach, in grid steps.
-        estimator: `eq9` or `eq6`.
+        estimator: `eq9`, `eq6` or `mmse`.
+        search: `exhaustive`, `staged` (see `drd_plugin.diffusion.search`), or `auto`: exhaustive up to 20 classes.
+        competitors: How many classes the staged search compares an image with (see
+            `drd_plugin.diffusion.competitors`).
+        competitors_by: Which they are: `screen`, `proxy`, `wordnet` or a JSON file.
     """
 
     B: int = 20
     noises: int = 20
     delta_t: int = 1
-    estimator: Literal["eq9", "eq6"] = "eq9"
+    estimator: Literal["eq9", "eq6", "mmse"] = "eq9"
+    search: Literal["auto", "exhaustive", "staged"] = "auto"
+    competitors: int = 24
+    competitors_by: str = "screen"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_least(self, 1, "B", "noises", "delta_t")
+        check_least(self, 1, "B", "noises", "delta_t", "competitors")
 
     def choose(
         self,
@@ -134,105 +157,97 @@ class InformationBottleneck(SNRWindow):
         batch_size: int = 2048,
         progress: bool = True,
         cache: Path | None = None,
+        share: tuple[int, int] = (0, 1),
     ) -> TimestepChoice:
-        """The exhaustive search: every class against every other, at every candidate step and its neighbours, each step
-        once.
+        """Searches class by class.
 
         Arguments:
-            denoiser: The diffusion model.
+            denoiser: The diffusion model, asked by the data set's classes.
             split: The training images.
-            seed: Decides which B images stand for a class, and their noise.
+            seed: Decides which B images stand for a class, their noise, and the sampled competitors.
             device: Where the denoiser is.
             batch_size: The most latents in a forward pass.
             progress: Whether to show a progress bar.
-            cache: A folder in which each step's result is kept, so that a resumed run finds it again.
+            cache: A folder in which each class's result is kept, so that a resumed run finds it again, and several
+                processes share the work.
+            share: (i, N) for process i of N that share the folder: it begins with the classes i modulo N, and then
+                takes those that are still missing.
+
+        Raises:
+            ValueError: If the finite difference reaches outside the grid.
         """
-        import torch
-        from safetensors.numpy import load_file, save_file
         from tqdm.auto import tqdm
 
-        window = self.window(denoiser)
-        evaluated = np.arange(window[0] - self.delta_t, window[-1] + self.delta_t + 1)
-        if evaluated[0] < 0 or evaluated[-1] >= self.steps:
-            raise ValueError(
-                f"delta_t={self.delta_t} reaches from {evaluated[0]} to {evaluated[-1]}, outside the grid "
-                f"0..{self.steps - 1}."
-            )
-        index = self.representatives(split, seed)
-        x_0 = torch.cat([_latents(denoiser, split, part, device) for part in torch.from_numpy(index).split(500)])
-        log_posterior = np.empty((len(index), len(evaluated)))
-        labels = torch.from_numpy(split.labels[index])
-        forwards = len(index) * len(evaluated) * self.noises * denoiser.num_classes
-        with tqdm(
-            total=forwards, desc="timesteps", unit="forward", unit_scale=True, disable=not progress, mininterval=1
-        ) as bar:
-            for column, step in enumerate(evaluated):
-                kept = None if cache is None else cache / f"timestep-{step:03d}.safetensors"
-                if kept is not None and kept.exists():
-                    log_posterior[:, column] = load_file(kept)["log_posterior"]
-                    bar.update(forwards // len(evaluated))
-                    continue
-                error = self._errors(denoiser, x_0, index, int(step), seed, batch_size, bar.update)
-                log_p = (-error).log_softmax(1).gather(1, labels[:, None]).squeeze(1)
-                log_posterior[:, column] = log_p.numpy()
-                if kept is not None:
-                    with write_aside(kept) as aside:
-                        save_file({"log_posterior": log_p.numpy()}, aside)
-        rate = (log_posterior[:, 2 * self.delta_t :] - log_posterior[:, : -2 * self.delta_t]) / (2 * self.delta_t)
-        rate = rate[:, window - window[0]]
-        if self.estimator == "eq9":
-            slope = _class_means(np.abs(rate), labels.numpy(), split.num_classes)
-        else:
-            slope = np.abs(_class_means(rate, labels.numpy(), split.num_classes))
-        means = _class_means(log_posterior, labels.numpy(), split.num_classes)
-        return TimestepChoice(window[slope.argmax(1)], window, slope, means, evaluated, forwards)
+        from .class_search import ClassSearch
 
-    def representatives(self, split: Split, seed: int) -> np.ndarray:
-        """B random images of each class (all of them where a class has fewer), int64[<= C * B], class by class."""
+        window, evaluated = self.window(denoiser), self.evaluated(denoiser)
+        classes = np.arange(split.num_classes)
+        order = sorted(classes.tolist(), key=lambda c: (c - share[0]) % share[1])
+        members, search = (
+            self.representatives(split, seed),
+            ClassSearch(self, denoiser, split, seed, device, batch_size),
+        )
+        found = {
+            c: search.of(c, members[c], evaluated, cache)
+            for c in tqdm(order, "timesteps", unit="class", disable=not progress)
+        }
+        slope = np.stack([self.criterion(found[c].log_posterior).mean(0) for c in classes])
+        return TimestepChoice(
+            chosen=window[np.nanargmax(slope, axis=1)],
+            window=window,
+            slope=slope,
+            log_posterior=np.stack([found[c].log_posterior.mean(0) for c in classes]),
+            evaluated=evaluated,
+            forwards=sum(found[c].forwards for c in classes),
+            exhaustive=sum(map(len, members)) * len(evaluated) * self.noises * split.num_classes,
+            dropped=max(found[c].dropped for c in classes),
+        )
+
+    def is_staged(self, num_classes: int) -> bool:
+        """Whether the search is staged for so many classes."""
+        return self.search == "staged" or (self.search == "auto" and num_classes > EXHAUSTIVE)
+
+    def expected_forwards(self, denoiser: Denoiser, split: Split) -> int:
+        """The forward passes of the search, counted in images: those of the exhaustive one, or about those of the
+        staged one, which has taken about two draws at all steps in our measurements, or fewer.
+        """
+        from .competitors import SCREENED
+
+        images, steps = np.minimum(split.class_counts, self.B).sum(), len(self.evaluated(denoiser))
+        if self.estimator == "mmse":
+            return int(images * len(self.window(denoiser)) * self.noises * 2)
+        if not self.is_staged(split.num_classes):
+            return int(images * steps * self.noises * split.num_classes)
+        competitors = min(self.competitors, split.num_classes - 1)
+        screened = SCREENED * split.num_classes**2 if competitors < split.num_classes - 1 else 0
+        return int(images * steps * 2 * (competitors + 1)) + screened * (self.competitors_by == "screen")
+
+    def evaluated(self, denoiser: Denoiser) -> np.ndarray:
+        """The candidates and their neighbours, int64[N], rising.
+
+        Raises:
+            ValueError: If the finite difference reaches outside the grid.
+        """
+        window = self.window(denoiser)
+        first, last = window[0] - self.delta_t, window[-1] + self.delta_t
+        if first < 0 or last >= self.steps:
+            raise ValueError(
+                f"delta_t={self.delta_t} reaches from {first} to {last}, outside the grid 0..{self.steps - 1}."
+            )
+        return np.arange(first, last + 1)
+
+    def representatives(self, split: Split, seed: int) -> list[np.ndarray]:
+        """B random images of each class (all of them where a class has fewer), int64[<= B] each, rising."""
         rng = generator(seed, "timestep images")
         members = [np.flatnonzero(split.labels == c) for c in range(split.num_classes)]
-        return np.concatenate([np.sort(rng.choice(m, min(self.B, len(m)), replace=False)) for m in members])
+        return [np.sort(rng.choice(m, min(self.B, len(m)), replace=False)) for m in members]
 
-    def _errors(
-        self,
-        denoiser: Denoiser,
-        x_0: Tensor,
-        index: np.ndarray,
-        step: int,
-        seed: int,
-        batch_size: int,
-        advance: Callable[[int], Any],
-    ) -> Tensor:
-        """E_eps || eps - eps_theta(x_t, t, c') ||^2 for each image and class, float64[len(x_0), C] on the CPU."""
-        import torch
-
-        from .reconstruction import add_noise, forward_batch, sampling_grid
-
-        num_classes, shape = denoiser.num_classes, tuple(x_0.shape[1:])
-        at_once = max(1, forward_batch(batch_size, shape) // num_classes)
-        timestep = int(sampling_grid(len(denoiser.alphas_cumprod), self.steps)[step])
-        images, draws = np.divmod(np.arange(len(x_0) * self.noises), self.noises)
-        total = torch.zeros(len(x_0), num_classes, dtype=torch.float64)
-        classes = torch.arange(num_classes, device=x_0.device)
-        for part in np.array_split(np.arange(len(images)), -(-len(images) // at_once)):
-            image = torch.from_numpy(images[part])
-            noise = keyed_normal(seed, "timestep", index[images[part]], draws[part], shape)
-            eps = torch.from_numpy(noise).to(x_0.device)
-            x_t = add_noise(denoiser, x_0[image.to(x_0.device)], eps, torch.full((len(part),), step), self.steps)
-            asked = classes.repeat(len(part))
-            predicted = denoiser.predict_noise(
-                x_t.repeat_interleave(num_classes, 0), torch.full_like(asked, timestep), asked
-            )
-            squares = (eps.repeat_interleave(num_classes, 0) - predicted).flatten(1).square().sum(1)
-            total.index_add_(0, image, squares.view(len(part), num_classes).double().cpu())
-            advance(len(asked))
-        return total / self.noises
-
-
-def _latents(denoiser: Denoiser, split: Split, index: Tensor, device: torch.device) -> Tensor:
-    """The latents of the images at these positions, float32[B, ...]."""
-    return denoiser.encode(scaled(split.images[index].to(device)))
-
-
-def _class_means(values: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
-    return np.stack([values[labels == c].mean(axis=0) for c in range(num_classes)])
+    def criterion(self, log_posterior: np.ndarray) -> np.ndarray:
+        """What each image adds to the criterion at each candidate, from what was found at the evaluated steps:
+        log p(c | x_t), or under `mmse` the slope itself.
+        """
+        reach = 2 * self.delta_t
+        if self.estimator == "mmse":
+            return log_posterior[:, self.delta_t : -self.delta_t]
+        rate = (log_posterior[:, reach:] - log_posterior[:, :-reach]) / reach
+        return np.abs(rate) if self.estimator == "eq9" else rate * np.sign(rate.mean(0))

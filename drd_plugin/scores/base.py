@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
+from ..processes import ALONE, Team
 from ..registry import check_fields
 
 if TYPE_CHECKING:
@@ -75,18 +76,29 @@ class MapScore(Score):
 
     seeded_by: ClassVar[Literal["proxy", "noise", "selection"]] = "noise"
 
+    def sees(self, split: Split) -> Split:
+        """The split as the score wants its images; the split itself by default."""
+        return split
+
     @abstractmethod
     def prepare(
-        self, split: Split, seed: int, device: torch.device, cache: Path | None = None, progress: bool = True
+        self,
+        split: Split,
+        seed: int,
+        device: torch.device,
+        cache: Path | None = None,
+        progress: bool = True,
+        team: Team = ALONE,
     ) -> Scorer:
         """Loads or settles what scoring needs.
 
         Arguments:
-            split: The training split.
+            split: The training split, as the score sees it.
             seed: The noise seed.
             device: Where to compute.
             cache: A folder in which settled things are kept, so that a resumed run finds them again.
             progress: Whether to show progress bars.
+            team: The processes that share the job, and the folder.
         """
 
 

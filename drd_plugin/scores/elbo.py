@@ -12,69 +12,68 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..diffusion.timestep import SNRWindow
-from ..registry import check_least
-from ..rng import keyed_normal
-from .base import MapScore
+from ..processes import ALONE, Team
+from ..rng import keyed_antithetic
+from .diffused import DiffusionScore, Pieces, paired
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
     from ..data import Split
+    from ..diffusion.batching import Batches
     from ..diffusion.denoiser import Denoiser
 
 __all__ = ["ELBO", "DenoisingLoss"]
 
 
 @dataclass(frozen=True)
-class ELBO(SNRWindow, MapScore):
+class ELBO(SNRWindow, DiffusionScore):
     """The denoising loss over the steps of the sampling grid with a signal-to-noise ratio in [gamma_min, gamma_max];
-    non-negative.
-
-    Arguments:
-        denoiser: A folder in the diffusers format, or `auto`: the bundled denoiser that was fitted to this data set.
-        draws: Passes over the window, each step with its own noise; averaged.
-        batch_size: The most latents in a forward pass, fewer where they are large; it does not change the scores.
+    non-negative. A draw is a pass over the window, each step with its own noise.
     """
 
     higher_is_harder = True
 
-    denoiser: str = "auto"
-    draws: int = 8
-    batch_size: int = field(default=2048, metadata={"identity": False})
-
     def __post_init__(self) -> None:
-        super().__post_init__()
-        check_least(self, 1, "draws", "batch_size")
-
-    def inputs(self, split: Split) -> Mapping[str, Any]:
-        """See `Score`."""
-        from ..diffusion.denoiser import denoiser_folder, weights_digest
-
-        return {"denoiser": weights_digest(denoiser_folder(self.denoiser, split))}
+        SNRWindow.__post_init__(self)
+        DiffusionScore.__post_init__(self)
 
     def prepare(
-        self, split: Split, seed: int, device: torch.device, cache: Path | None = None, progress: bool = True
+        self,
+        split: Split,
+        seed: int,
+        device: torch.device,
+        cache: Path | None = None,
+        progress: bool = True,
+        team: Team = ALONE,
     ) -> DenoisingLoss:
         """See `MapScore`.
 
         Raises:
             DenoiserError: If there is no denoiser for this data set, or it does not fit.
         """
-        from ..diffusion.denoiser import find_denoiser
-
-        denoiser = find_denoiser(self.denoiser, split, device)
+        denoiser, latents = self.load(split, device)
         window = self.window(denoiser)
         settings = {"window": window.tolist(), "denoiser": dict(denoiser.card)}
-        return DenoisingLoss(denoiser, window, self.steps, self.draws, seed, self.batch_size, settings)
+        return DenoisingLoss(self, denoiser, window, seed, latents, settings)
+
+    def pieces(self, split: Split, device: torch.device) -> Pieces:
+        """See `DiffusionScore`."""
+        denoiser, _ = self.load(split, device)
+        window = self.window(denoiser)
+        note = f"steps {window[0]} to {window[-1]} of {self.steps}, {self.draws} draws"
+        each = self.draws * len(window)
+        return Pieces(denoiser, 0, each, each, 0, lambda latents: None, note)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,40 +81,54 @@ class DenoisingLoss:
     """ELBO made ready for a data set; see `Scorer`.
 
     Arguments:
-        denoiser: The diffusion model.
+        score: The score.
+        denoiser: The diffusion model, asked by the data set's classes.
         window: The grid steps to average over, int64[W].
-        steps: The number of steps of the sampling grid.
-        draws: Passes over the window.
         seed: The noise seed.
-        batch_size: The most latents in a forward pass.
+        latents: Encodes the images.
         settings: For the provenance.
     """
 
+    score: ELBO
     denoiser: Denoiser
     window: np.ndarray
-    steps: int
-    draws: int
     seed: int
-    batch_size: int = 2048
+    latents: Callable[[Tensor, Tensor], Tensor]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
         """See `Scorer`."""
         import torch
 
-        from ..diffusion.reconstruction import add_noise, forward_batch, sampling_grid
+        from ..diffusion.reconstruction import add_noise, sampling_grid
 
-        x_0, positions = self.denoiser.encode(images), index.cpu().numpy()
-        grid = sampling_grid(len(self.denoiser.alphas_cumprod), self.steps).to(x_0.device)
+        x_0, positions = self.latents(images, index), index.cpu().numpy()
+        grid = sampling_grid(len(self.denoiser.alphas_cumprod), self.score.steps).to(x_0.device)
         starts = torch.from_numpy(self.window).to(x_0.device)
-        shape = (len(starts), *x_0.shape[1:])
-        pairs, losses = torch.arange(len(images) * self.draws), []
-        for pair in pairs.split(max(1, forward_batch(self.batch_size, shape[1:]) // len(starts))):
-            image, draw = pair // self.draws, pair % self.draws
-            noise = keyed_normal(self.seed, "ELBO", positions[image.numpy()], draw.numpy(), shape)
+        shape, draws = (len(starts), *x_0.shape[1:]), self.score.draws
+
+        def loss(pair: Tensor) -> Tensor:
+            image, draw = np.divmod(pair.numpy(), draws)
+            noise = keyed_antithetic(self.seed, "ELBO", positions[image], draw, shape, self.score.antithetic)
             eps = torch.from_numpy(noise).flatten(0, 1).to(x_0.device)
-            row, t = image.to(x_0.device).repeat_interleave(len(starts)), starts.repeat(len(pair))
-            x_t = add_noise(self.denoiser, x_0[row], eps, t, self.steps)
-            error = (eps - self.denoiser.predict_noise(x_t, grid[t], labels[row])).flatten(1).square().sum(1)
-            losses.append(error.view(len(pair), -1).mean(1))
-        return torch.cat(losses).view(len(images), self.draws)
+            rows = torch.from_numpy(image.repeat(len(starts))).to(x_0.device)
+            steps = starts.repeat(len(pair))
+
+            def error(i: Tensor) -> Tensor:
+                x_t = add_noise(self.denoiser, x_0[rows[i]], eps[i], steps[i], self.score.steps)
+                predicted = self.denoiser.predict_noise(x_t, grid[steps[i]], labels[rows[i]])
+                return (eps[i] - predicted).flatten(1).square().sum(1)
+
+            errors = self.batches.over(torch.arange(len(rows), device=x_0.device), error)
+            return errors.view(len(pair), -1).mean(1)
+
+        whole = max(1, self.batches.most // len(self.window))
+        losses = torch.cat([loss(pairs) for pairs in torch.arange(len(images) * draws).split(whole)])
+        return paired(losses.view(len(images), draws), self.score.antithetic)
+
+    @cached_property
+    def batches(self) -> Batches:
+        """The batches of the forward passes, whose size is kept once it had to shrink."""
+        from ..diffusion.batching import Batches, forward_batch
+
+        return Batches(forward_batch(self.score.batch_size, tuple(self.denoiser.latent_shape)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..processes import ALONE, Team
 from ..rng import keyed_uniform
 from .base import MapScore
 
@@ -26,7 +27,13 @@ class Uniform(MapScore):
     seeded_by = "selection"
 
     def prepare(
-        self, split: Split, seed: int, device: torch.device, cache: Path | None = None, progress: bool = True
+        self,
+        split: Split,
+        seed: int,
+        device: torch.device,
+        cache: Path | None = None,
+        progress: bool = True,
+        team: Team = ALONE,
     ) -> UniformScorer:
         """See `MapScore`."""
         return UniformScorer(seed)

@@ -39,4 +39,4 @@ def test_folders_of_imagenets_family_are_read_at_224_pixels(make, folder, tmp_pa
     assert torch.allclose(image.mean((1, 2)), (20 / 255 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor(_std))
     assert split_of(train).shape == (3, 224, 224)
     with pytest.raises(DataError, match=rf"found no {folder.split('-')[0]}\*/train under"):
-        make(str(tmp_path / "elsewhere"))
+        make(str(tmp_path / folder / "val"))

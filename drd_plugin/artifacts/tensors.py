@@ -1,0 +1,52 @@
+"""Tensors in safetensors files, written aside and renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .files import ArtifactError, write_aside
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["load_tensors", "save_tensors"]
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: Path, header: str = "", first: bool = False) -> None:
+    """Writes tensors to a file that appears whole or not at all.
+
+    Arguments:
+        tensors: By name, on any device.
+        path: The file.
+        header: A text that is kept with them.
+        first: Whether a file that another process has written meanwhile stays.
+
+    Raises:
+        OSError: If it cannot be written (the disk is full, say).
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with write_aside(path, first) as aside:
+        try:
+            save_file(plain, aside, {"format": "pt", "drd_plugin": header})
+        except SafetensorError as error:
+            raise OSError(f"{path} cannot be written: {error}.") from error
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
+    """The tensors of a file, on the CPU, and its header.
+
+    Raises:
+        ArtifactError: If it is damaged.
+    """
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, (file.metadata() or {}).get("drd_plugin", "")  # noqa: SIM118
+    except Exception as error:  # of several kinds, none of which has a common base
+        raise ArtifactError(f"{path} is damaged ({error}): remove it, and it is made again.") from error
