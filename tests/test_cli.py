@@ -153,7 +153,10 @@ def test_bench_prints_writes_and_resumes(tmp_path, capsys):
         (["show", "/nowhere"], "there is no /nowhere"),
         (["show", "/"], "holds nothing to show"),
         (["score", "--dataset", "digits", "AUM"], "the score comes first: drd-plugin score NAME --dataset ..."),
-        (["select", "--scores", "/nowhere", "--strategy", "CCS", "--fraction", "0.1", "--out", "x"], "there is no folder"),
+        (
+            ["select", "--scores", "/nowhere", "--strategy", "CCS", "--fraction", "0.1", "--out", "x"],
+            "there is no fold",
+        ),
         (["select", "--scores", "/", "--strategy", "CCS", "--fraction", "0.1", "--out", "x"], "holds no scores"),
         (["train", "--dataset", "digits", "--subset", "/nowhere.json"], "there is no subset /nowhere.json"),
         (["train", "--dataset", "digits", "--subset", "/dev/null"], "is no subset file"),
