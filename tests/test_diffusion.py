@@ -337,7 +337,7 @@ def test_a_fitted_denoiser_comes_back_and_has_learned(tiny, tmp_path, model):
     assert said[0].shape == x.shape
     assert torch.equal(said[0], again)
     assert not torch.allclose(said[0], said[1])
-    with pytest.raises(FileExistsError, match="is not empty"):
+    with pytest.raises(FileExistsError, match="holds a finished fit"):
         settings(tiny, tmp_path / "d", "cpu", progress=False)
 
 

@@ -209,7 +209,7 @@ class Fit:
             "dataset": split.name,
             "fingerprint": split.fingerprint,
             "classes": list(split.classes),
-            "network": dict(model.config),
+            "network": describe({key: value for key, value in model.config.items() if not key.startswith("_")}),
             "parameters": sum(p.numel() for p in model.parameters()),
             "loss": [round(float(part.mean()), 5) for part in course.tensor_split(min(10, len(course)))],
             "loss_of_average": round(training.loss_of_average(), 5),
