@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .artifacts import ArtifactError, write_aside
-from .provenance import deciding, describe
+from .provenance import deciding, describe, differences
 
 if TYPE_CHECKING:
     from .data import Split
@@ -42,7 +42,7 @@ def begin(out: Path, plan: dict[str, Any]) -> bool:
     if path.exists() and others:
         if deciding(read_plan(out)) != deciding(wanted):
             raise ArtifactError(
-                f"{out} holds scores made with other settings ({_differences(read_plan(out), wanted)}): give another "
+                f"{out} holds scores made with other settings ({differences(read_plan(out), wanted)}): give another "
                 "folder, or remove this one."
             )
     elif others:
@@ -55,14 +55,6 @@ def begin(out: Path, plan: dict[str, Any]) -> bool:
             aside.write_text(text)
     n = len(list(out.glob("part-*.parquet")))
     return n > 0 and n == int(next(out.glob("part-*.parquet")).stem.split("-of-")[1])
-
-
-def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """What differs between two plans, as NAME: there, wanted."""
-    flat = [{**of, **{f"score's {k}": v for k, v in of["score"].items()}} for of in map(deciding, (there, wanted))]
-    keys = [key for key in dict.fromkeys([*flat[0], *flat[1]]) if key != "score"]
-    differ = [key for key in keys if flat[0].get(key) != flat[1].get(key)]
-    return "; ".join(f"{key}: {flat[0].get(key)} there, {flat[1].get(key)} wanted" for key in differ)
 
 
 def read_plan(folder: Path) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["deciding", "describe", "digest", "environment", "git_commit", "processor", "versions"]
+__all__ = ["deciding", "describe", "differences", "digest", "environment", "git_commit", "processor", "versions"]
 
 PACKAGES = ("drd_plugin", "torch", "torchvision", "numpy", "diffusers", "lpips", "scikit-learn", "pyarrow")
 
@@ -110,6 +110,24 @@ def deciding(made: Mapping[str, Any]) -> dict[str, Any]:
     if "score" in made:
         kept["score"] = {key: value for key, value in made["score"].items() if key not in made.get("inputs", {})}
     return kept
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """What decides the values and is another in two plans or provenances: NAME: ONE, not OTHER; ..."""
+    first, second = (
+        {
+            **made,
+            **{f"score's {key}": value for key, value in made.get("score", {}).items()},
+            **made.get("settings", {}),
+        }
+        for made in map(deciding, (one, other))
+    )
+    keys = [key for key in dict.fromkeys([*first, *second]) if key not in ("score", "settings")]
+    return "; ".join(
+        f"{key}: {str(first.get(key))[:40]}, not {str(second.get(key))[:40]}"
+        for key in keys
+        if first.get(key) != second.get(key)
+    )
 
 
 def digest(thing: Any, length: int = 16) -> str:

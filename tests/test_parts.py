@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -107,7 +108,7 @@ def test_parts_of_two_machines_are_merged(few, tmp_path, small_chunks):
 def test_parts_that_do_not_belong_together_are_not_merged(few, tmp_path, small_chunks):
     score_shard(few, QUICK, (0, 2), out=tmp_path / "a", device="cpu", progress=False)
     score_shard(few, replace(QUICK, timestep=13), (1, 2), out=tmp_path / "b", device="cpu", progress=False)
-    with pytest.raises(ArtifactError, match="runs with different settings"):
+    with pytest.raises(ArtifactError, match=r"different settings \(score's timestep: 13, not 12\)"):
         merge([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
     shutil.copytree(tmp_path / "a", tmp_path / "c")
     score_shard(few, replace(QUICK, timestep=13), (0, 2), out=tmp_path / "d", device="cpu", progress=False)
@@ -207,16 +208,18 @@ def test_processes_take_over_what_is_missing():
     assert Team(3, 4, None, State()).parts(9) == [3, 7, 6, 2]
 
 
-def test_shards_with_other_critics_are_not_merged(few, tmp_path, small_chunks):
+def test_machines_without_a_common_disk_need_the_same_critic(few, tmp_path, small_chunks):
     what = replace(QUICK, distance="network")
     score_shard(few, what, (0, 2), out=tmp_path / "a", device="cpu", progress=False)
-    (tmp_path / "b").mkdir()
     state = perceptual.critic(few, 7, "cpu").state_dict()
-    for name in ("plan.json", "critic.safetensors"):
-        shutil.copyfile(tmp_path / "a" / name, tmp_path / "b" / name)
+    for folder, name in product("bc", ("plan.json", "critic.safetensors")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        shutil.copyfile(tmp_path / "a" / name, tmp_path / folder / name)
+    score_shard(few, what, (1, 2), out=tmp_path / "c", device="cpu", progress=False)
+    assert len(merge([tmp_path / "a", tmp_path / "c"], tmp_path / "both")) == 150
     tensors.save_tensors(state, tmp_path / "b" / "critic.safetensors")
     score_shard(few, what, (1, 2), out=tmp_path / "b", device="cpu", progress=False)
-    with pytest.raises(ArtifactError, match=r"different settings \(distance\)"):
+    with pytest.raises(ArtifactError, match=r"different settings \(distance: "):
         merge([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
 
 

@@ -161,7 +161,7 @@ def test_a_finished_folder_is_read_and_another_setting_refused(digits, tmp_path)
     again = score(digits.train, Uniform(), out=tmp_path / "u", progress=False)
     assert part.stat().st_mtime_ns == stamp
     assert np.array_equal(first.values, again.values)
-    with pytest.raises(ArtifactError, match=r"made with other settings \(seed: 0 there, 1 wanted\)"):
+    with pytest.raises(ArtifactError, match=r"made with other settings \(seed: 0, not 1\)"):
         score(digits.train, Uniform(), seed=1, out=tmp_path / "u", progress=False)
     score(digits.train, AUM(), out=tmp_path / "a", recipe=PROXY, device="cpu", progress=False)
     with pytest.raises(ArtifactError, match="made with other settings"):

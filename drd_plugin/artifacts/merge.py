@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..provenance import deciding
+from ..provenance import deciding, differences
 from .files import ArtifactError, write_aside
 from .scores import Scores, read_part
 
@@ -33,8 +33,8 @@ def merge(folders: Sequence[Path], out: Path) -> Scores:
     other = next((folder for folder in plans if plans[folder] != plans[folders[0]]), None)
     if other is not None:
         raise ArtifactError(
-            f"{other} and {folders[0]} hold parts of runs with different settings (compare their plan.json): merge the "
-            "parts of one run."
+            f"{other} and {folders[0]} hold parts of runs with different settings "
+            f"({differences(plans[other], plans[folders[0]])}): merge the parts of one run."
         )
     for folder in folders:
         for path in sorted(Path(folder).iterdir()):

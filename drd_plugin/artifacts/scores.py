@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..provenance import deciding
+from ..provenance import deciding, differences
 from .files import ArtifactError, write_aside
 from .reliability import reliability
 
@@ -143,11 +143,11 @@ class Scores:
         """
         other = next((part for part in parts if part._identity != parts[0]._identity), None)
         if other is not None:
+            apart = differences(parts[0].provenance, other.provenance) or "name or data set"
             raise ArtifactError(
-                f"the parts of {parts[0].name} come from runs with different settings "
-                f"({_difference(parts[0], other)}): score again into an empty folder. Machines without a common disk "
-                "agree on timesteps and distance where each begins with a copy of the same timesteps.json and "
-                "critic.safetensors."
+                f"the parts of {parts[0].name} come from runs with different settings ({apart}): score again into an "
+                "empty folder. Machines without a common disk agree on timesteps and distance where each begins with a "
+                "copy of the same plan.json, timesteps.json and critic.safetensors."
             )
         seconds = round(sum(part.provenance.get("seconds", 0.0) for part in parts), 3)
         made = _distinct([part.provenance.get("environment", {}) for part in parts])
@@ -165,13 +165,6 @@ class Scores:
     @property
     def _identity(self) -> tuple[Any, ...]:
         return self.name, self.higher_is_harder, self.fingerprint, deciding(self.provenance)
-
-
-def _difference(one: Scores, other: Scores) -> str:
-    """The names of what two scores were made with differently."""
-    first, second = ({**deciding(of.provenance), **of.provenance.get("settings", {})} for of in (one, other))
-    differ = sorted(key for key in {**first, **second} if key != "settings" and first.get(key) != second.get(key))
-    return ", ".join(differ) or "name or data set"
 
 
 def _distinct(environments: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
