@@ -21,8 +21,19 @@ from .artifacts import Scores, Subset
 from .provenance import describe
 from .registry import Registry, unknown
 from .rng import generator
-from .scores import AUM, DRD, EL2N, ELBO, SCORES, Forgetting, Moderate, Score, Uniform
-from .strategies import STRATEGIES, BestWindow, Hardest, Strata, Strategy, Window, Workbench, kept
+from .scores import AUM, DRD, DUAL, EL2N, ELBO, SCORES, TDDS, DynUnc, Forgetting, Moderate, Score, Uniform
+from .strategies import (
+    D2,
+    STRATEGIES,
+    BestWindow,
+    ClassQuotas,
+    Hardest,
+    Strata,
+    Strategy,
+    Window,
+    Workbench,
+    kept,
+)
 
 if TYPE_CHECKING:
     from .data import Split
@@ -53,6 +64,10 @@ class Selector(Protocol):
     @property
     def scores(self) -> list[Score]:
         """The scores that `select` needs; the first orders the examples. None for a method that has no score."""
+
+    @property
+    def sees_features(self) -> bool:
+        """Whether `select` asks for the features of the proxy."""
 
     @property
     def definition(self) -> list[Any]:
@@ -86,6 +101,11 @@ class Method:
     def scores(self) -> list[Score]:
         """The score, and those that the strategy may ask for."""
         return list(dict.fromkeys([self.score, *map(parse_score, self.strategy.asks)]))
+
+    @property
+    def sees_features(self) -> bool:
+        """See `Selector`."""
+        return self.strategy.sees_features
 
     @property
     def definition(self) -> list[Any]:
@@ -178,6 +198,11 @@ PUBLISHED: dict[str, Method] = {
         ("Moderate", Moderate(), Window()),
         ("CCS", AUM(), Strata()),
         ("BWS", Forgetting(), BestWindow()),
+        ("DynUnc", DynUnc(), Hardest()),
+        ("TDDS", TDDS(), Hardest()),
+        ("DUAL", DUAL(), Hardest()),
+        ("D2", Forgetting(), D2()),
+        ("DRoP", Uniform(), ClassQuotas()),
         ("DRD", DRD(), _DRD_WINDOW),
         ("ELBO", ELBO(), _DRD_WINDOW),
     )

@@ -7,16 +7,19 @@ References:
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
 __all__ = ["ALONE", "Team", "speaks", "team"]
+
+Net = TypeVar("Net", bound="torch.nn.Module")
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,52 @@ class Team:
     count: int = 1
     device: torch.device | None = None
     state: Any = None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes what all of the shard have."""
+        return self.state is None or self.state.is_main_process
+
+    def shared(self, net: Net) -> Net:
+        """A network whose gradients are averaged over the processes of the shard."""
+        if self.state is None:
+            return net
+        from torch import nn
+
+        if self.state.device.type == "cuda":
+            net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
+        return nn.parallel.DistributedDataParallel(net, broadcast_buffers=False)  # type: ignore[return-value]
+
+    def part(self, index: Tensor) -> Tensor:
+        """The part of a batch int64[B] that this process looks after.
+
+        Raises:
+            ValueError: If there are fewer examples than processes.
+        """
+        if self.state is None:
+            return index
+        if len(index) < self.state.num_processes:
+            raise ValueError(
+                f"{self.state.num_processes} processes share a batch of {len(index)} examples: take a larger batch or "
+                "fewer processes."
+            )
+        return index.tensor_split(self.state.num_processes)[self.state.process_index]
+
+    def agree(self, tensors: Iterable[Tensor]) -> None:
+        """Gives all processes of the shard the first one's values, in place."""
+        if self.state is not None:
+            from accelerate.utils import broadcast
+
+            for tensor in tensors:
+                tensor.copy_(broadcast(tensor.clone()))
+
+    def same(self, answer: bool) -> bool:
+        """The first process's answer to a question that each might answer otherwise (what time it is, say)."""
+        if self.state is None:
+            return answer
+        from accelerate.utils import broadcast_object_list
+
+        return broadcast_object_list([answer])[0]
 
     @contextmanager
     def first_alone(self) -> Iterator[None]:
@@ -54,6 +103,22 @@ class Team:
         first = self.index - self.state.process_index
         shard = [part for part in range(total) if 0 <= part % self.count - first < self.state.num_processes]
         return [*own, *(part for part in reversed(shard) if part not in own)]
+
+    def together(self, *columns: Tensor) -> tuple[Tensor, ...]:
+        """The rows of all processes of the shard, of which each brings some or none; the same rows to all, in the order
+        of the processes.
+
+        Arguments:
+            columns: Tensors of equal length.
+        """
+        if self.state is None:
+            return columns
+        import torch
+        from accelerate.utils import gather, pad_across_processes
+
+        sizes = gather(torch.tensor([len(columns[0])], device=columns[0].device)).tolist()
+        rows = [i * max(sizes) + j for i, size in enumerate(sizes) for j in range(size)]
+        return tuple(gather(pad_across_processes(column))[rows] for column in columns)
 
     def wait(self) -> None:
         """For all processes of the shard to come here."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .artifacts import ArtifactError, Scores
+from .artifacts import ArtifactError, Features, Scores
 from .data import Split
-from .engine import proxy_seeds, record, score
+from .engine import score
 from .provenance import describe, digest
+from .recording import record
 from .scores import FoldScore, MapScore, Score
 from .training.recipe import Recipe
 
@@ -23,8 +26,8 @@ class ScoreCache:
     Arguments:
         split: The training split.
         proxy: How the proxy is trained whose run the fold scores watch, in epochs.
-        proxies: How many proxies a fold score averages.
-        together: The fold scores that will be asked for; they watch the same proxy.
+        together: The fold scores that will be asked for; they watch the same proxies.
+        features: Whether the first proxy's features will be asked for too.
         folder: Where scores are kept and found again, a folder each; in memory by default.
         images: The split as a map score takes it, where that is another than `split`.
         device: `auto`, or a torch device.
@@ -36,18 +39,19 @@ class ScoreCache:
         split: Split,
         proxy: Recipe,
         *,
-        proxies: int = 1,
         together: Iterable[Score] = (),
+        features: bool = False,
         folder: Path | None = None,
         images: Callable[[MapScore], Split] | None = None,
         device: str = "auto",
         progress: bool = True,
     ) -> None:
-        self.split, self.proxy, self.proxies, self.folder = split, proxy, proxies, folder
+        self.split, self.proxy, self.keeps, self.folder = split, proxy, features, folder
         self.together = [fold for fold in dict.fromkeys(together) if isinstance(fold, FoldScore)]
         self.images, self.device, self.progress = images or (lambda _: split), device, progress
         self._known: dict[tuple[Score, int], Scores] = {}
         self._inputs: dict[Score, Mapping[str, Any]] = {}
+        self._features: dict[int, Features] = {}
 
     def get(self, what: Score, seed: int) -> Scores:
         """The scores with this seed.
@@ -90,13 +94,55 @@ class ScoreCache:
             self.put(what, seed, self._of_split(scores))
             return
         assert isinstance(what, FoldScore)
-        folds = [fold for fold in dict.fromkeys([*self.together, what]) if self._kept(fold, seed) is None]
-        seeds = proxy_seeds(seed, self.proxies)
-        recorded = record(self.split, folds, self.proxy, seeds, self.device, self.progress)
+        self._record([fold for fold in dict.fromkeys([*self.together, what]) if self._kept(fold, seed) is None], seed)
+
+    def _record(self, folds: list[FoldScore], seed: int) -> None:
+        """One pass for all that is missing."""
+        work = None
+        if self.folder is not None:
+            work = self.folder / f"proxies-seed{seed}-{digest([folds, self.proxy, self.split.fingerprint])}"
+        recorded = record(
+            self.split,
+            folds,
+            self.proxy,
+            seed=seed,
+            work=work,
+            keep_features=partial(self._keep, seed) if self.keeps and not self._has_features(seed) else None,
+            device=self.device,
+            progress=self.progress,
+        )
         for fold, scores in zip(folds, recorded, strict=True):
             if self.folder is not None:
                 scores.save(self._place(fold, seed))
             self.put(fold, seed, scores)
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def features(self, seed: int) -> Features:
+        """The penultimate features of the first proxy with this seed.
+
+        Raises:
+            ArtifactError: If a file of them is damaged.
+        """
+        if not self._has_features(seed):
+            self.keeps = True
+            self._record([fold for fold in self.together if self._kept(fold, seed) is None], seed)
+        if seed not in self._features:
+            self._features[seed] = Features.load(self._place_of_features(seed))
+        return self._features[seed]
+
+    def _keep(self, seed: int, features: Features) -> None:
+        if self.folder is None:
+            self._features[seed] = features
+        else:
+            features.save(self._place_of_features(seed))
+
+    def _has_features(self, seed: int) -> bool:
+        return seed in self._features or (self.folder is not None and self._place_of_features(seed).exists())
+
+    def _place_of_features(self, seed: int) -> Path:
+        assert self.folder is not None
+        return self.folder / f"features-seed{seed}-{digest([self.proxy, self.split.fingerprint])}.safetensors"
 
     def _of_split(self, scores: Scores) -> Scores:
         """Scores of the split's images in another size as scores of the split."""
@@ -104,6 +150,6 @@ class ScoreCache:
 
     def _place(self, what: Score, seed: int) -> Path:
         assert self.folder is not None
-        trained = describe(self.proxy) | {"proxies": self.proxies} if isinstance(what, FoldScore) else None
+        trained = describe(self.proxy) if isinstance(what, FoldScore) else None
         name = digest([what, self.inputs(what), trained, self.split.fingerprint])
         return self.folder / f"{type(what).__name__}-seed{seed}-{name}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .artifacts import ArtifactError, Scores, Subset, check_fingerprint
+from .artifacts import ArtifactError, Features, Scores, Subset, check_fingerprint
 from .data import Split, check_split
 from .methods import Selector, parse, parse_score
 from .provenance import describe
@@ -54,11 +54,22 @@ def select(
     """
     check_split(split)
     wanted, seeds = parse(method) if isinstance(method, str) else method, Seeds.all(seed)
-    cache = ScoreCache(split, proxy, together=wanted.scores, device=device, progress=progress)
+    cache = ScoreCache(
+        split, proxy, together=wanted.scores, features=wanted.sees_features, device=device, progress=progress
+    )
     for what, given in _at_hand(scores, wanted, split).items():
         cache.put(what, getattr(seeds, what.seeded_by), given)
     known = {what: cache.get(what, getattr(seeds, what.seeded_by)) for what in wanted.scores}
-    bench = TrainingWorkbench(split, recipe, proxy, seeds, lambda name: known[parse_score(name)], device, progress)
+    bench = TrainingWorkbench(
+        split,
+        recipe,
+        proxy,
+        seeds,
+        lambda name: known[parse_score(name)],
+        lambda: cache.features(seeds.proxy),
+        device,
+        progress,
+    )
     ordering = known[wanted.scores[0]] if wanted.scores else None
     return wanted.select(ordering, fraction, seeds.selection, bench)
 
@@ -86,10 +97,12 @@ class TrainingWorkbench:
     Arguments:
         split: The training split.
         recipe: How candidates are trained.
-        proxy: How proxies are trained, in epochs, for methods of other libraries that train their own.
+        proxy: How proxies are trained, in epochs, for strategies that ask for their features, and for methods of other
+            libraries that train their own.
         seeds: The selection seed decides the candidates' initialisation and order, equal for all, so that only the
             subset differs; the proxy seed those of the networks whose features are used.
         other_scores: Gives another score of the same split by name; none by default.
+        known_features: Gives the features of the proxy that was trained on the whole split; by default one is trained.
         device: `auto`, or a torch device.
         progress: Whether to show progress bars.
     """
@@ -99,6 +112,7 @@ class TrainingWorkbench:
     proxy: Recipe
     seeds: Seeds
     other_scores: Callable[[str], Scores] | None = None
+    known_features: Callable[[], Features] | None = None
     device: str = "auto"
     progress: bool = True
 
@@ -107,7 +121,7 @@ class TrainingWorkbench:
         """See `Workbench`."""
         return {"recipe": describe(self.recipe), "seeds": describe(self.seeds)}
 
-    def accuracy(self, indices: np.ndarray, reference: np.ndarray) -> float:
+    def predictions(self, indices: np.ndarray) -> np.ndarray:
         """See `Workbench`."""
         trained = train(
             self.split,
@@ -118,8 +132,7 @@ class TrainingWorkbench:
             device=self.device,
             progress=f"candidate of {len(indices)}" if self.progress else "",
         )
-        said = predict(trained.net, self.split, self.device).argmax(1).numpy()
-        return 100 * float(np.mean(said[reference] == self.split.labels[reference]))
+        return predict(trained.net, self.split, self.device).argmax(1).numpy()
 
     def features(self, indices: np.ndarray, epochs: int) -> np.ndarray:
         """See `Workbench`."""
@@ -134,6 +147,20 @@ class TrainingWorkbench:
             progress="features" if self.progress else "",
         )
         return features(trained.net, self.split, self.device).numpy()
+
+    def proxy_features(self) -> np.ndarray:
+        """See `Workbench`.
+
+        Raises:
+            ArtifactError: If the features at hand are not those of the split.
+        """
+        if self.known_features is None:
+            cache = ScoreCache(self.split, self.proxy, device=self.device, progress=self.progress)
+            found = cache.features(self.seeds.proxy)
+        else:
+            found = self.known_features()
+        found.check(len(self.split), self.split.fingerprint)
+        return found.values
 
     def scores(self, name: str) -> Scores:
         """See `Workbench`."""

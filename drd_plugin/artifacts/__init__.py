@@ -1,8 +1,10 @@
-"""The files that pass between the steps: Scores, Subset and Run. Each can be opened, shared and reused on its own.
+"""The files that pass between the steps: Scores, Features, Subset and Run. Each can be opened, shared and reused by
+itself.
 
 Everything is written aside and renamed, so a file that exists is whole. Nothing is ever a pickle.
 """
 
+from .features import Features
 from .files import ArtifactError, check_fingerprint, write_aside
 from .merge import merge
 from .run import Run
@@ -11,6 +13,7 @@ from .subset import Subset
 
 __all__ = [
     "ArtifactError",
+    "Features",
     "Run",
     "Scores",
     "Subset",

@@ -97,6 +97,10 @@ class Scores:
         """The values with the sign that makes larger harder, float32[n]."""
         return self.values if self.higher_is_harder else -self.values
 
+    def at(self, positions: np.ndarray) -> Scores:
+        """The scores of some examples, int64[B], in that order."""
+        return replace(self, estimates=self.estimates[positions], labels=self.labels[positions])
+
     def save(self, folder: Path) -> None:
         """Writes the scores as a folder with one part."""
         write_part(folder, 0, 1, np.arange(len(self)), self, len(self))

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..methods import Selector, parse
 from ..provenance import describe
-from ..registry import check_least, unknown
+from ..registry import unknown
 from ..rng import Seeds
 from ..scores import FoldScore
 from ..training.recipe import PROXY, Recipe
@@ -42,7 +42,6 @@ class Grid:
         dataset: `name`, and where needed `root` and `size`.
         recipe: How the networks on the subsets, and the candidates of strategies that train, are trained.
         proxy: How the proxy is trained whose run the fold scores watch; in epochs.
-        proxies: How many proxies a fold score averages.
         nets: The networks to train on each subset; the recipe's by default.
         pin: Seeds that stay the same in all runs.
     """
@@ -54,7 +53,6 @@ class Grid:
     dataset: Mapping[str, Any]
     recipe: Recipe = field(default_factory=Recipe)
     proxy: Recipe = PROXY
-    proxies: int = 1
     nets: tuple[str, ...] = ()
     pin: Mapping[str, int] = field(default_factory=dict)
 
@@ -80,7 +78,6 @@ class Grid:
         for key in self.pin:
             if key not in {f.name for f in fields(Seeds)}:
                 raise unknown("seed to pin", key, {f.name for f in fields(Seeds)})
-        check_least(self, 1, "proxies")
         for seed in self.seeds:
             self.seeds_of(seed)
         _check_names(self)
@@ -102,7 +99,7 @@ class Grid:
     @property
     def identity(self) -> dict[str, Any]:
         """What all runs in one folder have in common; methods, fractions, seeds and nets may be added later."""
-        keep = ("dataset", "recipe", "proxy", "proxies", "pin")
+        keep = ("dataset", "recipe", "proxy", "pin")
         described = describe({key: getattr(self, key) for key in keep})
         described["dataset"].pop("root", None)
         return described
@@ -144,7 +141,7 @@ def _check_names(grid: Grid) -> None:
     for method in grid.parsed:
         for score in method.scores:
             if isinstance(score, FoldScore):
-                score.observes(1, grid.proxy.epochs or 0)
+                score.last(grid.proxy.epochs or 0)
     for net in (*grid.trained_nets, grid.proxy.net):
         _ = NETS[net]
 

@@ -106,8 +106,8 @@ class _Bench:
         return ScoreCache(
             self.dataset.train,
             self.grid.proxy,
-            proxies=self.grid.proxies,
             together=[of for method in self.grid.parsed for of in method.scores],
+            features=any(method.sees_features for method in self.grid.parsed),
             folder=self.out / "scores",
             device=self.device,
             progress=self.progress,
@@ -215,6 +215,7 @@ class _Bench:
             self.grid.proxy,
             seeds,
             lambda name: known[parse_score(name)],
+            lambda: self.scores.features(seeds.proxy),
             self.device,
             self.progress,
         )

@@ -17,7 +17,7 @@ from .bench import bench
 from .deepcore import doctor, export, import_, launch
 from .diffusion import fit, timestep
 from .listing import list_, show
-from .score import merge, score_command, verify
+from .score import merge, record, score_command, verify
 from .subset import select, train
 
 __all__ = ["main"]
@@ -36,6 +36,7 @@ def main(args: Sequence[str] | None = None) -> None:
         "list": list_,
         "bench": bench,
         "score": score_command(),
+        "record": record,
         "merge": merge,
         "verify": verify,
         "select": select,

@@ -10,6 +10,7 @@ import tyro
 
 from ..artifacts import ArtifactError, Scores
 from ..artifacts.reliability import verdict
+from ..methods import parse_score
 from ..processes import speaks
 from ..scores import SCORES, FoldScore
 from ..scores.diffused import DiffusionScore
@@ -17,7 +18,7 @@ from ..training.recipe import PROXY, Recipe
 from .data import Data
 from .listing import first_sentence
 
-__all__ = ["merge", "score_command", "verify"]
+__all__ = ["merge", "record", "score_command", "verify"]
 
 
 def score_command() -> Callable[..., None]:
@@ -35,27 +36,17 @@ def _of_kind(kind: Any) -> Callable[..., None]:
     from ..engine import score
     from ..parts import score_shard
 
-    def finish(out: Path) -> None:
-        scores = Scores.load(out)
-        low, high, distinct = scores.values.min(), scores.values.max(), len(set(scores.values.tolist()))
-        print(
-            f"{scores.name} of {len(scores)} examples of {scores.fingerprint}, {low:.4g} to {high:.4g} "
-            f"({distinct} distinct values), in {out}"
-        )
-        if scores.estimates.shape[1] > 1 or issubclass(kind, DiffusionScore):
-            print(f"reliability {verdict(scores.reliability, scores.estimates.shape[1], scores.drawn)}")
-
     def fold(
         what: tyro.conf.OmitArgPrefixes[kind],
         data: Data,
         out: Path,
         seed: int = 0,
-        proxies: int = 1,
         device: str = "auto",
         recipe: Recipe = PROXY,
     ) -> None:
-        score(data.load().train, what, seed=seed, out=out, recipe=recipe, proxies=proxies, device=device)
-        finish(out)
+        score(data.load().train, what, seed=seed, out=out, recipe=recipe, device=device)
+        if speaks():
+            _say(Scores.load(out), out)
 
     def map_(
         what: tyro.conf.OmitArgPrefixes[kind],
@@ -69,7 +60,7 @@ def _of_kind(kind: Any) -> Callable[..., None]:
         if not speaks():
             return
         if there == parts:
-            finish(out)
+            _say(Scores.load(out), out)
         else:
             print(f"{there} of {parts} parts are in {out}; the other shards make the rest.")
 
@@ -96,9 +87,8 @@ def _of_kind(kind: Any) -> Callable[..., None]:
     command.__doc__ = f"""{first_sentence(kind)}
 
     Arguments:
-        out: The folder to write the scores to; an unfinished one is continued (by DRD and ELBO).
+        out: The folder to write the scores to; an unfinished one is continued.
         seed: The proxy's or the noise's seed.
-        proxies: How many proxies are averaged.
         device: auto, or a torch device.
         shard: i/N: score every N-th part alone, from part i on, for a job array; the folder is shared, or merged later.
         dry_run: Time a few batches, say what scoring would cost, and write nothing.
@@ -106,11 +96,58 @@ def _of_kind(kind: Any) -> Callable[..., None]:
     return command
 
 
+def _say(scores: Scores, out: Path) -> None:
+    """What the scores are, in a line or two."""
+    low, high, distinct = scores.values.min(), scores.values.max(), len(set(scores.values.tolist()))
+    print(
+        f"{scores.name} of {len(scores)} examples of {scores.fingerprint}, {low:.4g} to {high:.4g} "
+        f"({distinct} distinct values), in {out}"
+    )
+    if scores.estimates.shape[1] > 1 or scores.name in ("DRD", "ELBO"):
+        print(f"reliability {verdict(scores.reliability, scores.estimates.shape[1], scores.drawn)}")
+
+
 def _shard(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d+)/(\d+)", text)
     if match is None:
         raise ValueError(f"expected a shard as i/N, 0/8 for one, got {text!r}.")
     return int(match[1]), int(match[2])
+
+
+def record(
+    data: Data,
+    out: Path,
+    scores: tuple[str, ...] = (),
+    features: bool = False,
+    seed: int = 0,
+    device: str = "auto",
+    recipe: Recipe = PROXY,
+) -> None:
+    """Train proxies once, and record all scores that watch them.
+
+    Arguments:
+        out: The folder for a folder of each score; a pass that was killed goes on.
+        scores: The scores, with settings in brackets: Forgetting, "EL2N[epochs=10, outputs=train]", "AUM[proxies=3]";
+            by default all of those that watch a proxy for as long as it trains.
+        features: Keep the features of the first proxy too, for D2.
+        seed: The proxies' seed.
+        device: auto, or a torch device.
+        recipe: How the proxies are trained.
+    """
+    from ..recording import fitting_folds, record_into
+
+    folds = {name: _fold(name) for name in scores} or fitting_folds(recipe)
+    found = record_into(out, data.load().train, folds, recipe, seed=seed, features=features, device=device)
+    if speaks():
+        for name, of in found.items():
+            _say(of, out / name)
+
+
+def _fold(name: str) -> FoldScore:
+    what = parse_score(name)
+    if not isinstance(what, FoldScore):
+        raise ValueError(f"{name} does not watch a proxy: compute it with `drd-plugin score {type(what).__name__}`.")
+    return what
 
 
 def merge(folders: Annotated[tuple[Path, ...], tyro.conf.Positional], out: Path) -> None:

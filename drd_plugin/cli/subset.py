@@ -1,14 +1,18 @@
 """`select` and `train`: from scores to a subset, and from a subset to an accuracy."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..artifacts import ArtifactError, Scores, Subset, check_fingerprint
+from ..artifacts import Features, Scores, Subset, check_fingerprint
+from ..at_hand import AtHand
 from ..methods import parse_strategy, select_by
 from ..rng import Seeds
-from ..strategies import PerClass
+from ..strategies import PerClass, Workbench
 from ..training.recipe import PROXY, Recipe
 from .data import Data
+
+if TYPE_CHECKING:
+    from ..selection import TrainingWorkbench
 
 __all__ = ["select", "train"]
 
@@ -22,6 +26,7 @@ def select(
     seed: int = 0,
     per_class: bool = False,
     other_scores: tuple[Path, ...] = (),
+    features: Path | None = None,
     dataset: str | None = None,
     root: Path | None = None,
     size: int | None = None,
@@ -38,6 +43,7 @@ def select(
         seed: Breaks ties and draws.
         per_class: Apply the strategy within each class.
         other_scores: Folders of further scores that the strategy asks for (CCS: AUM).
+        features: The features that `drd-plugin record --features` wrote, or a .npy file of numbers[n, d], for D2.
         dataset: The data set, for strategies that train networks; the one that was scored by default.
         root: Where the data lie.
         size: Size of a folder's images.
@@ -47,30 +53,23 @@ def select(
     others = {s.name: s for s in map(Scores.load, other_scores)} | {of.name: of}
     how = parse_strategy(strategy)
     how = PerClass(how) if per_class else how
-    workbench = None
-    if how.trains or len(others) > 1:
-        workbench = _workbench(
-            of, others, Data(dataset or of.provenance["dataset"], root, size), Seeds.all(seed), recipe, device
-        )
+    at_hand = AtHand(of, others, None if features is None else Features.load(features))
+    workbench: Workbench = at_hand
+    if how.trains:
+        data = Data(dataset or of.provenance["dataset"], root, size)
+        workbench = _workbench(at_hand, data, Seeds.all(seed), recipe, device)
     name = f"{of.name}+PerClass[inner={strategy}]" if per_class else f"{of.name}+{strategy}"
     subset = select_by(how, of, fraction, seed, workbench, name)
     subset.save(out)
     print(f"{len(subset)} of {subset.n} examples by {subset.method}, {_short(subset.chosen)}in {out}")
 
 
-def _workbench(of: Scores, others: dict[str, Scores], data: Data, seeds: Seeds, recipe: Recipe, device: str) -> Any:
+def _workbench(at_hand: AtHand, data: Data, seeds: Seeds, recipe: Recipe, device: str) -> "TrainingWorkbench":
     from ..selection import TrainingWorkbench
 
     train = data.load().train
-    for scores in others.values():
-        check_fingerprint(scores.fingerprint, train.fingerprint, f"the {scores.name} score")
-
-    def look_up(name: str) -> Scores:
-        if name not in others:
-            raise ArtifactError(f"the strategy asks for the {name} score too: give its folder with --other-scores.")
-        return others[name]
-
-    return TrainingWorkbench(train, recipe, PROXY, seeds, look_up, device)
+    check_fingerprint(at_hand.of.fingerprint, train.fingerprint, f"the {at_hand.of.name} score")
+    return TrainingWorkbench(train, recipe, PROXY, seeds, at_hand.scores, at_hand.known_features, device)
 
 
 def _short(chosen: Any) -> str:

@@ -24,13 +24,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..artifacts import Scores, Subset
+from ..artifacts import Subset
 from ..data import DataError, Split
 from ..methods import Method, parse, parse_score, select_by
 from ..provenance import digest
+from ..recording import fitting_folds
 from ..rng import Seeds
 from ..score_cache import ScoreCache
-from ..scores import SCORES, FoldScore, Score
 from ..selection import TrainingWorkbench
 from ..strategies import PerClass
 from ..strategies.base import class_budgets
@@ -90,9 +90,16 @@ class PluginMethod:
     def select(self, **kwargs: Any) -> dict[str, np.ndarray]:
         """Selects; the `Subset` with its provenance stays in `self.subset`."""
         _say(f"{self.selection} = {' + '.join(map(repr, self.method.definition))}, on {self.device}")
-        known = self._scores()
+        cache = self._cache()
+        known = {of: cache.get(of, getattr(self.seeds, of.seeded_by)) for of in self.method.scores}
         bench = TrainingWorkbench(
-            self.split, self.recipe, self.proxy, self.seeds, lambda name: known[parse_score(name)], self.device
+            self.split,
+            self.recipe,
+            self.proxy,
+            self.seeds,
+            lambda name: known[parse_score(name)],
+            lambda: cache.features(self.seeds.proxy),
+            self.device,
         )
         scores, strategy = known[self.method.score], self.method.strategy
         if self.balance and not strategy.classwise:
@@ -104,21 +111,21 @@ class PluginMethod:
         self._report(self.subset)
         return {"indices": self.subset.indices, "scores": scores.values}
 
-    def _scores(self) -> dict[Score, Scores]:
+    def _cache(self) -> ScoreCache:
         """All the scores that the method needs; kept, and found again, in `args.save_path` where there is one, with all
-        that watch the same proxy.
+        that can watch the same proxy.
         """
         folder = getattr(self.args, "save_path", "")
-        watching = [of() for of in SCORES.values() if issubclass(of, FoldScore)] if folder else []
-        cache = ScoreCache(
+        watching = fitting_folds(self.proxy).values() if folder else ()
+        return ScoreCache(
             self.split,
             self.proxy,
             together=[*self.method.scores, *watching],
+            features=self.method.sees_features,
             folder=Path(folder) / "scores" if folder else None,
             images=lambda of: fitted(self.original, of),
             device=self.device,
         )
-        return {of: cache.get(of, getattr(self.seeds, of.seeded_by)) for of in self.method.scores}
 
     def _budget(self) -> int | np.ndarray:
         """DeepCore's number of examples, of each class where the selection is balanced."""

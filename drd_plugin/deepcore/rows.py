@@ -58,6 +58,11 @@ class DeepCoreMethod:
         return []
 
     @property
+    def sees_features(self) -> bool:
+        """See `drd_plugin.methods.Selector`: no."""
+        return False
+
+    @property
     def definition(self) -> list[Any]:
         """See `drd_plugin.methods.Selector`."""
         return [{"deepcore": self.method, "settings": dict(self.settings), "commit": commit()}]

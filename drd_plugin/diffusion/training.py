@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from pathlib import Path
@@ -14,11 +13,10 @@ from diffusers.training_utils import EMAModel
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ..artifacts import ArtifactError
-from ..artifacts.tensors import load_tensors, save_tensors
 from ..data import Split, scaled
 from ..provenance import describe, digest
 from ..rng import generator
+from ..training.checkpoint import Checkpoint, optimizer_tensors, restore_optimizer
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -44,7 +42,7 @@ class Training:
     """
 
     def __init__(self, fit: Fit, split: Split, a: Tensor, device: torch.device, folder: Path) -> None:
-        self.fit, self.split, self.a, self.device, self.folder = fit, split, a, device, folder
+        self.fit, self.split, self.a, self.device = fit, split, a, device
         self.model = fit.build(split).to(device).train()
         self.average = EMAModel(self.model.parameters(), decay=fit.ema)
         self.per_epoch = -(-len(split) // fit.batch_size)
@@ -54,6 +52,8 @@ class Training:
         self.labels = torch.from_numpy(split.labels).to(device)
         self.losses: list[Tensor] = []
         self.epoch, self.seconds = 0, 0.0
+        identity = digest([describe(fit), split.fingerprint])
+        self.checkpoint = Checkpoint(folder / "checkpoint.safetensors", identity, EVERY)
         self._read()
 
     def run(self, progress: bool) -> None:
@@ -64,7 +64,7 @@ class Training:
         """
         steps = self.fit.epochs * self.per_epoch
         asked = torch.compile(self.model) if self.fit.compiled else self.model
-        start = written = time.perf_counter()
+        start = time.perf_counter()
         done = self.epoch * self.per_epoch
         with tqdm(total=steps, initial=done, desc="fit", unit="step", disable=not progress, mininterval=1) as bar:
             while self.epoch < self.fit.epochs:
@@ -83,9 +83,9 @@ class Training:
                     bar.update()
                 if not self.losses[-1].isfinite():
                     raise FloatingPointError(f"the fit diverged: lower lr, now {self.fit.lr}.")
-                if time.perf_counter() - written > EVERY or self.epoch == self.fit.epochs:
+                if self.checkpoint.due or self.epoch == self.fit.epochs:
                     self.seconds += time.perf_counter() - start
-                    start = written = time.perf_counter()
+                    start = time.perf_counter()
                     self._write()
 
     def course(self) -> Tensor:
@@ -124,41 +124,25 @@ class Training:
         v = a.sqrt() * noise - (1 - a).sqrt() * x_0
         return F.mse_loss(predicted.float(), noise if self.fit.prediction_type == "epsilon" else v)
 
-    @property
-    def _identity(self) -> str:
-        return digest([describe(self.fit), self.split.fingerprint])
-
     def _write(self) -> None:
         tensors = {f"model.{i}": p.detach() for i, p in enumerate(self.model.parameters())}
         tensors |= {f"average.{i}": p for i, p in enumerate(self.average.shadow_params)}
-        for i, of in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{i}.{name}": value for name, value in of.items()}
+        tensors |= optimizer_tensors(self.optimizer)
         tensors |= {"chance": self.chance.get_state(), "losses": torch.stack(self.losses)}
-        said = {"fit": self._identity, "epoch": self.epoch, "seconds": self.seconds}
-        save_tensors(tensors, self.folder / "checkpoint.safetensors", json.dumps(said))
+        self.checkpoint.write(tensors, {"epoch": self.epoch, "seconds": self.seconds})
 
     def _read(self) -> None:
-        path = self.folder / "checkpoint.safetensors"
-        if not path.exists():
+        found = self.checkpoint.read()
+        if found is None:
             return
-        tensors, header = load_tensors(path)
-        said = json.loads(header)
-        if said["fit"] != self._identity:
-            raise ArtifactError(
-                f"{path} is the checkpoint of a fit with other settings: give another folder, or remove this one."
-            )
+        tensors, said = found
         with torch.no_grad():
             for i, parameter in enumerate(self.model.parameters()):
                 parameter.copy_(tensors[f"model.{i}"])
                 self.average.shadow_params[i].copy_(tensors[f"average.{i}"])
         self.epoch, self.seconds, self.losses = said["epoch"], said["seconds"], list(tensors["losses"].to(self.device))
         self.average.optimization_step = len(self.losses)
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            if name.startswith("optimizer."):
-                _, place, what = name.split(".")
-                state.setdefault(int(place), {})[what] = value
-        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
+        restore_optimizer(self.optimizer, tensors)
         self.chance.set_state(tensors["chance"])
 
 

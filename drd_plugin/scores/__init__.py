@@ -4,18 +4,24 @@ from ..registry import Registry
 from .aum import AUM
 from .base import FoldScore, MapScore, Proxy, Score, Scorer
 from .drd import DRD
+from .dual import DUAL
+from .dyn_unc import DynUnc
 from .el2n import EL2N
 from .elbo import ELBO
 from .forgetting import Forgetting
 from .moderate import Moderate
+from .tdds import TDDS
 from .uniform import Uniform
 
 __all__ = [
     "AUM",
     "DRD",
+    "DUAL",
     "EL2N",
     "ELBO",
     "SCORES",
+    "TDDS",
+    "DynUnc",
     "FoldScore",
     "Forgetting",
     "MapScore",
@@ -27,5 +33,7 @@ __all__ = [
 ]
 
 SCORES: Registry[type[Score]] = Registry(
-    "score", "drd_plugin.scores", {c.__name__: c for c in (Uniform, Forgetting, EL2N, AUM, Moderate, DRD, ELBO)}
+    "score",
+    "drd_plugin.scores",
+    {c.__name__: c for c in (Uniform, Forgetting, EL2N, AUM, Moderate, DynUnc, TDDS, DUAL, DRD, ELBO)},
 )

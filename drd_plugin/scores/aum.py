@@ -1,19 +1,25 @@
 """AUM: the area under the margin.
 
+- `logits`: the margin of the paper, the label's logit less the largest other logit;
+- `probabilities`: that of their softmax, as in CCS, D2 pruning and DataCull.
+
 References:
     Identifying Mislabeled Data using the Area Under the Margin Ranking (Pleiss et al., 2020),
     https://arxiv.org/abs/2001.10528 https://github.com/asappresearch/aum
+    https://github.com/haizhongzheng/Coverage-centric-coreset-selection (`generate_importance_score.py`)
 
-Differences: the mean is over the whole training, whereas the paper stops before the learning rate first drops. CCS and
-its descendants take the margin of probabilities instead of logits.
+Differences: the paper stops before the learning rate first drops; here `epochs` says when, and all are counted by
+default, since the rate of a cosine drops all along. CCS adds the margins up over the epochs, which ranks alike; its
+logits were rounded to half precision.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from .base import FoldScore, Proxy
+from ..registry import check_least
+from .base import FoldScore, Proxy, first_epochs
 
 if TYPE_CHECKING:
     import torch
@@ -26,11 +32,28 @@ __all__ = ["AUM"]
 
 @dataclass(frozen=True)
 class AUM(FoldScore):
-    """The mean over all presentations of the label's logit less the largest other logit, from the training steps.
-    Unbounded; low is hard.
+    """The mean over all presentations of the label's logit less the largest other logit, from the training steps. Low
+    is hard.
+
+    Unbounded for logits, in [-1, 1] for probabilities.
+
+    Arguments:
+        margin: `logits` or `probabilities`, see above.
+        epochs: The first epochs that are counted; all by default.
     """
 
     higher_is_harder = False
+
+    margin: Literal["logits", "probabilities"] = "logits"
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_least(self, 1, "epochs")
+
+    def last(self, epochs: int) -> int:
+        """See `FoldScore`."""
+        return first_epochs(self, self.epochs, epochs)
 
     def begin(self, n: int, num_classes: int, device: torch.device) -> State:
         """See `FoldScore`."""
@@ -40,7 +63,7 @@ class AUM(FoldScore):
 
     def update(self, state: State, outputs: Outputs) -> None:
         """See `FoldScore`."""
-        state["total"][outputs.index] += outputs.margin
+        state["total"][outputs.index] += outputs.margin if self.margin == "logits" else outputs.probability_margin
         state["count"][outputs.index] += 1
 
     def compute(self, state: State, proxy: Proxy) -> Tensor:

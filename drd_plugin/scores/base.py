@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from ..processes import ALONE, Team
-from ..registry import check_fields
+from ..registry import check_fields, check_least
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..training.nets import Net
     from ..training.recorder import Outputs, State
 
-__all__ = ["FoldScore", "MapScore", "Proxy", "Score", "Scorer"]
+__all__ = ["FoldScore", "MapScore", "Proxy", "Score", "Scorer", "first_epochs"]
 
 
 class Score(ABC):
@@ -126,14 +126,33 @@ class Proxy:
         return features(self.net, self.split, self.device)
 
 
+@dataclass(frozen=True)
 class FoldScore(Score):
-    """A score that watches a training run. Its statistics are a dictionary of tensors of length n (see `Recorder`)."""
+    """A score that watches a training run. Its statistics are a dictionary of tensors of length n (see `Recorder`).
 
-    seeded_by = "proxy"
+    Arguments:
+        proxies: How many proxies, trained from different seeds, the score is averaged over.
+    """
+
+    seeded_by: ClassVar[Literal["proxy", "noise", "selection"]] = "proxy"
+
+    proxies: int = field(default=1, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_least(self, 1, "proxies")
+
+    def last(self, epochs: int) -> int:
+        """The last epoch that is watched, in a training of `epochs`; by default the last one.
+
+        Raises:
+            ValueError: If the training is too short for the score.
+        """
+        return epochs
 
     def observes(self, epoch: int, epochs: int) -> Literal["train", "eval", None]:
-        """Which outputs of this epoch the score wants; those of the training steps by default."""
-        return "train"
+        """Which outputs of this epoch the score wants: by default those of the training steps, up to the `last`."""
+        return "train" if epoch <= self.last(epochs) else None
 
     @abstractmethod
     def begin(self, n: int, num_classes: int, device: torch.device) -> State:
@@ -146,3 +165,25 @@ class FoldScore(Score):
     @abstractmethod
     def compute(self, state: State, proxy: Proxy) -> Tensor:
         """The scores after training, float32[n]."""
+
+
+def first_epochs(what: FoldScore, wanted: int | None, epochs: int, default: int | None = None, least: int = 1) -> int:
+    """How many of a training's first epochs a score watches.
+
+    Arguments:
+        what: The score, for the message.
+        wanted: What its field `epochs` says; None for the default.
+        epochs: The length of the training.
+        default: The default; all by default.
+        least: How many the score cannot do without.
+
+    Raises:
+        ValueError: If they are fewer than `least`, or the training is shorter.
+    """
+    chosen = wanted if wanted is not None else epochs if default is None else default
+    if not least <= chosen <= epochs:
+        raise ValueError(
+            f"{type(what).__name__} watches the first {chosen} epochs, at least {least}, but the proxy trains for "
+            f"{epochs}: choose epochs in {least}..{epochs}, or train the proxy for longer."
+        )
+    return chosen

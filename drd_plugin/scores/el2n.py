@@ -3,9 +3,13 @@
 References:
     Deep Learning on a Data Diet: Finding Important Examples Early in Training (Paul et al., 2021),
     https://arxiv.org/abs/2107.07075 https://github.com/mansheej/data_diet
+    https://github.com/haizhongzheng/Coverage-centric-coreset-selection (`generate_importance_score.py`)
 
-Differences: none known in the default; the paper averages at least ten proxies, which is a setting of the scoring run
-and not of the score.
+Variants: the paper reads one early epoch in evaluation mode, from at least ten proxies (`proxies=10`); BWS reads epoch
+20 of a single one. CCS and D2 pruning add up the outputs of the training steps, augmented and with dropout and batch
+normalisation in training mode, over the first ten epochs: `EL2N[epochs=10, outputs=train, aggregate=sum]`.
+
+Differences: none known in the default but for the number of proxies.
 """
 
 from __future__ import annotations
@@ -13,7 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from .base import FoldScore, Proxy
+from ..registry import check_least
+from .base import FoldScore, Proxy, first_epochs
 
 if TYPE_CHECKING:
     import torch
@@ -27,40 +32,62 @@ __all__ = ["EL2N"]
 @dataclass(frozen=True)
 class EL2N(FoldScore):
     """|| softmax(logits) - onehot(label) ||_2 on the un-augmented images in `eval` mode after an early epoch. In [0,
-    sqrt(2)].
+    sqrt(2)] for one epoch or a mean.
 
     Arguments:
         epoch: The epoch after which the outputs are taken; by default a tenth of the proxy's epochs, as the paper's 20
             of 200.
+        epochs: The first epochs, instead of a single one.
+        outputs: `eval`: of an evaluation after the epoch; `train`: of the training steps.
+        aggregate: Whether several epochs are averaged (`mean`) or added up (`sum`).
     """
 
     higher_is_harder = True
 
     epoch: int | None = None
+    epochs: int | None = None
+    outputs: Literal["eval", "train"] = "eval"
+    aggregate: Literal["mean", "sum"] = "mean"
 
-    def observes(self, epoch: int, epochs: int) -> Literal["train", "eval", None]:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_least(self, 1, "epoch", "epochs")
+        if self.epoch is not None and self.epochs is not None:
+            raise ValueError(
+                f"EL2N reads one epoch or the first epochs, got epoch={self.epoch} and epochs={self.epochs}."
+            )
+
+    def last(self, epochs: int) -> int:
         """See `FoldScore`."""
+        if self.epochs is not None:
+            return first_epochs(self, self.epochs, epochs)
         wanted = self.epoch if self.epoch is not None else max(1, round(epochs / 10))
-        if not 1 <= wanted <= epochs:
+        if wanted > epochs:
             raise ValueError(
                 f"EL2N reads the outputs after epoch {wanted}, but the proxy trains for {epochs}: choose an epoch in "
                 f"1..{epochs}."
             )
-        return "eval" if epoch == wanted else None
+        return wanted
+
+    def observes(self, epoch: int, epochs: int) -> Literal["train", "eval", None]:
+        """See `FoldScore`."""
+        last = self.last(epochs)
+        return self.outputs if epoch == last or (self.epochs is not None and epoch < last) else None
 
     def begin(self, n: int, num_classes: int, device: torch.device) -> State:
         """See `FoldScore`."""
         import torch
 
-        return {"norm": torch.zeros(n, device=device)}
+        return {"total": torch.zeros(n, device=device)}
 
     def update(self, state: State, outputs: Outputs) -> None:
         """See `FoldScore`."""
         import torch.nn.functional as F
 
         wanted = F.one_hot(outputs.labels, outputs.probabilities.shape[1])
-        state["norm"][outputs.index] = (outputs.probabilities - wanted).norm(dim=1)
+        state["total"][outputs.index] += (outputs.probabilities - wanted).norm(dim=1)
 
     def compute(self, state: State, proxy: Proxy) -> Tensor:
         """See `FoldScore`."""
-        return state["norm"]
+        mean_over = self.epochs if self.epochs is not None and self.aggregate == "mean" else 1
+        return state["total"] / mean_over

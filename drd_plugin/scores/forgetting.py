@@ -1,20 +1,34 @@
 """Forgetting events: how often a learned example is unlearned during training.
 
+Published counts differ in what is looked at, for how long, and in what an example gets that was never learned:
+
+| variant    | outputs of        | epochs counted | never learned        | who has it so                    |
+|:-----------|:------------------|:---------------|:---------------------|:---------------------------------|
+| `toneva`   | training steps    | all            | the number of epochs | the paper and its code           |
+| `ccs`      | training steps    | all            | 0                    | CCS, D2 pruning, DUAL, DRoP      |
+| `deepcore` | training steps    | the first 10   | 0                    | DeepCore's table (its code: all) |
+| `bws`      | an evaluation     | all            | 0                    | BWS                              |
+
+DeepCore's proxies see no augmentation, and it keeps the most forgotten of each class (`+PerClass`).
+
 References:
     An Empirical Study of Example Forgetting during Deep Neural Network Learning (Toneva et al., 2019),
-    https://arxiv.org/abs/1812.05159 https://github.com/mtoneva/example_forgetting
+    https://arxiv.org/abs/1812.05159 https://github.com/mtoneva/example_forgetting (`order_examples_by_forgetting.py`)
+    https://github.com/PatrickZH/DeepCore (`deepcore/methods/forgetting.py`)
+    https://github.com/haizhongzheng/Coverage-centric-coreset-selection (`generate_importance_score.py`)
+    https://github.com/NohyunKi/BWS (`experiment/make_all_measure.py`)
 
-Differences: the paper sums five trainings; here the number of proxies is a setting of the scoring run, and their scores
-are averaged. The official code likewise looks at the minibatch outputs of the training steps, and gives an
-example that was never learned the number of epochs. DeepCore, CCS and BWS give it 0 instead.
+Differences: the paper adds up five trainings; here `proxies` are averaged, which ranks alike. data_diet gives a never
+learned example infinity, which a mean over runs does not survive.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from .base import FoldScore, Proxy
+from ..registry import check_least
+from .base import FoldScore, Proxy, first_epochs
 
 if TYPE_CHECKING:
     import torch
@@ -24,13 +38,37 @@ if TYPE_CHECKING:
 
 __all__ = ["Forgetting"]
 
+DEEPCORE_EPOCHS = 10
+
 
 @dataclass(frozen=True)
 class Forgetting(FoldScore):
-    """The number of steps from correct to wrong between consecutive presentations; the number of epochs for an example
-    that was never classified correctly. In [0, epochs]."""
+    """The number of steps from correct to wrong between consecutive presentations. In [0, epochs].
+
+    Arguments:
+        variant: `toneva`, `ccs`, `deepcore` or `bws`, see above.
+        epochs: The first epochs that are counted; by default the variant's.
+    """
 
     higher_is_harder = True
+
+    variant: Literal["toneva", "ccs", "deepcore", "bws"] = "toneva"
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_least(self, 1, "epochs")
+
+    def last(self, epochs: int) -> int:
+        """See `FoldScore`."""
+        default = min(DEEPCORE_EPOCHS, epochs) if self.variant == "deepcore" else epochs
+        return first_epochs(self, self.epochs, epochs, default)
+
+    def observes(self, epoch: int, epochs: int) -> Literal["train", "eval", None]:
+        """See `FoldScore`."""
+        if epoch > self.last(epochs):
+            return None
+        return "eval" if self.variant == "bws" else "train"
 
     def begin(self, n: int, num_classes: int, device: torch.device) -> State:
         """See `FoldScore`."""
@@ -48,4 +86,5 @@ class Forgetting(FoldScore):
 
     def compute(self, state: State, proxy: Proxy) -> Tensor:
         """See `FoldScore`."""
-        return state["count"].float().masked_fill(~state["learned"], proxy.epochs)
+        never = self.last(proxy.epochs) if self.variant == "toneva" else 0
+        return state["count"].float().masked_fill(~state["learned"], never)

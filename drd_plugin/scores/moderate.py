@@ -5,7 +5,10 @@ References:
     2023), https://openreview.net/forum?id=7D5EECbOaf9
     https://github.com/tmllab/2023_ICLR_Moderate-DS
 
-Differences: none known; the official code also takes the coordinate-wise median as the class's centre.
+- `median`: the coordinate-wise median, as in the official code;
+- `mean`: the mean, as the paper's text defines a class's centre.
+
+Differences: none known.
 """
 
 from __future__ import annotations
@@ -28,13 +31,17 @@ __all__ = ["Moderate"]
 
 @dataclass(frozen=True)
 class Moderate(FoldScore):
-    """The Euclidean distance of the final proxy's penultimate features to the coordinate-wise median of the example's
-    class.
+    """The Euclidean distance of the final proxy's penultimate features to the centre of the example's class.
 
     Non-negative. The method of the same name keeps the middle of this ranking, not its hard end.
+
+    Arguments:
+        center: `median` or `mean`, see above.
     """
 
     higher_is_harder = True
+
+    center: Literal["median", "mean"] = "median"
 
     def observes(self, epoch: int, epochs: int) -> Literal["train", "eval", None]:
         """Nothing; only the final network matters."""
@@ -52,8 +59,8 @@ class Moderate(FoldScore):
         import torch
 
         features, labels = proxy.features.numpy(), proxy.split.labels
-        distance = np.empty(len(labels), np.float32)
+        distance, center = np.empty(len(labels), np.float32), np.median if self.center == "median" else np.mean
         for c in range(proxy.split.num_classes):
             members = features[labels == c]
-            distance[labels == c] = np.linalg.norm(members - np.median(members, axis=0), axis=1)
+            distance[labels == c] = np.linalg.norm(members - center(members, axis=0), axis=1)
         return torch.from_numpy(distance)

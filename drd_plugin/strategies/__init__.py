@@ -3,14 +3,18 @@
 from ..registry import Registry
 from .base import Selection, Strategy, Workbench, class_budgets, kept
 from .best_window import BestWindow
+from .d2 import D2
 from .hardest import Hardest
 from .per_class import PerClass
+from .quotas import ClassQuotas
 from .strata import Strata
 from .window import Window
 
 __all__ = [
+    "D2",
     "STRATEGIES",
     "BestWindow",
+    "ClassQuotas",
     "Hardest",
     "PerClass",
     "Selection",
@@ -23,5 +27,7 @@ __all__ = [
 ]
 
 STRATEGIES: Registry[type[Strategy]] = Registry(
-    "strategy", "drd_plugin.strategies", {c.__name__: c for c in (Hardest, Strata, Window, BestWindow, PerClass)}
+    "strategy",
+    "drd_plugin.strategies",
+    {c.__name__: c for c in (Hardest, Strata, Window, BestWindow, D2, PerClass, ClassQuotas)},
 )

@@ -17,7 +17,16 @@ import numpy as np
 from ..artifacts import Scores
 from ..registry import check_fields
 
-__all__ = ["Selection", "Strategy", "Workbench", "by_hardness", "class_budgets", "kept"]
+__all__ = [
+    "Selection",
+    "Strategy",
+    "Workbench",
+    "by_hardness",
+    "class_budgets",
+    "grouped",
+    "kept",
+    "largest_remainders",
+]
 
 
 class Workbench(Protocol):
@@ -29,14 +38,19 @@ class Workbench(Protocol):
     def settings(self) -> Mapping[str, Any]:
         """How it trains, ready for JSON."""
 
-    def accuracy(self, indices: np.ndarray, reference: np.ndarray) -> float:
-        """Trains the benchmark's network on `indices` int64[k] and gives its accuracy on `reference` int64[m] in
-        percent.
+    def predictions(self, indices: np.ndarray) -> np.ndarray:
+        """Trains the benchmark's network on `indices` int64[k]; the classes that it predicts for the whole training
+        set, int64[n].
         """
 
     def features(self, indices: np.ndarray, epochs: int) -> np.ndarray:
         """Trains the benchmark's network on `indices` int64[k] for `epochs`; penultimate features of the whole training
         set, float32[n, d].
+        """
+
+    def proxy_features(self) -> np.ndarray:
+        """Penultimate features of the whole training set from the proxy that was trained on all of it, float32[n, d],
+        in the order of the scores.
         """
 
     def scores(self, name: str) -> Scores:
@@ -61,14 +75,22 @@ class Strategy(ABC):
 
     Arguments:
         trains: Whether `select` trains networks and cannot do without a workbench.
-        classwise: Whether it selects within each class; it then takes a budget for each class too.
     """
 
     trains: ClassVar[bool] = False
-    classwise: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    @property
+    def classwise(self) -> bool:
+        """Whether it selects within each class; it then takes a budget for each class too."""
+        return False
+
+    @property
+    def sees_features(self) -> bool:
+        """Whether `select` asks the workbench for the proxy's features."""
+        return False
 
     @property
     def asks(self) -> tuple[str, ...]:
@@ -110,7 +132,7 @@ def class_budgets(labels: np.ndarray, k: int | np.ndarray) -> np.ndarray:
         ValueError: If a class would get no example, or more than it has.
     """
     counts = np.bincount(labels)
-    budgets = k if isinstance(k, np.ndarray) else _in_proportion(counts, k)
+    budgets = k if isinstance(k, np.ndarray) else largest_remainders(k * counts / counts.sum(), k)
     if len(budgets) != len(counts) or (budgets > counts).any():
         raise ValueError(f"expected a budget for each class, at most {counts.tolist()}; got {budgets.tolist()}.")
     empty = np.flatnonzero((budgets == 0) & (counts > 0))
@@ -122,14 +144,27 @@ def class_budgets(labels: np.ndarray, k: int | np.ndarray) -> np.ndarray:
     return budgets
 
 
-def _in_proportion(counts: np.ndarray, k: int) -> np.ndarray:
-    exact = k * counts / counts.sum()
-    budgets = np.floor(exact).astype(np.int64)
-    first = np.argsort(budgets - exact, kind="stable")[: k - budgets.sum()]
-    budgets[first] += 1
-    return budgets
+def largest_remainders(exact: np.ndarray, k: int) -> np.ndarray:
+    """Shares float64[C] with sum k, rounded to int64[C] with the same sum, by largest remainders."""
+    whole = np.floor(exact + 1e-9).astype(np.int64)
+    first = np.argsort(whole - exact, kind="stable")[: k - whole.sum()]
+    whole[first] += 1
+    return whole
 
 
 def by_hardness(scores: Scores, rng: np.random.Generator) -> np.ndarray:
     """The positions from easiest to hardest, int64[n]; ties in random order."""
-    return np.lexsort((rng.random(len(scores)), scores.hardness))
+    order = rng.permutation(len(scores))
+    return order[np.argsort(scores.hardness[order], kind="stable")]
+
+
+def grouped(order: np.ndarray, groups: np.ndarray, count: int) -> list[np.ndarray]:
+    """Positions by group, each group in the given order.
+
+    Arguments:
+        order: Positions, int64[m].
+        groups: The group of each of them, int64[m] in 0..count - 1.
+        count: The number of groups.
+    """
+    together = np.argsort(groups.astype(np.min_scalar_type(count)), kind="stable")
+    return np.split(order[together], np.bincount(groups, minlength=count).cumsum()[:-1])

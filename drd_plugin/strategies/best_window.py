@@ -4,8 +4,11 @@ learned best.
 Windows start at 0, 5, 10, ... % of each class. Which is best is decided by one of two selectors:
 
 - `ridge` (BWS): accuracy on the reference of a one-vs-all ridge regression (lambda = 1, with a bias column) on the
-  features of a network that was trained for 20 epochs on a random subset of the same size;
+  features of a network that was trained for 20 epochs on a random subset of the same size (see
+  `drd_plugin.strategies.ridge`);
 - `train` (DRD): accuracy on the reference of the benchmark's network, trained on each window.
+
+Start 0 is the hardest end for BWS and the easiest (the lowest deviation) for DRD; `origin` says which.
 
 References:
     BWS: Best Window Selection Based on Sample Scores for Data Pruning across Broad Ranges (Choi et al., 2024),
@@ -13,15 +16,14 @@ References:
     Diffusion Reconstruction-based Data Likelihood Estimation for Core-Set Selection (Chen et al., 2026),
     https://arxiv.org/abs/2511.19274
 
-Differences: the official BWS finds a window's ends by thresholds on jittered scores; here ties are broken once, at
-random, and every window has exactly the budget of its class (but for `heldout`, where the windows that are compared
-have the same share of what is left). Its Forgetting counts never-learned examples as 0 and looks at evaluation-mode
-outputs.
+Differences: the official BWS finds a window's ends by thresholds on scores that it jitters anew for each window; here
+ties are broken once, at random, and every window has exactly the budget of its class (but for `heldout`, where the
+windows that are compared have the same share of what is left). It draws the random subset class by class and shows it
+with replacement. Its Forgetting is the variant `bws` of that score.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,9 +31,10 @@ import numpy as np
 
 from ..artifacts import Scores
 from ..registry import check_least
-from .base import Selection, Strategy, Workbench, by_hardness, class_budgets
+from .base import Selection, Strategy, Workbench, by_hardness, class_budgets, grouped
+from .ridge import best_by_ridge
 
-__all__ = ["BestWindow", "ridge_accuracy"]
+__all__ = ["BestWindow"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,6 @@ class BestWindow(Strategy):
     """
 
     trains = True
-    classwise = True
 
     selector: Literal["ridge", "train"] = "ridge"
     origin: Literal["hardest", "easiest"] = "hardest"
@@ -69,6 +71,11 @@ class BestWindow(Strategy):
             raise ValueError(
                 f"expected step in (0, 1] and max_start in [0, 1], got step={self.step} and max_start={self.max_start}."
             )
+
+    @property
+    def classwise(self) -> bool:
+        """See `Strategy`."""
+        return True
 
     def starts(self, fraction: float) -> np.ndarray:
         """The starts that are tried, as shares of a class, float64."""
@@ -94,11 +101,11 @@ class BestWindow(Strategy):
         ranks = self._class_rankings(scores, rng)
         heldout = self._heldout(ranks, rng)
         starts = self.starts(fraction)
-        judge = self._judge(scores.labels, total, rng, workbench, heldout)
         compared = [np.setdiff1d(r, heldout, assume_unique=True) if len(heldout) else r for r in ranks]
         tried = _share(compared, fraction) if len(heldout) else budgets
-        results = [judge(self._window(compared, tried, start)) for start in starts]
-        best = float(starts[int(np.argmax(results))])
+        windows = [self._window(compared, tried, start) for start in starts]
+        chosen, results = self._judged(windows, scores.labels, total, rng, workbench, heldout)
+        best = float(starts[chosen])
         indices = self._window(ranks, budgets, best)
         return Selection(
             indices,
@@ -115,22 +122,31 @@ class BestWindow(Strategy):
         order = by_hardness(scores, rng)
         if self.origin == "hardest":
             order = order[::-1]
-        return [order[scores.labels[order] == c] for c in range(int(scores.labels.max()) + 1)]
+        return grouped(order, scores.labels[order], int(scores.labels.max()) + 1)
 
     def _heldout(self, ranks: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
         if self.reference == "train":
             return np.empty(0, np.int64)
         return np.concatenate([rng.choice(r, max(1, len(r) // 5), replace=False) for r in ranks])
 
-    def _judge(
-        self, labels: np.ndarray, k: int, rng: np.random.Generator, workbench: Workbench, heldout: np.ndarray
-    ) -> Callable[[np.ndarray], float]:
+    def _judged(
+        self,
+        windows: list[np.ndarray],
+        labels: np.ndarray,
+        k: int,
+        rng: np.random.Generator,
+        workbench: Workbench,
+        heldout: np.ndarray,
+    ) -> tuple[int, np.ndarray]:
+        """The best window's number, and the accuracy of each in percent, float64[W]."""
         reference = heldout if len(heldout) else np.arange(len(labels))
         if self.selector == "train":
-            return lambda window: workbench.accuracy(window, reference)
+            said = (workbench.predictions(window)[reference] for window in windows)
+            accuracies = np.array([100 * np.mean(of == labels[reference]) for of in said])
+            return int(accuracies.argmax()), accuracies
         pool = np.setdiff1d(np.arange(len(labels)), heldout)
         features = workbench.features(rng.choice(pool, min(k, len(pool)), replace=False), self.proxy_epochs)
-        return lambda window: ridge_accuracy(features, labels, window, reference, self.ridge)
+        return best_by_ridge(features, labels, windows, reference, rng, self.ridge)
 
     @staticmethod
     def _window(ranks: list[np.ndarray], budgets: np.ndarray, start: float) -> np.ndarray:
@@ -140,28 +156,3 @@ class BestWindow(Strategy):
 
 def _share(ranks: list[np.ndarray], share: float) -> np.ndarray:
     return np.array([max(1, round(share * len(r))) for r in ranks])
-
-
-def ridge_accuracy(
-    features: np.ndarray, labels: np.ndarray, window: np.ndarray, reference: np.ndarray, penalty: float = 1.0
-) -> float:
-    """The accuracy in percent on `reference` of one-vs-all ridge regression fitted to `window`.
-
-    Solves (X'X + lambda I) W = X'Y in the primal, or the equivalent dual where the window is smaller than the features.
-
-    Arguments:
-        features: float[n, d]; a column of ones is added and, as in the official code, penalised.
-        labels: int64[n].
-        window: Positions to fit, int64[k].
-        reference: Positions to judge by, int64[m].
-        penalty: lambda, positive.
-    """
-    import torch
-
-    x = torch.from_numpy(np.concatenate([np.ones((len(features), 1)), features], axis=1))
-    a, y = x[window], torch.eye(int(labels.max()) + 1, dtype=x.dtype)[labels[window]]
-    if len(a) > a.shape[1]:
-        w = torch.linalg.solve(a.T @ a + penalty * torch.eye(a.shape[1]), a.T @ y)
-    else:
-        w = a.T @ torch.linalg.solve(a @ a.T + penalty * torch.eye(len(a)), y)
-    return 100 * float(np.mean((x[reference] @ w).argmax(1).numpy() == labels[reference]))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..artifacts import Scores
-from .base import Selection, Strategy, Workbench, class_budgets
+from .base import Selection, Strategy, Workbench, class_budgets, grouped
 from .hardest import Hardest
 
 __all__ = ["PerClass"]
@@ -23,14 +23,22 @@ class PerClass(Strategy):
         inner: The strategy; not one that trains networks, since those need all classes.
     """
 
-    classwise = True
-
     inner: Strategy = field(default_factory=Hardest)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.inner.classwise:
             raise ValueError(f"{type(self.inner).__name__} works class by class already.")
+
+    @property
+    def classwise(self) -> bool:
+        """See `Strategy`."""
+        return True
+
+    @property
+    def sees_features(self) -> bool:
+        """See `Strategy`."""
+        return self.inner.sees_features
 
     @property
     def asks(self) -> tuple[str, ...]:
@@ -42,12 +50,13 @@ class PerClass(Strategy):
     ) -> Selection:
         """See `Strategy`; `chosen` lists what the inner strategy settled on, class by class."""
         parts, chosen = [], []
-        for c, budget in enumerate(class_budgets(scores.labels, k)):
-            members = np.flatnonzero(scores.labels == c)
+        budgets = class_budgets(scores.labels, k)
+        classes = grouped(np.arange(len(scores)), scores.labels, len(budgets))
+        for members, budget in zip(classes, budgets, strict=True):
             if not budget:
                 continue
-            part = replace(scores, estimates=scores.estimates[members], labels=scores.labels[members])
-            selection = self.inner.select(part, int(budget), rng, workbench and _OneClass(workbench, members))
+            here = workbench and _OneClass(workbench, members)
+            selection = self.inner.select(scores.at(members), int(budget), rng, here)
             parts.append(members[selection.indices])
             chosen.append(dict(selection.chosen))
         return Selection(np.concatenate(parts), {"classes": chosen} if any(chosen) else {})
@@ -55,7 +64,7 @@ class PerClass(Strategy):
 
 @dataclass(frozen=True)
 class _OneClass:
-    """A workbench that shows the scores of one class."""
+    """A workbench that shows one class."""
 
     workbench: Workbench
     members: np.ndarray
@@ -65,11 +74,13 @@ class _OneClass:
         return self.workbench.settings
 
     def scores(self, name: str) -> Scores:
-        scores = self.workbench.scores(name)
-        return replace(scores, estimates=scores.estimates[self.members], labels=scores.labels[self.members])
+        return self.workbench.scores(name).at(self.members)
 
-    def accuracy(self, indices: np.ndarray, reference: np.ndarray) -> float:
-        return self.workbench.accuracy(self.members[indices], self.members[reference])
+    def predictions(self, indices: np.ndarray) -> np.ndarray:
+        return self.workbench.predictions(self.members[indices])[self.members]
 
     def features(self, indices: np.ndarray, epochs: int) -> np.ndarray:
         return self.workbench.features(self.members[indices], epochs)[self.members]
+
+    def proxy_features(self) -> np.ndarray:
+        return self.workbench.proxy_features()[self.members]

@@ -1,115 +1,154 @@
 """CCS: cover the whole range of the score with strata, after cutting off the hardest examples.
 
+- `official`: drop the hardest by AUM; strata of equal width over the whole set; the budget goes to the strata from the
+  smallest to the largest, each of which gets min(its size, remaining // strata left).
+- `drd`: the comparison in DRD's paper, which sorts each class by the score, divides it into strata, and samples from
+  each alike: strata of equal size within each class, no cut-off.
+
 References:
     Coverage-centric Coreset Selection for High Pruning Rates (Zheng et al., 2023), https://arxiv.org/abs/2210.15809
-    https://github.com/haizhongzheng/Coverage-centric-coreset-selection
+    https://github.com/haizhongzheng/Coverage-centric-coreset-selection (`CoresetSelection.stratified_sampling`)
+    Diffusion Reconstruction-based Data Likelihood Estimation for Core-Set Selection (Chen et al., 2026),
+    https://arxiv.org/abs/2511.19274
 
-Differences: none known in the allocation (equal-width strata, smallest first, each min(its size, remaining // strata
-left)). The official code widens the last stratum by a factor of 1.0001 to hold the maximum; here the last stratum is
-closed. The paper tunes the cut-off for each data set and budget; the default here takes its CIFAR-10 settings.
+Differences: the official code raises the greatest value by a factor of 1.0001, so that the last stratum holds it; where
+that value is negative, its last stratum loses examples, and ours does not. Its budget is int(fraction * n), and where
+the allocation ends short of the budget it keeps fewer. The paper tunes the cut-off for each data set and budget; the
+default here takes its CIFAR-10 settings. DRD's paper does not say how many strata it has; 50 here, as in CCS.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from ..artifacts import Scores
-from .base import Selection, Strategy, Workbench
+from ..registry import check_least
+from .base import Selection, Strategy, Workbench, by_hardness, class_budgets, grouped
+from .cutoff import check_cutoff, cut_off
 
 __all__ = ["Strata"]
-
-CIFAR10_CUTOFFS = {0.7: 0.0, 0.5: 0.0, 0.3: 0.1, 0.2: 0.1, 0.1: 0.3}
-"""The paper's cut-off for each kept fraction of CIFAR-10."""
 
 
 @dataclass(frozen=True)
 class Strata(Strategy):
-    """Drops the hardest examples, cuts the score's range into strata of equal width, and shares the budget among them.
+    """Cuts the score's range into strata, and shares the budget among them.
 
     Arguments:
-        strata: The number of strata.
+        variant: `official` or `drd`, see above.
+        strata: The number of strata; of each class for `drd`.
         cutoff: The share of the data set that is dropped as too hard, in [0, 1 - fraction]; by default the paper's
-            value for the nearest fraction of CIFAR-10 (0.3 at 10 % kept, 0.1 at 20 and 30 %, 0 from 50 % on).
+            value for the nearest fraction of CIFAR-10 (0.3 at 10 % kept, 0.1 at 20 and 30 %, 0 from 50 % on). `drd` has
+            none.
         cutoff_score: The score by which the hardest are found; the official code takes AUM whatever score is
             stratified. Empty: the stratified score itself.
     """
 
+    variant: Literal["official", "drd"] = "official"
     strata: int = 50
     cutoff: float | None = None
     cutoff_score: str = "AUM"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.strata < 1:
-            raise ValueError(f"expected at least one stratum, got {self.strata}.")
-        if self.cutoff is not None and not 0 <= self.cutoff < 1:
-            raise ValueError(f"a cut-off is a share in [0, 1), got {self.cutoff}.")
+        check_least(self, 1, "strata")
+        check_cutoff(self.cutoff)
+        if self.classwise and self.cutoff:
+            raise ValueError(f"the variant drd of CCS has no cut-off, got cutoff={self.cutoff}.")
+
+    @property
+    def classwise(self) -> bool:
+        """See `Strategy`."""
+        return self.variant == "drd"
 
     @property
     def asks(self) -> tuple[str, ...]:
         """See `Strategy`."""
-        return (self.cutoff_score,) if self.cutoff_score and self.cutoff != 0 else ()
+        return (self.cutoff_score,) if self.cutoff_score and self.cutoff != 0 and not self.classwise else ()
 
-    def select(self, scores: Scores, k: int, rng: np.random.Generator, workbench: Workbench | None = None) -> Selection:
+    def select(
+        self, scores: Scores, k: int | np.ndarray, rng: np.random.Generator, workbench: Workbench | None = None
+    ) -> Selection:
         """See `Strategy`.
 
         Raises:
-            ValueError: If the cut-off drops more than may be dropped, or another score is needed and there is no
-                workbench.
+            ValueError: If the cut-off drops more than may be dropped, another score is needed and there is no
+                workbench, or a class would get no example.
         """
-        n = len(scores)
-        cutoff = self.cutoff if self.cutoff is not None else paper_cutoff(k / n)
-        dropped = round(cutoff * n)
-        if dropped > n - k:
-            raise ValueError(
-                f"a cut-off of {cutoff} drops {dropped} of {n} examples, but to keep {k} at most {n - k} may be "
-                "dropped: "
-                f"lower the cut-off to {(n - k) / n:.3f}."
-            )
-        judge = self._judge(scores, workbench) if dropped else scores
-        easy = np.lexsort((rng.random(n), judge.hardness))[: n - dropped]
+        if self.classwise:
+            return self._within_classes(scores, k, rng)
+        easy, cutoff = cut_off(scores, int(k), self.cutoff, self.cutoff_score, rng, workbench)
         stratum = strata_of(scores.values[easy], self.strata)
-        budgets = allocate(np.bincount(stratum, minlength=self.strata), k)
-        members = (easy[stratum == s] for s in range(self.strata))
-        parts = [rng.choice(m, budget, replace=False) for m, budget in zip(members, budgets, strict=True) if budget]
-        return Selection(np.concatenate(parts), {"cutoff": cutoff})
+        budgets = allocate(np.bincount(stratum, minlength=self.strata), int(k))
+        return Selection(_drawn(easy, stratum, budgets, rng), {"cutoff": cutoff})
 
-    def _judge(self, scores: Scores, workbench: Workbench | None) -> Scores:
-        if self.cutoff_score in ("", scores.name):
-            return scores
-        if workbench is None:
-            raise ValueError(
-                f"Strata drops the hardest by {self.cutoff_score}, but only {scores.name} is at hand: give the "
-                f"{self.cutoff_score} scores too (--other-scores on the command line), or cutoff_score='' to drop by "
-                f"{scores.name}, or cutoff=0."
-            )
-        return workbench.scores(self.cutoff_score)
+    def _within_classes(self, scores: Scores, k: int | np.ndarray, rng: np.random.Generator) -> Selection:
+        budgets, order = class_budgets(scores.labels, k), by_hardness(scores, rng)
+        ranked = np.concatenate(grouped(order, scores.labels[order], len(budgets)))
+        sizes = np.stack([_even(size, self.strata) for size in np.bincount(scores.labels)])
+        shares = [_shared(of, budget, rng) for of, budget in zip(sizes, budgets.tolist(), strict=True)]
+        stratum = np.repeat(np.arange(sizes.size), sizes.ravel())
+        return Selection(_drawn(ranked, stratum, np.concatenate(shares), rng))
 
 
-def paper_cutoff(fraction: float) -> float:
-    """The paper's CIFAR-10 cut-off at the nearest kept fraction, never more than may be dropped."""
-    nearest = min(CIFAR10_CUTOFFS, key=lambda f: (abs(f - fraction), -f))
-    return min(CIFAR10_CUTOFFS[nearest], max(0.0, 1 - fraction))
+def _even(size: int, count: int) -> np.ndarray:
+    """The sizes of `count` parts that differ by one at most, int64[count]."""
+    return np.full(count, size // count) + (np.arange(count) < size % count)
+
+
+def _shared(sizes: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    """`allocate`, where strata of equal size come in random order, lest the last should get what does not divide."""
+    order = rng.permutation(len(sizes))
+    budgets = np.empty(len(sizes), np.int64)
+    budgets[order] = allocate(sizes[order], k)
+    return budgets
+
+
+def _drawn(positions: np.ndarray, groups: np.ndarray, budgets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The budget of each group, drawn uniformly.
+
+    Arguments:
+        positions: int64[m].
+        groups: The group of each, int64[m].
+        budgets: At most the sizes of the groups, int64[G].
+        rng: Draws.
+    """
+    shuffled = rng.permutation(len(positions))
+    together = np.concatenate(grouped(shuffled, groups[shuffled], len(budgets)))
+    sizes = np.bincount(groups, minlength=len(budgets))
+    place = np.arange(len(together)) - np.repeat(sizes.cumsum() - sizes, sizes)
+    return positions[together[place < np.repeat(budgets, sizes)]]
 
 
 def strata_of(values: np.ndarray, count: int) -> np.ndarray:
-    """The stratum of each value, int64[n] in 0..count - 1, for strata of equal width between the least and the greatest
-    value.
+    """The stratum of each value for strata of equal width, from the least value to the greatest, with the official
+    code's margin.
+
+    Arguments:
+        values: float32[n].
+        count: The number of strata.
+
+    Returns:
+        int64[n] in 0..count - 1; all 0 where all values are the same.
     """
-    low, high = float(values.min()), float(values.max())
+    low, high = values.min(), values.max()
     if high == low:
         return np.zeros(len(values), np.int64)
-    return np.minimum(((values.astype(np.float64) - low) / (high - low) * count).astype(np.int64), count - 1)
+    top = high * np.float32(1.0001 if high > 0 else 0.9999)
+    edges = low + np.arange(1, count, dtype=np.float32) * ((top - low) / np.float32(count))
+    return np.searchsorted(edges, values, side="right")
 
 
 def allocate(sizes: np.ndarray, k: int) -> np.ndarray:
     """Shares k among strata, smallest first: each gets min(its size, remaining // strata left); int64 with sum k where
     the sizes allow.
     """
-    budgets, remaining = np.zeros(len(sizes), np.int64), k
-    for place, s in enumerate(np.argsort(sizes, kind="stable")):
-        budgets[s] = min(sizes[s], remaining // (len(sizes) - place))
-        remaining -= budgets[s]
+    order, remaining, shares = np.argsort(sizes, kind="stable"), int(k), []
+    for left, size in zip(range(len(sizes), 0, -1), sizes[order].tolist(), strict=True):
+        shares.append(min(size, remaining // left))
+        remaining -= shares[-1]
+    budgets = np.empty(len(sizes), np.int64)
+    budgets[order] = shares
     return budgets

@@ -76,9 +76,10 @@ class Loader:
             message = str(error).strip().splitlines()[-1]
             raise DataError(message.removeprefix(f"{DataError.__module__}.DataError: ")) from None
 
-    def in_order(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The whole split, first to last, in batches of at most 500 images and 2^24 values."""
-        return self.over(torch.arange(len(self.split)).split(max(1, min(500, 2**24 // math.prod(self.split.shape)))))
+    def in_order(self) -> Iterable[Tensor]:
+        """The positions of the whole split, first to last, in batches of at most 500 images and 2^24 values."""
+        at_once = max(1, min(500, 2**24 // math.prod(self.split.shape)))
+        return torch.arange(len(self.split)).tensor_split(-(-len(self.split) // at_once))
 
 
 class _Lazy(Dataset):

@@ -7,10 +7,11 @@ normalisation.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
@@ -22,8 +23,10 @@ from tqdm.auto import tqdm
 
 from ..artifacts import Subset, check_fingerprint
 from ..data import Dataset, Split, check_split
+from ..processes import ALONE, Team
 from ..rng import generator, seeded
 from .augment import AUGMENTATIONS
+from .checkpoint import Checkpoint, optimizer_tensors, restore_optimizer
 from .loader import Loader, resolve_device
 from .nets import Net, build
 from .recipe import Recipe
@@ -64,10 +67,16 @@ def train(
     subset: Subset | np.ndarray | None = None,
     test: Split | None = None,
     recorder: Recorder | None = None,
+    checkpoint: Checkpoint | None = None,
+    us: Team = ALONE,
     device: str = "auto",
     progress: str = "",
 ) -> Trained:
     """Trains a network from scratch.
+
+    Where several processes share the training, each takes a part of every batch, and gradients are averaged: the same
+    training as by one process, but that each augments its part by a generator of its own, and that batch normalisation
+    sees each part by itself on CPUs (on GPUs it is synchronised).
 
     Arguments:
         split: The training split.
@@ -78,15 +87,19 @@ def train(
             weigh the losses.
         test: The split to measure the accuracy on.
         recorder: Is handed the outputs of each step; needs a recipe in epochs.
+        checkpoint: Where the training is written down after epochs, and goes on from.
+        us: The processes that share the training.
         device: `auto`, or a torch device.
         progress: The label of a progress bar; none by default.
 
     Raises:
-        ArtifactError: If the subset was made for another data set, or a position is out of range or appears twice.
+        ArtifactError: If the subset was made for another data set, a position is out of range or appears twice, or the
+            checkpoint is that of another training.
         DataError: If the test split has other classes or another image size than the training split.
         FloatingPointError: If the loss becomes NaN or infinite.
+        ValueError: If there are more processes than examples in a batch.
     """
-    start, on = time.perf_counter(), resolve_device(device)
+    on = us.device or resolve_device(device)
     check_split(split)
     if test is not None:
         check_split(test)
@@ -95,62 +108,154 @@ def train(
     loader = Loader(split, on)
     held_out = None if test is None else Loader(test, on, split.statistics)
     net = _to_device(build(recipe.net, split.shape[0], split.shape[1], split.num_classes, seed_init), on)
-    steps = recipe.total_steps(len(subset))
-    optimizer, scheduler = _optimizer(net, recipe, steps)
-    chance = torch.Generator(on).manual_seed(int(generator(seed_order, "augmentation").integers(2**63)))
-    augment, cast = AUGMENTATIONS[recipe.augment], _autocast(recipe, on)
-    weight = _weights(subset, on)
-    milestones = {round(steps * i / recipe.evaluations) for i in range(1, recipe.evaluations + 1)} | {steps}
-    seen, results = 0, []
-
-    def evaluate() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for index, logits in _outputs(net.eval(), loader, cast):
-            yield index, logits, loader.labels[index]
-
+    course = _Course(net, recipe, recipe.total_steps(len(subset)), recorder, checkpoint, us)
+    net_of_all, augment, cast = us.shared(net), AUGMENTATIONS[recipe.augment], _autocast(recipe, on)
+    chance, weight = torch.Generator(on), _weights(subset, on)
     pending: deque[_Presentation] = deque()
 
     def positions() -> Iterator[Tensor]:
-        for presentation in _presentations(subset.indices, recipe, steps, seed_order):
+        presented = _presentations(subset.indices, recipe, course.steps, seed_order)
+        for presentation in itertools.islice(presented, course.step, None):
             pending.append(presentation)
-            yield presentation.index
+            yield us.part(presentation.index)
 
-    diverged = torch.zeros((), dtype=torch.bool, device=on)
-    batches = tqdm(loader.over(positions()), progress, steps, leave=False, disable=not progress, mininterval=1)
-    with seeded(int(generator(seed_order, "dropout").integers(2**63))):
-        for step, (index, images) in enumerate(batches, 1):
+    def evaluate() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        us.agree(net.buffers())
+        for index, logits in _outputs(net.eval(), loader, cast, us):
+            yield index, logits, loader.labels[index]
+
+    batches = tqdm(
+        loader.over(positions()), progress, course.steps, leave=False, disable=not progress, mininterval=1,
+        initial=course.step,
+    )  # fmt: skip
+    with seeded(0):
+        for index, images in batches:
+            now = pending.popleft()
+            if now.first:
+                chance.manual_seed(_chance(seed_order, "augmentation", now.epoch, us))
+                torch.manual_seed(_chance(seed_order, "dropout", now.epoch, us))
             net.train()
             labels = loader.labels[index]
             with cast:
-                logits = net(augment(images, chance))
+                logits = net_of_all(augment(images, chance))
             losses = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing, reduction="none")
-            loss = (losses if weight is None else losses * weight[index]).mean()
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            scheduler.step()
-            diverged |= ~loss.detach().isfinite()
-            seen += len(index)
-            now = pending.popleft()
+            loss = (losses if weight is None else losses * weight[index]).sum() * (us.count / len(now.index))
+            course.advance(loss)
+            course.seen += len(now.index)
             if recorder is not None:
-                recorder.step(now.epoch, index, logits.detach(), labels)
+                recorder.step(now.epoch, index, logits.detach(), labels, len(now.index))
                 if now.last:
                     recorder.end_epoch(now.epoch, evaluate)
-            if held_out is not None and step in milestones:
-                results.append((accuracy(net, held_out, cast), step))
-    if diverged:
-        raise FloatingPointError(
-            f"the training diverged (the loss became NaN): lower the recipe's lr, now {recipe.lr}."
-        )
-    best, step_best = max(results, key=lambda pair: pair[0], default=(math.nan, 0))
-    last = results[-1][0] if results else math.nan
-    return Trained(net.eval(), last, best, step_best, steps, seen, time.perf_counter() - start)
+            if held_out is not None and course.step in course.milestones:
+                course.results.append((accuracy(net, held_out, cast), course.step))
+            if now.last:
+                course.write_down()
+    return course.finished()
+
+
+class _Course:
+    """A training in progress, and what a checkpoint holds of it.
+
+    Arguments:
+        net: The network.
+        recipe: How it is trained.
+        steps: For how long.
+        recorder: Watches.
+        checkpoint: Where the course is written down; one that is there is taken up.
+        us: The processes that share the training; the first writes.
+    """
+
+    def __init__(
+        self,
+        net: Net,
+        recipe: Recipe,
+        steps: int,
+        recorder: Recorder | None,
+        checkpoint: Checkpoint | None,
+        us: Team,
+    ) -> None:
+        self.net, self.recipe, self.steps, self.recorder = net, recipe, steps, recorder
+        self.checkpoint, self.us = checkpoint, us
+        self.optimizer = _optimizer(net, recipe)
+        self.milestones = {round(steps * i / recipe.evaluations) for i in range(1, recipe.evaluations + 1)} | {steps}
+        self.step, self.seen, self.results = 0, 0, list[tuple[float, int]]()
+        self.diverged = torch.zeros((), dtype=torch.bool, device=next(net.parameters()).device)
+        self.start = time.perf_counter()
+        self._take_up()
+
+    def advance(self, loss: Tensor) -> None:
+        """One step down the loss."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.lr * _rate(self.recipe, self.step, self.steps)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self.diverged |= ~loss.detach().isfinite()
+        self.step += 1
+
+    def write_down(self) -> None:
+        """Writes the checkpoint, where it is time to."""
+        if self.checkpoint is None or not self.us.same(self.checkpoint.due and self.step < self.steps):
+            return
+        self._check()
+        tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}
+        tensors |= optimizer_tensors(self.optimizer)
+        if self.recorder is not None:
+            tensors |= {f"recorder.{name}": value for name, value in self.recorder.tensors().items()}
+        said = {
+            "step": self.step, "seen": self.seen, "results": self.results,
+            "seconds": time.perf_counter() - self.start,
+        }  # fmt: skip
+        if self.us.leads:
+            self.checkpoint.write(tensors, said)
+        self.us.wait()
+
+    def finished(self) -> Trained:
+        """The trained network."""
+        self._check()
+        best, step_best = max(self.results, key=lambda pair: pair[0], default=(math.nan, 0))
+        last = self.results[-1][0] if self.results else math.nan
+        self.us.agree(self.net.buffers())
+        seconds = time.perf_counter() - self.start
+        return Trained(self.net.eval(), last, best, step_best, self.steps, self.seen, seconds)
+
+    def _take_up(self) -> None:
+        found = None if self.checkpoint is None else self.checkpoint.read()
+        if found is None:
+            return
+        tensors, said = found
+        self.net.load_state_dict(_under("net", tensors))
+        restore_optimizer(self.optimizer, tensors)
+        if self.recorder is not None:
+            self.recorder.restore(_under("recorder", tensors))
+        self.step, self.seen = said["step"], said["seen"]
+        self.results = [(accuracy, step) for accuracy, step in said["results"]]
+        self.start -= said["seconds"]
+
+    def _check(self) -> None:
+        if self.diverged:
+            raise FloatingPointError(
+                f"the training diverged (the loss became NaN): lower the recipe's lr, now {self.recipe.lr}."
+            )
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with the prefix, without it."""
+    return {name.removeprefix(f"{prefix}."): of for name, of in tensors.items() if name.startswith(f"{prefix}.")}
+
+
+def _chance(seed: int, purpose: str, epoch: int, us: Team) -> int:
+    """The seed of an epoch's chance, so that a training that goes on needs no random state; each process its own."""
+    whose = f" of process {us.index}" if us.index else ""
+    return int(generator(seed, f"{purpose} {epoch}{whose}").integers(2**63))
 
 
 @dataclass(frozen=True, eq=False)
 class _Presentation:
-    """One batch: its epoch (from 1), whether it is the epoch's last, and its positions."""
+    """One batch: its epoch (from 1), whether it is the epoch's first or last, and its positions."""
 
     epoch: int
+    first: bool
     last: bool
     index: Tensor
 
@@ -163,41 +268,31 @@ def _presentations(indices: np.ndarray, recipe: Recipe, steps: int, seed: int) -
         epoch, place = divmod(step, per_epoch)
         if place == 0:
             batches = positions[torch.from_numpy(order.permutation(len(indices)))].tensor_split(per_epoch)
-        yield _Presentation(epoch + 1, place == per_epoch - 1, batches[place])
+        yield _Presentation(epoch + 1, place == 0, place == per_epoch - 1, batches[place])
 
 
-def _optimizer(
-    net: nn.Module, recipe: Recipe, steps: int
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     decayed = [p for p in net.parameters() if recipe.decay_all or p.ndim > 1]
     plain = [p for p in net.parameters() if not recipe.decay_all and p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    optimizer: torch.optim.Optimizer
     if recipe.optimizer == "sgd":
-        optimizer = torch.optim.SGD(
-            groups,
-            recipe.lr,
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov and recipe.momentum > 0,
-            fused=True,
-        )
-    else:
-        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
-        optimizer = kind(groups, recipe.lr, fused=True)
+        nesterov = recipe.nesterov and recipe.momentum > 0
+        return torch.optim.SGD(groups, recipe.lr, momentum=recipe.momentum, nesterov=nesterov, fused=True)
+    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer](groups, recipe.lr, fused=True)
+
+
+def _rate(recipe: Recipe, step: int, steps: int) -> float:
+    """The learning rate of a step, from 0, as a share of the peak."""
     warmup, floor = round(recipe.warmup * steps), recipe.min_lr / recipe.lr
-
-    def rate(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / (warmup + 1)
-        progress = (step - warmup) / max(1, steps - warmup)
-        return {
-            "cosine": floor + (1 - floor) * (1 + math.cos(math.pi * progress)) / 2,
-            "linear": floor + (1 - floor) * (1 - progress),
-            "step": 0.1 ** int(3 * progress),
-            "constant": 1.0,
-        }[recipe.schedule]
-
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    progress = (step - warmup) / max(1, steps - warmup)
+    return {
+        "cosine": floor + (1 - floor) * (1 + math.cos(math.pi * progress)) / 2,
+        "linear": floor + (1 - floor) * (1 - progress),
+        "step": 0.1 ** int(3 * progress),
+        "constant": 1.0,
+    }[recipe.schedule]
 
 
 def _subset(split: Split, subset: Subset | np.ndarray | None) -> Subset:
@@ -225,9 +320,11 @@ def _autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager:
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
 
 
-def _outputs(module: nn.Module, loader: Loader, cast: AbstractContextManager) -> Iterator[tuple[Tensor, Tensor]]:
+def _outputs(
+    module: nn.Module, loader: Loader, cast: AbstractContextManager, us: Team = ALONE
+) -> Iterator[tuple[Tensor, Tensor]]:
     with torch.inference_mode():
-        for index, images in loader.in_order():
+        for index, images in loader.over(map(us.part, loader.in_order())):
             with cast:
                 outputs = module(images)
             yield index, outputs.float()

@@ -6,12 +6,14 @@ dictionary of tensors of length n; nothing of size n x C is stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
+
+from ..processes import ALONE, Team
 
 __all__ = ["Fold", "Outputs", "Recorder", "State"]
 
@@ -43,6 +45,16 @@ class Outputs:
     def margin(self) -> Tensor:
         """The logit of the label less the largest other logit, float32[B]."""
         return self.target - self.logits.scatter(1, self.labels[:, None], -torch.inf).amax(1)
+
+    @cached_property
+    def target_probability(self) -> Tensor:
+        """The probability of the label, float32[B]."""
+        return self.probabilities.gather(1, self.labels[:, None]).squeeze(1)
+
+    @cached_property
+    def probability_margin(self) -> Tensor:
+        """The probability of the label less the largest other probability, float32[B]."""
+        return self.target_probability - self.probabilities.scatter(1, self.labels[:, None], -torch.inf).amax(1)
 
     @cached_property
     def correct(self) -> Tensor:
@@ -78,25 +90,52 @@ class Recorder:
         num_classes: The number of classes.
         epochs: The number of epochs that the run will have.
         device: Where the statistics are kept.
+        us: The processes that share the training; each has the statistics of all.
     """
 
-    def __init__(self, folds: Sequence[Fold], n: int, num_classes: int, epochs: int, device: torch.device) -> None:
-        self.folds, self.epochs = tuple(folds), epochs
+    def __init__(
+        self,
+        folds: Sequence[Fold],
+        n: int,
+        num_classes: int,
+        epochs: int,
+        device: torch.device,
+        us: Team = ALONE,
+    ) -> None:
+        self.folds, self.num_classes, self.epochs, self.us = tuple(folds), num_classes, epochs, us
         self.states = [fold.begin(n, num_classes, device) for fold in self.folds]
-        self.finite = torch.ones((), dtype=torch.bool, device=device)
+        self.presented = torch.zeros(n, dtype=torch.int32, device=device)
+        self._broken = torch.full((), n, device=device)
         self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._size = 0
 
     def watching(self, epoch: int, mode: str) -> list[tuple[Fold, State]]:
         """The folds that want the outputs of this epoch in this mode, with their statistics."""
         pairs = zip(self.folds, self.states, strict=True)
         return [(fold, state) for fold, state in pairs if fold.observes(epoch, self.epochs) == mode]
 
-    def step(self, epoch: int, index: Tensor, logits: Tensor, labels: Tensor) -> None:
+    def step(self, epoch: int, index: Tensor, logits: Tensor, labels: Tensor, size: int | None = None) -> None:
         """One training step's outputs; `logits` float[B, C] are detached by the caller. The folds see them in larger
         pieces, within the epoch, in which no example comes twice.
+
+        Arguments:
+            epoch: The epoch, from 1.
+            index: Positions in the data set, int64[B].
+            logits: float[B, C].
+            labels: int64[B].
+            size: The examples in the step, over all processes; B by default.
+
+        Raises:
+            ValueError: If C is not the number of classes.
         """
+        if logits.shape[1] != self.num_classes:
+            raise ValueError(
+                f"the recorder watches a run of {self.num_classes} classes, but the network gave logits for "
+                f"{logits.shape[1]}: record each run of its own number of classes by itself."
+            )
         self._waiting.append((index, logits, labels))
-        if len(self._waiting) * logits.numel() >= AT_ONCE:
+        self._size += len(index) if size is None else size
+        if self._size * self.num_classes >= AT_ONCE:
             self._flush(epoch)
 
     def end_epoch(self, epoch: int, evaluate: Callable[[], Iterator[tuple[Tensor, Tensor, Tensor]]]) -> None:
@@ -104,28 +143,55 @@ class Recorder:
 
         Arguments:
             epoch: The epoch that ended.
-            evaluate: Gives (index, logits, labels) of the whole training set in `eval` mode.
+            evaluate: Gives (index, logits, labels) of the whole training set in `eval` mode; each process its share.
 
         Raises:
             FloatingPointError: If a logit of this epoch was NaN or infinite.
         """
         self._flush(epoch)
         watching = self.watching(epoch, "eval")
-        for index, logits, labels in evaluate() if watching else ():
-            self._hand(watching, Outputs(epoch, index, logits, labels))
-        if not self.finite:
+        for piece in evaluate() if watching else ():
+            self._hand(watching, Outputs(epoch, *self.us.together(*piece)))
+        if self._broken < len(self.presented):
             raise FloatingPointError(
-                f"the network gave NaN or infinite logits in epoch {epoch}: lower the learning rate, or train in "
-                "float32."
+                f"the network gave NaN or infinite logits for example {int(self._broken)} in epoch {epoch}: lower the "
+                "learning rate, train in float32, or look at this image."
             )
 
+    def finish(self) -> None:
+        """After the last epoch.
+
+        Raises:
+            ValueError: If an example was never presented, so that it has no statistics.
+        """
+        never = (self.presented == 0).nonzero().flatten().tolist()
+        if never:
+            raise ValueError(
+                f"{len(never)} of {len(self.presented)} examples were never presented (the first: {never[:5]}), so "
+                "they have no score: record a training on the whole set."
+            )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All statistics after an epoch, by name, for a checkpoint."""
+        named = {f"{i}.{name}": value for i, state in enumerate(self.states) for name, value in state.items()}
+        return {"presented": self.presented} | named
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Takes over what `tensors` gave."""
+        for name, value in self.tensors().items():
+            value.copy_(tensors[name])
+
     def _flush(self, epoch: int) -> None:
-        if self._waiting:
-            index, logits, labels = map(torch.cat, zip(*self._waiting, strict=True))
-            self._hand(self.watching(epoch, "train"), Outputs(epoch, index, logits, labels))
-            self._waiting.clear()
+        if not self._waiting:
+            return
+        outputs = Outputs(epoch, *self.us.together(*map(torch.cat, zip(*self._waiting, strict=True))))
+        self.presented[outputs.index] += 1
+        self._hand(self.watching(epoch, "train"), outputs)
+        self._waiting.clear()
+        self._size = 0
 
     def _hand(self, watching: Iterable[tuple[Fold, State]], outputs: Outputs) -> None:
-        self.finite &= outputs.logits.isfinite().all()
+        broken = torch.where(outputs.logits.isfinite().all(1), len(self.presented), outputs.index)
+        self._broken = torch.minimum(self._broken, broken.amin())
         for fold, state in watching:
             fold.update(state, outputs)

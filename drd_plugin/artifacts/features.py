@@ -1,0 +1,94 @@
+"""`Features`: a row of numbers for each training example, in one safetensors file, or from a plain .npy file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .files import ArtifactError, check_fingerprint
+from .tensors import load_tensors, save_tensors
+
+__all__ = ["Features"]
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What a network makes of each training example, in the order of the data set.
+
+    Arguments:
+        values: float32[n, d], finite.
+        fingerprint: The data set's fingerprint; empty where it is not known.
+        provenance: How they were made, ready for JSON.
+
+    Raises:
+        ArtifactError: If they are no matrix, or not finite.
+    """
+
+    values: np.ndarray = field(repr=False)
+    fingerprint: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", np.asarray(self.values, np.float32))
+        if self.values.ndim != 2 or not len(self.values):
+            raise ArtifactError(f"expected features of shape [n, d], got {self.values.shape}.")
+        broken = np.flatnonzero(~np.isfinite(self.values.sum(axis=1)))
+        if len(broken):
+            raise ArtifactError(
+                f"the features of {len(broken)} examples are NaN or infinite (the first: {broken[:5].tolist()}): "
+                "look at these images, or at the network."
+            )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def check(self, n: int, fingerprint: str) -> None:
+        """Checks that they are of a data set.
+
+        Arguments:
+            n: The number of its training examples.
+            fingerprint: Its fingerprint.
+
+        Raises:
+            ArtifactError: If the numbers of examples differ, or the features are known to be of another data set.
+        """
+        if len(self) != n:
+            raise ArtifactError(
+                f"there are features of {len(self)} examples and scores of {n}: give the features of the data set "
+                "that was scored, a row for each example in its order."
+            )
+        if self.fingerprint:
+            check_fingerprint(self.fingerprint, fingerprint, "the file of features")
+
+    def save(self, path: Path) -> None:
+        """Writes them as safetensors."""
+        import torch
+
+        header = json.dumps({"kind": "features", "fingerprint": self.fingerprint, "provenance": dict(self.provenance)})
+        save_tensors({"features": torch.from_numpy(self.values)}, Path(path), header)
+
+    @classmethod
+    def load(cls, path: Path) -> Features:
+        """Reads a file that `save` wrote, or a .npy file of numbers[n, d].
+
+        Raises:
+            ArtifactError: If there is no such file, or it holds something else.
+        """
+        path = Path(path)
+        if not path.exists():
+            raise ArtifactError(f"there is no file {path} of features.")
+        if path.suffix == ".npy":
+            try:
+                return cls(np.load(path, allow_pickle=False))
+            except ValueError as error:
+                raise ArtifactError(f"{path} holds no features ({error}): expected numbers[n, d].") from error
+        tensors, header = load_tensors(path)
+        if "features" not in tensors:
+            raise ArtifactError(f"{path} holds no features, as `drd-plugin record` writes: got {sorted(tensors)}.")
+        said = json.loads(header)
+        return cls(tensors["features"].numpy(), said["fingerprint"], said["provenance"])

@@ -1,0 +1,232 @@
+"""One recorded pass: every fold score from the same training runs of a proxy, each run at most once.
+
+What a run has come to is written down as it goes, one safetensors file a proxy: statistics of length n for each score
+and the network after the last epoch, or the finished scores. A killed pass costs an epoch.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .artifacts import Features, Scores
+from .data import check_split
+from .plan import begin, plan_of
+from .processes import Team, speaks, team
+from .provenance import describe, digest, environment
+from .rng import check_seed
+from .scores import SCORES, FoldScore, Proxy
+
+if TYPE_CHECKING:
+    from .data import Split
+    from .training.recipe import Recipe
+
+__all__ = ["fitting_folds", "proxy_seed", "record", "record_into"]
+
+Keep = Callable[[Features], None]
+
+
+def record(
+    split: Split,
+    folds: Sequence[FoldScore],
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    work: Path | None = None,
+    keep_features: Keep | None = None,
+    device: str = "auto",
+    progress: bool = True,
+) -> list[Scores]:
+    """Trains proxies while every fold watches as many of them as it averages, and gives the scores of each fold.
+
+    Under `torchrun` or `accelerate launch` the processes share each training.
+
+    Arguments:
+        split: The training split.
+        folds: The fold scores.
+        recipe: How the proxies are trained, in epochs.
+        seed: Decides the proxies' seeds (see `proxy_seed`).
+        work: A folder for what was reached, from which a killed pass goes on; the caller removes it in the end.
+        keep_features: Is handed the penultimate features of the first proxy.
+        device: `auto`, or a torch device.
+        progress: Whether to show progress bars.
+
+    Raises:
+        ArtifactError: If a score comes out NaN, or `work` holds another pass.
+        FloatingPointError: If a training diverges; the example and the epoch are named.
+        ValueError: If the recipe is measured in steps, since folds count epochs, or is too short for a fold.
+    """
+    from .training.loader import resolve_device
+
+    check_split(split)
+    check_seed(seed)
+    if recipe.epochs is None:
+        raise ValueError(
+            f"a proxy's recipe is measured in epochs, got steps={recipe.steps}: use recipe.for_epochs(...)."
+        )
+    for fold in folds:
+        fold.last(recipe.epochs)
+    us, made = team(resolve_device(device)), environment(str(resolve_device(device)))
+    columns: list[list[np.ndarray]] = [[] for _ in folds]
+    seconds = np.zeros(len(folds))
+    for number in range(max((fold.proxies for fold in folds), default=1)):
+        watching = [i for i, fold in enumerate(folds) if fold.proxies > number]
+        run = _Run(split, [folds[i] for i in watching], recipe, proxy_seed(seed, number), work, us, device, progress)
+        found, spent = run.columns(keep_features if number == 0 else None)
+        for i, column in zip(watching, found, strict=True):
+            columns[i].append(column)
+        seconds[watching] += spent
+    return [
+        Scores(
+            name=type(fold).__name__,
+            estimates=np.stack(of, axis=1),
+            labels=split.labels,
+            higher_is_harder=fold.higher_is_harder,
+            fingerprint=split.fingerprint,
+            provenance=_plan(split, fold, recipe, seed) | {"environment": made, "seconds": round(float(spent), 3)},
+        )
+        for fold, of, spent in zip(folds, columns, seconds, strict=True)
+    ]
+
+
+def record_into(
+    out: Path,
+    split: Split,
+    folds: Mapping[str, FoldScore],
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    features: bool = False,
+    device: str = "auto",
+    progress: bool = True,
+) -> dict[str, Scores]:
+    """`record`, into a folder with a folder of scores for each fold; those that are there are read.
+
+    Arguments:
+        out: The folder; the features of the first proxy go to `features.safetensors`.
+        split: The training split.
+        folds: The fold scores by the names of their folders; `.` is `out` itself.
+        recipe: How the proxies are trained, in epochs.
+        seed: Decides the proxies' seeds.
+        features: Whether to keep the features.
+        device: `auto`, or a torch device.
+        progress: Whether to show progress bars.
+
+    Raises:
+        ArtifactError: If a folder holds other scores, or one comes out NaN.
+    """
+    from .training.loader import resolve_device
+
+    us, kept = team(resolve_device(device)), out / "features.safetensors"
+    with us.first_alone():
+        done = {name: begin(out / name, _plan(split, fold, recipe, seed)) for name, fold in folds.items()}
+    us.wait()
+    missing = {name: fold for name, fold in folds.items() if not done[name]}
+    if missing or (features and not kept.exists()):
+        work = out / "proxies"
+
+        def keep(values: Features) -> None:
+            if us.leads:
+                values.save(kept)
+
+        found = record(
+            split, list(missing.values()), recipe, seed=seed, work=work, keep_features=keep if features else None,
+            device=device, progress=progress,
+        )  # fmt: skip
+        if us.leads:
+            for name, scores in zip(missing, found, strict=True):
+                scores.save(out / name)
+            shutil.rmtree(work, ignore_errors=True)
+        us.wait()
+    return {name: Scores.load(out / name) for name in folds}
+
+
+def proxy_seed(seed: int, number: int) -> int:
+    """The seed of the proxy with this number, from 0, among those that belong to a seed below 2^32; no two seeds share
+    a proxy, and the first proxies are the same, however many there are.
+    """
+    return seed + (number << 32)
+
+
+def fitting_folds(recipe: Recipe) -> dict[str, FoldScore]:
+    """Every registered score that watches a proxy for no longer than this one trains, with its defaults, by name."""
+    folds = {name: of() for name, of in SCORES.items() if issubclass(of, FoldScore)}
+    return {name: fold for name, fold in folds.items() if _fits(fold, recipe)}
+
+
+def _fits(fold: FoldScore, recipe: Recipe) -> bool:
+    try:
+        fold.last(recipe.epochs or 0)
+    except ValueError:
+        return False
+    return True
+
+
+def _plan(split: Split, fold: FoldScore, recipe: Recipe, seed: int) -> dict[str, Any]:
+    return plan_of(split, fold, seed) | {"recipe": describe(recipe)}
+
+
+class _Run:
+    """One proxy's training, or what is left of it."""
+
+    def __init__(
+        self,
+        split: Split,
+        folds: Sequence[FoldScore],
+        recipe: Recipe,
+        seed: int,
+        work: Path | None,
+        us: Team,
+        device: str,
+        progress: bool,
+    ) -> None:
+        from .training.checkpoint import Checkpoint
+
+        self.split, self.folds, self.recipe, self.seed, self.us = split, folds, recipe, seed, us
+        self.device = device if us.device is None else str(us.device)
+        self.label = f"proxy (seed {seed % 2**32}{f', number {seed >> 32}' if seed >> 32 else ''})"
+        self.label = self.label if progress and speaks() else ""
+        identity = digest([describe(folds), describe(recipe), seed, split.fingerprint, us.count])
+        self.kept = None if work is None else Checkpoint(work / f"proxy-{seed >> 32}.safetensors", identity)
+
+    def columns(self, keep_features: Keep | None) -> tuple[list[np.ndarray], float]:
+        """The scores of each fold, float32[n], and the seconds that the training took."""
+        found = None if self.kept is None else self.kept.read()
+        if found is not None and "finished" in found[1]:
+            return [found[0][f"{i}"].numpy() for i in range(len(self.folds))], found[1]["finished"]
+        start = time.perf_counter()
+        columns, trained = self._watched(keep_features)
+        seconds = time.perf_counter() - start + trained
+        if self.kept is not None:
+            if self.us.leads:
+                self.kept.write(dict(zip(map(str, range(len(columns))), columns, strict=True)), {"finished": seconds})
+            self.us.wait()
+        return [column.numpy() for column in columns], seconds
+
+    def _watched(self, keep_features: Keep | None) -> tuple[list[Any], float]:
+        """The scores, and the seconds of the training that came before this process."""
+        from .training.loader import resolve_device
+        from .training.loop import train
+        from .training.recorder import Recorder
+
+        split, epochs = self.split, self.recipe.epochs or 0
+        on = resolve_device(self.device)
+        recorder = Recorder(self.folds, len(split), split.num_classes, epochs, on, self.us)
+        before = time.perf_counter()
+        trained = train(
+            split, self.recipe, seed_init=self.seed, seed_order=self.seed, recorder=recorder, checkpoint=self.kept,
+            us=self.us, device=self.device, progress=self.label,
+        )  # fmt: skip
+        earlier = max(0.0, trained.seconds - (time.perf_counter() - before))
+        recorder.finish()
+        proxy = Proxy(trained.net, split, epochs, self.device)
+        if keep_features is not None:
+            made = {"recipe": describe(self.recipe), "seed": self.seed, "environment": environment(str(on))}
+            keep_features(Features(proxy.features.numpy(), split.fingerprint, made))
+        states = zip(self.folds, recorder.states, strict=True)
+        return [fold.compute(state, proxy).float().cpu() for fold, state in states], earlier

@@ -1,0 +1,49 @@
+r"""DUAL: difficulty and uncertainty from the first epochs of training.
+
+With p_t the probability of the label in epoch t, the score is the mean over windows of J epochs, within the first T, of
+std(p) (1 - mean(p)), with J - 1 in the denominator of the variance; the highest are kept.
+
+References:
+    Lightweight Dataset Pruning without Full Training via Example Difficulty and Prediction Uncertainty (Cho et al.,
+    2025), https://arxiv.org/abs/2502.06905 https://github.com/behaapyy/dual-pruning
+    (`exp_cifar/importance_evaluation.py`, `dual`)
+
+Differences: the official code multiplies by ten, which ranks alike. T is 30 of 200 epochs on CIFAR; here the same share
+of the proxy's epochs by default. The paper draws from the scores with a Beta density when few are kept: that is the
+strategy `BetaSampling`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .base import first_epochs
+from .window_score import WindowScore
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["DUAL", "EARLY"]
+
+EARLY = 30 / 200
+"""The share of the training that is watched on CIFAR: 30 of 200 epochs."""
+
+
+@dataclass(frozen=True)
+class DUAL(WindowScore):
+    """The standard deviation of the label's probability in a window of early epochs, times one less its mean, averaged
+    over windows. In [0, 0.71).
+
+    Arguments:
+        window: J, the epochs in a window.
+        epochs: T, the first epochs that are watched; 15 % of the proxy's by default, at least a window.
+    """
+
+    def last(self, epochs: int) -> int:
+        """See `FoldScore`."""
+        return first_epochs(self, self.epochs, epochs, max(self.window, round(EARLY * epochs)), self.window)
+
+    def of_window(self, probabilities: Tensor) -> Tensor:
+        """See `WindowScore`."""
+        return probabilities.std(dim=1) * (1 - probabilities.mean(dim=1))

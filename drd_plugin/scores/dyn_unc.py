@@ -1,0 +1,43 @@
+r"""Dyn-Unc: dynamic uncertainty, the spread of the label's probability in a sliding window of epochs.
+
+With p_t the probability of the label in epoch t, U_k = std(p_k, ..., p_{k+J-1}), the variance with J - 1 in the
+denominator, and the score is the mean of U_k over all windows; the most uncertain are kept.
+
+References:
+    Large-scale Dataset Pruning with Dynamic Uncertainty (He et al., 2024), https://arxiv.org/abs/2306.05175
+    https://github.com/BAAI-DCAI/Dataset-Pruning (`ImageNet/get_coreset.py`)
+
+Differences: the official code multiplies by ten, which ranks alike, takes a probability of exactly 0 for an example
+that was not seen, and leaves out the window that ends with the last epoch; so does this, as for that last window.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .base import first_epochs
+from .window_score import WindowScore
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["DynUnc"]
+
+
+@dataclass(frozen=True)
+class DynUnc(WindowScore):
+    """The standard deviation of the label's probability in a window of epochs, averaged over windows. In [0, 0.71).
+
+    Arguments:
+        window: J, the epochs in a window.
+        epochs: T, the first epochs that are watched; all but the last by default.
+    """
+
+    def last(self, epochs: int) -> int:
+        """See `FoldScore`."""
+        return first_epochs(self, self.epochs, epochs, epochs - 1, self.window)
+
+    def of_window(self, probabilities: Tensor) -> Tensor:
+        """See `WindowScore`."""
+        return probabilities.std(dim=1)
