@@ -1,0 +1,337 @@
+"""Scores from other tools, and subsets for them."""
+
+import hashlib
+import pickle
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from drd_plugin.artifacts import ArtifactError, Scores
+from drd_plugin.data import DataError
+from drd_plugin.exchange import import_scores
+from drd_plugin.registry import UnknownName
+from drd_plugin.selection import select
+
+
+@pytest.fixture(scope="module")
+def values(digits):
+    """A float32 for each digit, no two alike, in no order."""
+    rng = np.random.default_rng(0)
+    return (rng.permutation(len(digits.train)) / 7).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def ccs(digits, values):
+    """A dictionary as CCS makes it."""
+    whole = torch.from_numpy(np.arange(len(values))).int()
+    return {
+        "targets": torch.from_numpy(digits.train.labels).int(),
+        "correctness": whole,
+        "forgetting": whole % 11,
+        "el2n": torch.from_numpy(values),
+        "accumulated_margin": torch.from_numpy(values * 3),
+        "entropy": torch.from_numpy(values + 1),
+    }
+
+
+@pytest.fixture
+def table(digits, values):
+    """The rows of a CSV, shuffled."""
+    frame = pd.DataFrame({"index": np.arange(len(values)), "score": values, "label": digits.train.labels})
+    return frame.sample(frac=1, random_state=1)
+
+
+def of_csv(table, tmp_path, split, **given):
+    table.to_csv(tmp_path / "s.csv", index=False)
+    return import_scores(tmp_path / "s.csv", split, **{"name": "AUM"} | given)
+
+
+def of_npy(array, tmp_path, split, **given):
+    np.save(tmp_path / "s.npy", array)
+    return import_scores(tmp_path / "s.npy", split, **{"name": "AUM"} | given)
+
+
+def of_torch(content, tmp_path, split, **given):
+    torch.save(content, tmp_path / "s.pt")
+    return import_scores(tmp_path / "s.pt", split, **{"name": "AUM"} | given)
+
+
+def imported(scores, path, split, values, **said):
+    """Whether scores are the values of a file in the order of the split, and say so."""
+    assert scores.estimates.dtype == np.float32
+    assert scores.estimates.shape == (len(split), 1)
+    assert np.array_equal(scores.values, values)
+    assert np.array_equal(scores.labels, split.labels)
+    assert scores.fingerprint == split.fingerprint
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert scores.provenance == {
+        "imported": {"file": path.name, "sha256": sha256, **said},
+        "score": {"name": scores.name},
+        "dataset": split.name,
+        "fingerprint": split.fingerprint,
+    }
+
+
+def test_a_csv_comes_into_the_order_of_the_data_set(digits, values, table, tmp_path):
+    assert not np.array_equal(table["index"], np.arange(len(table)))
+    scores = of_csv(table, tmp_path, digits.train)
+    imported(scores, tmp_path / "s.csv", digits.train, values, format="csv", column="score")
+
+
+def test_columns_have_any_names_and_labels_may_be_left_out(digits, values, table, tmp_path):
+    given = table.drop(columns="label").rename(columns={"index": "id", "score": "x y"}).assign(score=0.5, index=7)
+    scores = of_csv(given, tmp_path, digits.train, column="x y", index="id")
+    imported(scores, tmp_path / "s.csv", digits.train, values, format="csv", column="x y")
+
+
+def test_an_array_is_in_the_order_of_the_data_set(digits, values, tmp_path):
+    scores = of_npy(values.astype(np.float64), tmp_path, digits.train)
+    imported(scores, tmp_path / "s.npy", digits.train, values, format="npy")
+    assert np.array_equal(of_npy(np.arange(1437), tmp_path, digits.train).values, np.arange(1437))
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".pth", ".pickle", ".pkl", ".PT"])
+def test_a_dictionary_that_torch_saved_has_any_of_the_endings(digits, values, ccs, tmp_path, suffix):
+    path = tmp_path / f"s{suffix}"
+    torch.save(ccs, path)
+    scores = import_scores(path, digits.train, name="EL2N")
+    imported(scores, path, digits.train, values, format="torch", key="el2n")
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "entry"),
+    [
+        ("AUM", None, "accumulated_margin"),
+        ("EL2N", None, "el2n"),
+        ("Forgetting", None, "forgetting"),
+        ("entropy", None, "entropy"),
+        ("AUM", "entropy", "entropy"),
+        ("Mine", "correctness", "correctness"),
+    ],
+)
+def test_the_entry_follows_from_the_name_or_is_said(digits, ccs, tmp_path, name, key, entry):
+    scores = of_torch(ccs, tmp_path, digits.train, name=name, key=key, higher_is_harder=True)
+    imported(scores, tmp_path / "s.pt", digits.train, ccs[entry].float().numpy(), format="torch", key=entry)
+
+
+def test_a_dictionary_without_targets_is_taken_as_it_is(digits, values, ccs, tmp_path):
+    assert np.array_equal(of_torch({"el2n": ccs["el2n"]}, tmp_path, digits.train, name="EL2N").values, values)
+    half = {"el2n": torch.arange(1437).bfloat16().requires_grad_()}
+    exact = half["el2n"].detach().float().numpy()
+    assert np.array_equal(of_torch(half, tmp_path, digits.train, name="EL2N").values, exact)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "harder"),
+    [("AUM", None, False), ("EL2N", None, True), ("AUM", True, True), ("EL2N", False, False), ("Mine", False, False)],
+)
+def test_the_direction_is_the_registered_one_unless_it_is_said(digits, values, tmp_path, name, given, harder):
+    assert of_npy(values, tmp_path, digits.train, name=name, higher_is_harder=given).higher_is_harder is harder
+
+
+def test_the_direction_of_a_new_score_must_be_said(digits, values, tmp_path):
+    with pytest.raises(ValueError, match=r"Mine is none of .*EL2N.*higher_is_harder \(--harder higher, or lower\)"):
+        of_npy(values, tmp_path, digits.train, name="Mine")
+
+
+def test_scores_of_this_library_survive_a_spreadsheet(digits, values, tmp_path):
+    ours = Scores("AUM", values[:, None] / 3, digits.train.labels, False, digits.train.fingerprint)
+    ours.save(tmp_path / "ours")
+    table = pd.read_parquet(tmp_path / "ours" / "part-00000-of-00001.parquet").drop(columns="estimates")
+    assert np.array_equal(of_csv(table, tmp_path, digits.train).values, ours.values)
+
+
+def replaced(table, column, at, value):
+    """The table with another value at one index, which is left in any row."""
+    changed = table.astype({column: object})
+    changed.loc[table["index"] == at, column] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: replaced(t, "index", 30, 2.5), r"got 1437 rows; 1 indices are no integers \(the first: \[2.5\]\)"),
+        (lambda t: replaced(t, "index", 30, "x"), r"1 indices are no integers \(the first: \['x'\]\)"),
+        (lambda t: replaced(t, "index", 30, np.nan), r"1 indices are no integers \(the first: \[nan\]\)"),
+        (lambda t: replaced(t, "index", 30, -1), r"in 0\.\.1436 once.*1 indices are out of range \(the first: \[-1\]"),
+        (lambda t: replaced(t, "index", 30, 1437), r"1 indices are out of range \(the first: \[1437\]\)"),
+        (lambda t: replaced(t, "index", 30, "inf"), r"1 indices are out of range \(the first: \['?inf"),
+        (lambda t: replaced(t, "index", 30, 31), r"1 indices come more than once \(the first: \[31\]\)"),
+        (lambda t: t[~t["index"].isin([30, 7])], r"got 1435 rows; 2 indices are missing \(the first: \[7, 30\]\)"),
+        (lambda t: t.assign(index=t["index"] + 1), r"1 indices are out of range \(the first: \[1437\]\)"),
+        (lambda t: t[:0], r"got 0 rows; 1437 indices are missing \(the first: \[0, 1, 2, 3, 4\]\)"),
+        (lambda t: replaced(t, "score", 30, np.nan), r"1 of 1437 scores are NaN.*the first at the indices \[30\]\)"),
+        (lambda t: replaced(t, "score", 30, "inf"), r"1 of 1437 scores are NaN.*the first at the indices \[30\]\)"),
+        (lambda t: replaced(t, "score", 30, "high"), r"1 of 1437 scores are NaN.*the first at the indices \[30\]\)"),
+        (lambda t: replaced(t, "score", 30, 1e300), r"1 of 1437 scores are NaN.*the first at the indices \[30\]\)"),
+        (lambda t: t.drop(columns="score"), "has no column score, only index, label: say which column"),
+        (lambda t: t.drop(columns="index"), "has no column index, only score, label: say which column"),
+        (lambda t: t[["label"]], "has no column index and no column score, only label"),
+        (lambda t: t.assign(label=(t["label"] + (t["index"] == 30)) % 10), "1 of 1437 labels are not those of digits"),
+        (lambda t: replaced(t, "label", 30, "cat"), "1 of 1437 labels .* first at index 30: expected 5, got nan"),
+        (lambda t: replaced(t, "label", 30, 99), "1 of 1437 labels .* first at index 30: expected 5, got 99"),
+    ],
+)
+def test_a_csv_that_does_not_fit_is_refused(digits, table, tmp_path, change, message):
+    assert digits.train.labels[30] == 5
+    with pytest.raises(ArtifactError, match=message):
+        of_csv(change(table), tmp_path, digits.train)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros(1436), r"expected 1437 numbers.*got float64 values of shape \(1436,\)"),
+        (np.zeros(1438), r"expected 1437 numbers.*got float64 values of shape \(1438,\)"),
+        (np.zeros((1437, 1)), r"got float64 values of shape \(1437, 1\)"),
+        (np.full(1437, "x"), "got <U1 values"),
+        (np.zeros(1437, complex), "got complex128 values"),
+        (np.zeros(1437, [("index", "i8"), ("score", "f8")]), r"several arrays \(index, score\): np.save the one"),
+        (np.where(np.arange(1437) % 700 == 5, np.nan, 0), r"3 of 1437 .*first at the indices \[5, 705, 1405\]"),
+        (np.where(np.arange(1437) == 9, -np.inf, 0), r"1 of 1437 scores .*first at the indices \[9\]"),
+    ],
+)
+def test_an_array_that_does_not_fit_is_refused(digits, tmp_path, array, message):
+    with pytest.raises(ArtifactError, match=message):
+        of_npy(array, tmp_path, digits.train)
+
+
+def test_several_arrays_under_the_name_of_one_are_refused(digits, tmp_path):
+    with (tmp_path / "s.npy").open("wb") as file:
+        np.savez(file, a=np.zeros(1437), b=np.zeros(1437))
+    with pytest.raises(ArtifactError, match=r"holds several arrays \(a, b\)"):
+        import_scores(tmp_path / "s.npy", digits.train, name="AUM")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: {key: value[:1436] for key, value in c.items()}, r"expected 1437 numbers.*shape \(1436,\)"),
+        (lambda c: c | {"targets": c["targets"][:9]}, r"expected 1437 labels, got \(9,\)"),
+        (lambda c: c | {"targets": c["targets"].roll(1)}, "labels are not those of digits, the first at index 0: exp"),
+        (
+            lambda c: c | {"targets": torch.where(torch.arange(1437) == 30, 3, c["targets"])},
+            "1 of 1437 labels are not those of digits, the first at index 30: expected 5, got 3. The file is for other",
+        ),
+        (lambda c: c | {"accumulated_margin": c["el2n"].log().log()}, "scores are NaN"),
+        (lambda c: c["el2n"], "expected a dictionary of tensors, as CCS has it, got a Tensor"),
+        (lambda c: {}, "expected a dictionary of tensors, as CCS has it, got a dict"),
+        (lambda c: {"el2n": c["el2n"].numpy()}, "holds more than tensors; torch.save a dictionary of nothing but"),
+    ],
+)
+def test_a_dictionary_that_does_not_fit_is_refused(digits, ccs, tmp_path, change, message):
+    with pytest.raises(ArtifactError, match=message):
+        of_torch(change(ccs), tmp_path, digits.train)
+
+
+def test_an_unknown_entry_lists_what_there_is(digits, ccs, tmp_path):
+    known = "accumulated_margin, correctness, el2n, entropy, forgetting, targets"
+    with pytest.raises(UnknownName, match=rf"unknown entry of s.pt 'el2': did you mean 'el2n'.* Known: {known}"):
+        of_torch(ccs, tmp_path, digits.train, key="el2")
+    with pytest.raises(UnknownName, match=r"unknown entry of s.pt 'DRD'"):
+        of_torch(ccs, tmp_path, digits.train, name="DRD")
+
+
+class Trap:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, pickle.HIGHEST_PROTOCOL])
+@pytest.mark.parametrize("suffix", [".pickle", ".pt", ".npy"])
+def test_a_raw_pickle_is_never_run(digits, ccs, tmp_path, protocol, suffix):
+    path, sprung = tmp_path / f"s{suffix}", tmp_path / "sprung"
+    path.write_bytes(pickle.dumps(ccs | {"trap": Trap(sprung)}, protocol))
+    with pytest.raises(ArtifactError, match="weights-only" if suffix != ".npy" else "no plain numbers"):
+        import_scores(path, digits.train, name="AUM")
+    assert not sprung.exists()
+    pickle.loads(path.read_bytes())
+    assert sprung.exists(), "the trap works"
+
+
+def test_a_trap_that_torch_saved_is_never_run(digits, ccs, tmp_path):
+    with pytest.raises(
+        ArtifactError, match=r"s.pt cannot be read weights-only \(UnpicklingError\): it is damaged, or h"
+    ):
+        of_torch(ccs | {"trap": Trap(tmp_path / "sprung")}, tmp_path, digits.train)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_the_advice_for_a_raw_pickle_helps(digits, ccs, tmp_path):
+    path = tmp_path / "data score.pickle"
+    path.write_bytes(pickle.dumps(ccs))
+    with pytest.raises(ArtifactError, match=r"which may run code when it is read. If you trust it") as refused:
+        import_scores(path, digits.train, name="AUM")
+    command = shlex.split(str(refused.value).split("rewrite it: ")[1])
+    assert command[:2] == ["python", "-c"]
+    subprocess.run([sys.executable, *command[1:]], check=True)
+    scores = import_scores(tmp_path / "data score-tensors.pt", digits.train, name="AUM")
+    assert np.array_equal(scores.values, ccs["accumulated_margin"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("s.csv", b"", r"s.csv cannot be read as CSV \(No columns"),
+        ("s.csv", b"\xff\xfe\x00", "s.csv cannot be read as CSV"),
+        ("s.npy", b"", r"s.npy is damaged or holds no plain numbers \(No data"),
+        ("s.npy", b"no array", "s.npy is damaged or holds no plain numbers"),
+        ("s.pt", b"", r"s.pt cannot be read weights-only \(EOFError\): it is damaged"),
+        ("s.pt", b"no dictionary", "s.pt cannot be read weights-only .*: it is damaged"),
+    ],
+)
+def test_a_damaged_file_is_refused(digits, tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ArtifactError, match=message):
+        import_scores(tmp_path / name, digits.train, name="AUM")
+
+
+def test_a_file_cut_short_is_refused(digits, values, ccs, tmp_path):
+    np.save(tmp_path / "s.npy", values)
+    torch.save(ccs, tmp_path / "s.pt")
+    for path in (tmp_path / "s.npy", tmp_path / "s.pt"):
+        path.write_bytes(path.read_bytes()[:-100])
+        with pytest.raises(ArtifactError, match="damaged"):
+            import_scores(path, digits.train, name="AUM")
+
+
+def test_what_is_no_file_of_scores_is_refused(digits, values, tmp_path):
+    for suffix in (".csv", ".npy", ".pt"):
+        with pytest.raises(ArtifactError, match=f"there is no file .*nowhere{suffix}"):
+            import_scores(tmp_path / f"nowhere{suffix}", digits.train, name="AUM")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(ArtifactError, match="there is no file"):
+        import_scores(tmp_path / "folder.csv", digits.train, name="AUM")
+    with pytest.raises(UnknownName, match=r"unknown format of scores '.cvs': did you mean '.csv'.* Known: .csv, .npy"):
+        import_scores(tmp_path / "s.cvs", digits.train, name="AUM")
+    with pytest.raises(DataError, match=r"give its .train"):
+        of_npy(values, tmp_path, digits)
+
+
+@pytest.mark.parametrize("given", [{"key": "el2n"}, {"column": "x"}, {"index": "x"}])
+def test_arguments_of_another_format_are_refused(digits, values, tmp_path, given):
+    with pytest.raises(ValueError, match=r"go with .csv files, and `key` with dictionaries"):
+        of_npy(values, tmp_path, digits.train, **given)
+
+
+def test_imported_scores_are_scores(digits, ccs, tmp_path):
+    of_torch(ccs, tmp_path, digits.train).save(tmp_path / "aum")
+    back = Scores.load(tmp_path / "aum")
+    given = replace(back, provenance={key: back.provenance[key] for key in back.provenance if key != "seconds"})
+    values, said = ccs["accumulated_margin"].numpy(), {"format": "torch", "key": "accumulated_margin"}
+    imported(given, tmp_path / "s.pt", digits.train, values, **said)
+    subset = select(digits.train, "AUM", 0.1, scores=[back], progress=False)
+    assert np.array_equal(subset.indices, np.sort(np.argsort(back.values)[:144]))
