@@ -1,8 +1,10 @@
 """Scores from other tools, and subsets for them."""
 
 import hashlib
+import json
 import pickle
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,10 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
-from drd_plugin.artifacts import ArtifactError, Scores
-from drd_plugin.data import DataError
-from drd_plugin.exchange import import_scores
+from drd_plugin.artifacts import ArtifactError, Scores, Subset
+from drd_plugin.data import DataError, Split, load
+from drd_plugin.data.folders import split_of_files
+from drd_plugin.exchange import as_hf, as_torch, export_subset, import_scores
 from drd_plugin.registry import UnknownName
 from drd_plugin.selection import select
 
@@ -335,3 +339,196 @@ def test_imported_scores_are_scores(digits, ccs, tmp_path):
     imported(given, tmp_path / "s.pt", digits.train, values, **said)
     subset = select(digits.train, "AUM", 0.1, scores=[back], progress=False)
     assert np.array_equal(subset.indices, np.sort(np.argsort(back.values)[:144]))
+
+
+# subsets
+
+
+@pytest.fixture
+def subset(digits):
+    indices = np.random.default_rng(3).permutation(1437)[:100]
+    return Subset(indices, 1437, "Mine", digits.train.fingerprint)
+
+
+def test_a_torch_subset_gives_the_selected_examples(digits, subset):
+    whole = torch.utils.data.TensorDataset(digits.train.images, torch.from_numpy(digits.train.labels))
+    part = as_torch(subset, whole)
+    assert isinstance(part, torch.utils.data.Subset)
+    assert len(part) == 100
+    images, labels = next(iter(torch.utils.data.DataLoader(part, batch_size=100)))
+    assert torch.equal(images, digits.train.images[subset.indices])
+    assert np.array_equal(labels, digits.train.labels[subset.indices])
+
+
+def test_a_hugging_face_subset_gives_the_same_examples(digits, subset):
+    datasets = pytest.importorskip("datasets")
+    images = digits.train.images.flatten(1).tolist()
+    rows = datasets.Dataset.from_dict({"label": digits.train.labels.tolist(), "image": images})
+    part = as_hf(subset, rows)
+    assert isinstance(part, datasets.Dataset)
+    assert part["label"][:] == digits.train.labels[subset.indices].tolist()
+    assert part["image"][:] == digits.train.images[subset.indices].flatten(1).tolist()
+
+
+def test_a_data_set_of_another_length_is_refused(digits, subset):
+    datasets = pytest.importorskip("datasets")
+    labels = digits.train.labels.tolist()[:-1]
+    for select_from, whole in ((as_torch, labels), (as_hf, datasets.Dataset.from_dict({"label": labels}))):
+        with pytest.raises(ArtifactError, match=r"by Mine was selected from 1437 examples, .* has 1436"):
+            select_from(subset, whole)
+
+
+def test_indices_for_other_tools(subset, tmp_path):
+    export_subset(subset, tmp_path / "s.json", "json")
+    assert json.loads((tmp_path / "s.json").read_text()) == subset.indices.tolist()
+    export_subset(subset, tmp_path / "s.npy", "npy")
+    array = np.load(tmp_path / "s.npy", allow_pickle=False)
+    assert array.dtype == np.int64
+    assert np.array_equal(array, subset.indices)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s.json", "s.npy"]
+
+
+def test_weights_go_beside_the_array_and_with_it(subset, tmp_path):
+    weights = np.random.default_rng(0).random(100).astype(np.float32)
+    weighted = Subset(subset.indices[::-1], 1437, "Mine", subset.fingerprint, weights)
+    for out, beside in (("s.npy", "s.weights.npy"), ("s-0.1", "s-0.1.weights.npy")):
+        export_subset(weighted, tmp_path / out, "npy")
+        assert np.array_equal(np.load(tmp_path / beside), weights[::-1])
+        assert np.load(tmp_path / beside).dtype == np.float32
+        assert np.array_equal(np.load(tmp_path / out), subset.indices)
+    export_subset(subset, tmp_path / "s.npy", "npy")
+    assert not (tmp_path / "s.weights.npy").exists(), "an older subset's weights are not left to a newer one"
+    export_subset(weighted, tmp_path / "s.json", "json")
+    assert json.loads((tmp_path / "s.json").read_text()) == subset.indices.tolist()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s-0.1", "s-0.1.weights.npy", "s.json", "s.npy"]
+
+
+@pytest.fixture
+def pictures(digits, tmp_path):
+    """A folder of 20 images of each of three digits, of which image_folder holds out a fifth."""
+    for c in range(3):
+        (tmp_path / "pictures" / f"digit {c}").mkdir(parents=True)
+        for number, i in enumerate(np.flatnonzero(digits.train.labels == c)[:20]):
+            image = Image.fromarray(digits.train.images[i, 0].numpy())
+            image.save(tmp_path / "pictures" / f"digit {c}" / f"{number}.png")
+    return tmp_path / "pictures"
+
+
+@pytest.fixture
+def files(pictures):
+    return load("image_folder", pictures, 8).train
+
+
+@pytest.fixture
+def chosen(files):
+    """Half of the images of two classes, none of the first."""
+    indices = np.flatnonzero(files.labels > 0)[::-2]
+    return Subset(indices, len(files), "Mine", files.fingerprint)
+
+
+def test_a_list_has_the_paths_of_the_images_in_order(files, chosen, tmp_path):
+    export_subset(chosen, tmp_path / "list.txt", "list", files)
+    paths = (tmp_path / "list.txt").read_text().splitlines()
+    assert len(paths) == len(chosen) == 16
+    for path, i in zip(paths, chosen.indices, strict=True):
+        assert Path(path).is_absolute()
+        assert np.array_equal(np.asarray(Image.open(path)), files.images[torch.tensor([i])][0, 0])
+
+
+def test_a_folder_of_links_is_a_data_set_of_the_selected_images(pictures, files, chosen, tmp_path):
+    (tmp_path / "other" / "train").mkdir(parents=True)
+    export_subset(chosen, tmp_path / "other" / "train", "links", files)
+    shutil.copytree(pictures, tmp_path / "other" / "val", ignore=shutil.ignore_patterns("digit 0"))
+    part = load("image_folder", tmp_path / "other", 8).train
+    assert part.classes == ("digit 1", "digit 2")
+    assert np.array_equal(part.labels + 1, files.labels[chosen.indices])
+    assert torch.equal(part.images[torch.arange(16)], files.images[torch.from_numpy(chosen.indices)])
+    assert all(path.is_symlink() and path.readlink().is_absolute() for path in part.images.paths)
+    assert [path.name for path in part.images.paths] == [files.images.paths[i].name for i in chosen.indices]
+
+
+def test_a_folder_of_links_can_be_loaded_alone(files, chosen, tmp_path):
+    export_subset(chosen, tmp_path / "links", "links", files)
+    both = load("image_folder", tmp_path / "links", 8)
+    found = {path.resolve() for part in (both.train, both.test) for path in part.images.paths}
+    assert found == {files.images.paths[i].resolve() for i in chosen.indices}
+
+
+def test_paths_hold_from_anywhere(pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(pictures.parent)
+    split = load("image_folder", Path("pictures"), 8).train
+    whole = Subset(np.arange(len(split)), len(split), "Full", split.fingerprint)
+    export_subset(whole, "list.txt", "list", split)
+    export_subset(whole, "links", "links", split)
+    monkeypatch.chdir("/")
+    listed = [Path(line) for line in (tmp_path / "list.txt").read_text().splitlines()]
+    assert [path.parent.parent for path in listed] == [pictures] * 48
+    assert all(path.is_file() for path in listed)
+    assert {path.resolve() for path in (tmp_path / "links").glob("*/*.png")} == {path.resolve() for path in listed}
+
+
+def test_images_of_the_same_name_are_all_linked(pictures, tmp_path):
+    """The class "odd" has two folders with the same names in them, the class "even" one."""
+    paths = sorted(pictures.glob("*/?.png"))
+    (pictures / "digit 0" / "00000010-0.png").symlink_to(pictures / "digit 1" / "9.png")
+    paths.append(pictures / "digit 0" / "00000010-0.png")
+    labels = np.array([0 if path.parent.name == "digit 2" else 1 for path in paths])
+    split = split_of_files("mixed", paths, labels, ("even", "odd"), pictures, 8)
+    export_subset(Subset(np.arange(31), 31, "Full", split.fingerprint), tmp_path / "links", "links", split)
+    linked = [path.readlink() for path in (tmp_path / "links").glob("*/*")]
+    assert sorted(linked) == sorted(paths)
+    assert sorted(path.name for path in (tmp_path / "links" / "even").iterdir()) == [f"{i}.png" for i in range(10)]
+    odd = sorted((tmp_path / "links" / "odd").iterdir())
+    assert [path.readlink() for path in odd] == [path for path, label in zip(paths, labels, strict=True) if label == 1]
+
+
+def test_a_folder_that_holds_something_is_refused(files, chosen, tmp_path):
+    out = tmp_path / "links"
+    out.mkdir()
+    (out / "mine.txt").write_text("kept")
+    with pytest.raises(ArtifactError, match="links is there already, and no empty folder"):
+        export_subset(chosen, out, "links", files)
+    with pytest.raises(ArtifactError, match="is there already"):
+        export_subset(chosen, out / "mine.txt", "links", files)
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+    assert (out / "mine.txt").read_text() == "kept"
+
+
+def test_without_symbolic_links_nothing_is_left(files, chosen, tmp_path, monkeypatch):
+    def refused(self, target, target_is_directory=False):
+        raise OSError("no symbolic links here")
+
+    monkeypatch.setattr(Path, "symlink_to", refused)
+    with pytest.raises(OSError, match="no symbolic links here"):
+        export_subset(chosen, tmp_path / "out" / "links", "links", files)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["list", "links"])
+def test_images_that_are_no_files_cannot_be_listed(digits, subset, tmp_path, form):
+    with pytest.raises(DataError, match="those of digits are in memory or in a table: export npy or json"):
+        export_subset(subset, tmp_path / "x", form, digits.train)
+    with pytest.raises(DataError, match="no split was given: export npy or json"):
+        export_subset(subset, tmp_path / "x", form)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "..", ".hidden", ""])
+def test_classes_that_are_no_folders_are_refused(files, tmp_path, name):
+    split = replace(files, classes=(name, "b", "c"))
+    with pytest.raises(DataError, match=f"the class '{name}' cannot be a folder"):
+        export_subset(Subset([0], len(split), "x", split.fingerprint), tmp_path / "out" / "links", "links", split)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("form", ["json", "npy", "list", "links"])
+def test_a_subset_of_another_split_is_refused(files, chosen, tmp_path, form):
+    other = Split("other", files.images, files.labels, files.classes)
+    with pytest.raises(ArtifactError, match="the subset by Mine was made for the data set image_folder:"):
+        export_subset(chosen, tmp_path / "x", form, other)
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_unknown_form_is_refused(subset, tmp_path):
+    with pytest.raises(UnknownName, match="unknown form of a subset 'link': did you mean 'links'"):
+        export_subset(subset, tmp_path / "x", "link")

@@ -1,5 +1,6 @@
-"""From other tools: score files that were made elsewhere."""
+"""To and from other tools: score files that were made elsewhere, and what a subset becomes outside."""
 
+from .exporting import as_hf, as_torch, export_subset
 from .importing import import_scores
 
-__all__ = ["import_scores"]
+__all__ = ["as_hf", "as_torch", "export_subset", "import_scores"]
