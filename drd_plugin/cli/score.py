@@ -17,7 +17,16 @@ from ..training.recipe import PROXY, Recipe
 from .data import Data
 from .listing import first_sentence
 
-__all__ = ["merge", "score_command", "verify"]
+__all__ = ["merge", "say", "score_command", "verify"]
+
+
+def say(scores: Scores, out: Path) -> None:
+    """Prints in a line what scores are, and which folder they are in."""
+    low, high, distinct = scores.values.min(), scores.values.max(), len(set(scores.values.tolist()))
+    print(
+        f"{scores.name} of {len(scores)} examples of {scores.fingerprint}, {low:.4g} to {high:.4g} "
+        f"({distinct} distinct values), in {out}"
+    )
 
 
 def score_command() -> Callable[..., None]:
@@ -37,11 +46,7 @@ def _of_kind(kind: Any) -> Callable[..., None]:
 
     def finish(out: Path) -> None:
         scores = Scores.load(out)
-        low, high, distinct = scores.values.min(), scores.values.max(), len(set(scores.values.tolist()))
-        print(
-            f"{scores.name} of {len(scores)} examples of {scores.fingerprint}, {low:.4g} to {high:.4g} "
-            f"({distinct} distinct values), in {out}"
-        )
+        say(scores, out)
         if scores.estimates.shape[1] > 1 or issubclass(kind, DiffusionScore):
             print(f"reliability {verdict(scores.reliability, scores.estimates.shape[1], scores.drawn)}")
 
