@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from drd_plugin.artifacts import ArtifactError, Scores, Subset
+from drd_plugin.cli import main
 from drd_plugin.data import DataError, Split, load
 from drd_plugin.data.folders import split_of_files
 from drd_plugin.exchange import as_hf, as_torch, export_subset, import_scores
@@ -532,3 +533,103 @@ def test_a_subset_of_another_split_is_refused(files, chosen, tmp_path, form):
 def test_an_unknown_form_is_refused(subset, tmp_path):
     with pytest.raises(UnknownName, match="unknown form of a subset 'link': did you mean 'links'"):
         export_subset(subset, tmp_path / "x", "link")
+
+
+# the command line
+
+
+def fails(*args):
+    with pytest.raises(SystemExit) as stopped:
+        main([str(arg) for arg in args])
+    return str(stopped.value.code)
+
+
+@pytest.mark.parametrize("command", ["import-scores", "export-subset"])
+def test_help_is_given_without_heavy_imports(command):
+    program = (
+        "import sys; from drd_plugin.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'pandas', 'datasets', 'sklearn'} & set(sys.modules)))"
+    )
+    arguments = [sys.executable, "-c", program, command, "--help"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert "usage: drd-plugin" in done.stdout
+    assert done.stdout.endswith("[]\n")
+
+
+def test_from_a_foreign_file_to_a_foreign_file(values, table, tmp_path, capsys):
+    table.rename(columns={"index": "id", "score": "hard"}).to_csv(tmp_path / "s.csv", index=False)
+    scores, chosen, out = tmp_path / "scores", tmp_path / "subset.json", tmp_path / "indices.npy"
+    scores.mkdir()
+    given = ["import-scores", tmp_path / "s.csv", "--dataset", "digits", "--name", "Mine", "--harder", "lower"]
+    main([*map(str, given), "--column", "hard", "--index", "id", "--out", str(scores)])
+    said = capsys.readouterr().out
+    assert f"Mine of 1437 examples of digits:a2bec4f78cc38cdc, 0 to 205.1 (1437 distinct values), in {scores}" in said
+    assert Scores.load(scores).provenance["imported"]["column"] == "hard"
+    main(["show", str(scores)])
+    shown = capsys.readouterr().out
+    assert "Mine" in shown
+    assert "harder is            lower" in shown
+    main(["select", "--scores", str(scores), "--strategy", "Hardest", "--fraction", "0.1", "--out", str(chosen)])
+    main(["export-subset", str(chosen), "--to", "npy", "--out", str(out)])
+    assert f"144 of 1437 examples by Mine+Hardest, in {out}" in capsys.readouterr().out
+    assert np.array_equal(np.load(out), np.sort(np.argsort(values)[:144]))
+
+
+def test_a_dictionary_from_the_command_line(ccs, tmp_path):
+    torch.save(ccs, tmp_path / "s.pt")
+    given = ["import-scores", tmp_path / "s.pt", "--dataset", "digits", "--name", "AUM"]
+    main([*map(str, given), "--out", str(tmp_path / "aum")])
+    main([*map(str, given), "--out", str(tmp_path / "entropy"), "--key", "entropy", "--harder", "higher"])
+    aum, entropy = Scores.load(tmp_path / "aum"), Scores.load(tmp_path / "entropy")
+    assert np.array_equal(aum.values, ccs["accumulated_margin"])
+    assert np.array_equal(entropy.values, ccs["entropy"])
+    assert (aum.higher_is_harder, entropy.higher_is_harder) == (False, True)
+
+
+def test_a_folder_of_scores_is_not_imported_into_again(values, tmp_path):
+    np.save(tmp_path / "s.npy", values)
+    given = ["import-scores", tmp_path / "s.npy", "--dataset", "digits", "--out", tmp_path / "out", "--name"]
+    assert fails(*given, "Mine") == "drd-plugin: " + (
+        "Mine is none of this library's scores (Uniform, Forgetting, EL2N, AUM, Moderate, DRD, ELBO), so which way is "
+        "hard must be said: give higher_is_harder (--harder higher, or lower)."
+    )
+    assert not (tmp_path / "out").exists()
+    main([str(arg) for arg in [*given, "AUM"]])
+    before = (tmp_path / "out" / "part-00000-of-00001.parquet").read_bytes()
+    np.save(tmp_path / "s.npy", -values)
+    assert "out is there already, and no empty folder: give another one" in fails(*given, "AUM")
+    assert (tmp_path / "out" / "part-00000-of-00001.parquet").read_bytes() == before
+
+
+def test_images_are_listed_and_linked_from_the_command_line(pictures, files, chosen, tmp_path):
+    said = {"score": {"name": "Mine", "provenance": {"dataset": "image_folder"}}}
+    replace(chosen, provenance=said).save(tmp_path / "s.json")
+    given = ["export-subset", tmp_path / "s.json", "--root", pictures, "--size", "8", "--to"]
+    main([str(arg) for arg in [*given, "list", "--out", tmp_path / "list.txt"]])
+    main([str(arg) for arg in [*given, "links", "--out", tmp_path / "links"]])
+    wanted = [files.images.paths[i] for i in chosen.indices]
+    assert (tmp_path / "list.txt").read_text().splitlines() == list(map(str, wanted))
+    assert sorted(path.readlink() for path in (tmp_path / "links").glob("*/*")) == sorted(wanted)
+    assert "was made for the data set" in fails(*given[:4], "--to", "list", "--out", tmp_path / "other.txt")
+
+
+def test_the_data_set_is_said_where_the_subset_does_not(pictures, chosen, tmp_path):
+    chosen.save(tmp_path / "s.json")
+    given = ["export-subset", tmp_path / "s.json", "--root", pictures, "--size", "8", "--to", "list", "--out"]
+    assert "does not say which data set it was selected from: give it with --dataset" in fails(*given, tmp_path / "l")
+    main([str(arg) for arg in [*given, tmp_path / "l", "--dataset", "image_folder"]])
+    assert len((tmp_path / "l").read_text().splitlines()) == len(chosen)
+
+
+def test_indices_are_exported_without_the_data(chosen, tmp_path, capsys):
+    weighted = replace(chosen, weights=np.ones(len(chosen)))
+    weighted.save(tmp_path / "s.json")
+    main(["export-subset", str(tmp_path / "s.json"), "--to", "json", "--out", str(tmp_path / "i.json")])
+    assert json.loads((tmp_path / "i.json").read_text()) == chosen.indices.tolist()
+    assert f"weights stay in {tmp_path / 's.json'}; --to npy writes weights too" in capsys.readouterr().out
+    assert "is the subset itself" in fails(
+        "export-subset", tmp_path / "s.json", "--to", "json", "--out", tmp_path / "s.json"
+    )
+    assert len(Subset.load(tmp_path / "s.json")) == len(chosen)
