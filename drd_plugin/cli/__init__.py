@@ -16,6 +16,7 @@ from ..scores import SCORES
 from .bench import bench
 from .deepcore import doctor, export, import_, launch
 from .diffusion import fit, timestep
+from .exchange import export_subset, import_scores
 from .listing import list_, show
 from .score import merge, record, score_command, verify
 from .subset import select, train
@@ -44,6 +45,8 @@ def main(args: Sequence[str] | None = None) -> None:
         "timestep": timestep,
         "fit": fit,
         "show": show,
+        "import-scores": import_scores,
+        "export-subset": export_subset,
         "deepcore": launch,
         "deepcore-export": export,
         "deepcore-import": import_,

@@ -18,7 +18,7 @@ from ..training.recipe import PROXY, Recipe
 from .data import Data
 from .listing import first_sentence
 
-__all__ = ["merge", "record", "score_command", "verify"]
+__all__ = ["merge", "record", "say", "score_command", "verify"]
 
 
 def score_command() -> Callable[..., None]:
@@ -46,7 +46,7 @@ def _of_kind(kind: Any) -> Callable[..., None]:
     ) -> None:
         score(data.load().train, what, seed=seed, out=out, recipe=recipe, device=device)
         if speaks():
-            _say(Scores.load(out), out)
+            say(Scores.load(out), out)
 
     def map_(
         what: tyro.conf.OmitArgPrefixes[kind],
@@ -60,7 +60,7 @@ def _of_kind(kind: Any) -> Callable[..., None]:
         if not speaks():
             return
         if there == parts:
-            _say(Scores.load(out), out)
+            say(Scores.load(out), out)
         else:
             print(f"{there} of {parts} parts are in {out}; the other shards make the rest.")
 
@@ -96,8 +96,8 @@ def _of_kind(kind: Any) -> Callable[..., None]:
     return command
 
 
-def _say(scores: Scores, out: Path) -> None:
-    """What the scores are, in a line or two."""
+def say(scores: Scores, out: Path) -> None:
+    """Prints in a line or two what scores are, and which folder they are in."""
     low, high, distinct = scores.values.min(), scores.values.max(), len(set(scores.values.tolist()))
     print(
         f"{scores.name} of {len(scores)} examples of {scores.fingerprint}, {low:.4g} to {high:.4g} "
@@ -140,7 +140,7 @@ def record(
     found = record_into(out, data.load().train, folds, recipe, seed=seed, features=features, device=device)
     if speaks():
         for name, of in found.items():
-            _say(of, out / name)
+            say(of, out / name)
 
 
 def _fold(name: str) -> FoldScore:

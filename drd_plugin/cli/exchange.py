@@ -1,0 +1,87 @@
+"""`import-scores` and `export-subset`: to and from other tools."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from ..artifacts import ArtifactError, Subset
+from .data import Data
+from .score import say
+
+__all__ = ["export_subset", "import_scores"]
+
+
+def import_scores(
+    file: Annotated[Path, tyro.conf.Positional],
+    data: Data,
+    name: str,
+    out: Path,
+    harder: Literal["higher", "lower"] | None = None,
+    column: str = "score",
+    index: str = "index",
+    key: str | None = None,
+) -> None:
+    """Make a folder of scores from a file of another tool: a CSV, an array (.npy), or a dictionary of CCS or D2 pruning
+    (.pt).
+
+    Arguments:
+        file: The file; its ending says the format.
+        name: What the score is called: AUM, Forgetting, ..., or a new name.
+        out: The folder to write the scores to, empty or absent.
+        harder: Which values are hard; those of a registered score by default.
+        column: The column of a CSV with the scores.
+        index: The column of a CSV with the positions in the data set, from 0.
+        key: The entry of a dictionary; by default what CCS calls the score.
+    """
+    from ..exchange import import_scores
+    from ..exchange.exporting import check_empty
+
+    check_empty(out)
+    higher = None if harder is None else harder == "higher"
+    scores = import_scores(
+        file, data.load().train, name=name, higher_is_harder=higher, column=column, index=index, key=key
+    )
+    scores.save(out)
+    say(scores, out)
+
+
+def export_subset(
+    subset: Annotated[Path, tyro.conf.Positional],
+    to: Literal["json", "npy", "list", "links"],
+    out: Path,
+    dataset: str | None = None,
+    root: Path | None = None,
+    size: int | None = None,
+) -> None:
+    """Write a subset for another tool.
+
+    Arguments:
+        subset: The JSON file that `drd-plugin select` wrote.
+        to: The indices as a JSON list or an array (npy), the paths of the images as a list, or a folder of links to
+            them.
+        out: The file, or the folder of links, to write.
+        dataset: The data set, for list and links; the one that was scored by default.
+        root: Where the data lie.
+        size: Size of a folder's images, as they were scored.
+    """
+    from ..exchange import export_subset
+
+    chosen = Subset.load(subset)
+    if out.exists() and out.samefile(subset):
+        raise ArtifactError(f"{out} is the subset itself, which says where it came from: give another file to write.")
+    split = None
+    if to in ("list", "links"):
+        split = Data(dataset or _dataset(chosen), root, size).load().train
+    export_subset(chosen, out, to, split)
+    print(f"{len(chosen)} of {chosen.n} examples by {chosen.method}, in {out}")
+    if chosen.weights is not None and to != "npy":
+        print(f"Their weights stay in {subset}; --to npy writes weights too.")
+
+
+def _dataset(subset: Subset) -> str:
+    """The name of the data set that was scored."""
+    made = (subset.provenance.get("score") or {}).get("provenance") or {}
+    if "dataset" not in made:
+        raise ArtifactError("the subset does not say which data set it was selected from: give it with --dataset.")
+    return made["dataset"]
