@@ -75,12 +75,15 @@ def select(
 
 
 def _at_hand(scores: Sequence[Scores], wanted: Selector, split: Split) -> dict[Score, Scores]:
-    """The given scores by what the method asks for; each must be asked for, with these very settings."""
+    """The given scores by what the method asks for; each must be asked for, with these very settings, or have been
+    imported under its name.
+    """
     known: dict[Score, Scores] = {}
     for given in scores:
         check_fingerprint(given.fingerprint, split.fingerprint, f"the {given.name} score")
         made = given.provenance.get("score")
-        what = next((what for what in wanted.scores if describe(what) == made), None)
+        imported = given.name if "imported" in given.provenance else None
+        what = next((of for of in wanted.scores if describe(of) == made or type(of).__name__ == imported), None)
         if what is None or what in known:
             raise ArtifactError(
                 f"{wanted.name} asks for {' and '.join(map(repr, wanted.scores))}, each once; the given {given.name} "

@@ -90,7 +90,7 @@ def test_a_grid_is_read_with_the_proxy_like_the_recipe(grid_file):
         (("noise = 0", "nose = 0"), UnknownName, "unknown seed to pin 'nose'"),
         (('"Forgetting"', '"EL2N[epoch=3]"'), ValueError, "after epoch 3, but the proxy trains for 2"),
         (("seeds = [0, 1]", "seeds = [0.5]"), ValueError, "non-negative integer, got 0.5"),
-        (("seeds = [0, 1]", "seeds = [0]\nproxies = 0"), ValueError, "proxies must be at least 1, got 0"),
+        (('"Random"', '"AUM[proxies=0]"'), ValueError, "AUM.proxies must be at least 1, got 0"),
         (('name = "digits"', ""), GridError, r"dataset\.name is missing"),
         (('net = "lenet"', 'net = "lenett"'), UnknownName, "unknown net 'lenett'.*'lenet'"),
         (("[recipe]", "[recipe"), GridError, "cannot be read as a grid"),

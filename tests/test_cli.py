@@ -147,7 +147,7 @@ def test_bench_prints_writes_and_resumes(tmp_path, capsys):
         (["fit", "--dataset", "digits", "--epochs", "0", "--out", "x"], "epochs must be at least 1, got 0"),
         (["bench", "digits", "--methods", "EL2N[epoch=abc]", "--out", "x"], "EL2N.epoch: expected int or None"),
         (["score", "EL2N", "--dataset", "digits", "--epoch", "9", "--epochs", "3", "--out", "x"], "trains for 3"),
-        (["score", "AUM", "--dataset", "digits", "--proxies", "0", "--out", "x"], "at least one proxy, got proxies=0"),
+        (["score", "AUM", "--dataset", "digits", "--proxies", "0", "--out", "x"], "proxies must be at least 1, got 0"),
         (["bench", "digits", "--device", "gpu", "--out", "x"], "unknown device 'gpu'"),
         (["score", "AUM", "--dataset", "digits", "--out", "/dev/null/x"], "Not a directory"),
         (["show", "/nowhere"], "there is no /nowhere"),

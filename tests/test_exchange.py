@@ -22,6 +22,7 @@ from drd_plugin.data import DataError, Split, load
 from drd_plugin.data.folders import split_of_files
 from drd_plugin.exchange import as_hf, as_torch, export_subset, import_scores
 from drd_plugin.registry import UnknownName
+from drd_plugin.scores import SCORES
 from drd_plugin.selection import select
 
 
@@ -592,7 +593,7 @@ def test_a_folder_of_scores_is_not_imported_into_again(values, tmp_path):
     np.save(tmp_path / "s.npy", values)
     given = ["import-scores", tmp_path / "s.npy", "--dataset", "digits", "--out", tmp_path / "out", "--name"]
     assert fails(*given, "Mine") == "drd-plugin: " + (
-        "Mine is none of this library's scores (Uniform, Forgetting, EL2N, AUM, Moderate, DRD, ELBO), so which way is "
+        f"Mine is none of this library's scores ({', '.join(SCORES)}), so which way is "
         "hard must be said: give higher_is_harder (--harder higher, or lower)."
     )
     assert not (tmp_path / "out").exists()

@@ -3,8 +3,8 @@ import pytest
 
 from drd_plugin.methods import METHODS, parse, parse_score, parse_strategy
 from drd_plugin.registry import UnknownName
-from drd_plugin.scores import AUM, DRD, EL2N, Forgetting, Moderate, Uniform
-from drd_plugin.strategies import BestWindow, Hardest, PerClass, Strata, Window
+from drd_plugin.scores import AUM, DRD, DUAL, EL2N, TDDS, DynUnc, Forgetting, Moderate, Uniform
+from drd_plugin.strategies import D2, BestWindow, ClassQuotas, Hardest, PerClass, Strata, Window
 
 
 def test_the_published_pairs():
@@ -17,6 +17,11 @@ def test_the_published_pairs():
         "Moderate": (Moderate, Window),
         "CCS": (AUM, Strata),
         "BWS": (Forgetting, BestWindow),
+        "DynUnc": (DynUnc, Hardest),
+        "TDDS": (TDDS, Hardest),
+        "DUAL": (DUAL, Hardest),
+        "D2": (Forgetting, D2),
+        "DRoP": (Uniform, ClassQuotas),
         "DRD": (DRD, BestWindow),
     }
     assert METHODS["DRD"].strategy == BestWindow(selector="train", origin="easiest", max_start=0.5)
@@ -52,6 +57,10 @@ def test_settings_in_brackets():
     assert (one_side.score.draws, one_side.strategy.max_start) == (2, 0.7)
     assert parse_strategy("PerClass[inner=Strata[cutoff=0.0]]") == PerClass(Strata(cutoff=0.0))
     assert parse_score("EL2N[epoch=5]") == EL2N(5)
+    assert parse_score("Forgetting[variant=ccs, proxies=5]") == Forgetting("ccs", proxies=5)
+    assert parse("CCS[variant=drd]").strategy == Strata("drd")
+    assert parse("Moderate[ranking=class, center=mean]").definition == [Moderate("mean"), Window(ranking="class")]
+    assert parse("DRoP[variant=metriq]").strategy == ClassQuotas(variant="metriq")
     assert parse_score("DRD[timesteps=[10, 20]]") == DRD(timesteps=(10, 20))
 
 

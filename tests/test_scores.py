@@ -9,8 +9,23 @@ from sklearn.metrics import roc_auc_score
 
 from drd_plugin.artifacts import ArtifactError, Scores
 from drd_plugin.data import Split, from_arrays
-from drd_plugin.engine import proxy_seeds, record, score
-from drd_plugin.scores import AUM, DRD, EL2N, ELBO, SCORES, FoldScore, Forgetting, Moderate, Proxy, Uniform
+from drd_plugin.engine import score
+from drd_plugin.recording import proxy_seed, record
+from drd_plugin.scores import (
+    AUM,
+    DRD,
+    DUAL,
+    EL2N,
+    ELBO,
+    SCORES,
+    TDDS,
+    DynUnc,
+    FoldScore,
+    Forgetting,
+    Moderate,
+    Proxy,
+    Uniform,
+)
 from drd_plugin.training.recipe import Recipe
 from drd_plugin.training.recorder import Outputs
 
@@ -76,12 +91,23 @@ def test_moderate_is_the_distance_to_the_coordinatewise_class_median():
 def test_directions():
     harder = {name: kind.higher_is_harder for name, kind in SCORES.items()}
     assert harder == {
-        "Uniform": True, "Forgetting": True, "EL2N": True, "AUM": False, "Moderate": True, "DRD": True, "ELBO": True,
+        "Uniform": True, "Forgetting": True, "EL2N": True, "AUM": False, "Moderate": True, "DynUnc": True, "TDDS": True,
+        "DUAL": True, "DRD": True, "ELBO": True,
     }  # fmt: skip
 
 
-QUICK = {"DRD": DRD(B=1, noises=1, draws=2, distance="mse"), "ELBO": ELBO(draws=2)}
-PROXY = Recipe(epochs=2, batch_size=128)
+QUICK = {
+    "DRD": DRD(B=1, noises=1, draws=2, distance="mse"),
+    "ELBO": ELBO(draws=2),
+    "DynUnc": DynUnc(window=2),
+    "TDDS": TDDS(window=3),
+    "DUAL": DUAL(window=2),
+}
+PROXY = Recipe(epochs=3, batch_size=128)
+
+
+def quietly(split, folds, recipe=PROXY, **rest):
+    return record(split, folds, recipe, device="cpu", progress=False, **rest)
 
 
 @pytest.mark.parametrize("name", SCORES)
@@ -106,38 +132,44 @@ def test_scores_move_with_the_examples(digits):
     """A fold watches by position: permuting the data set and its training order permutes the scores."""
     reverse = Split("reversed", digits.train.images.flip(0), digits.train.labels[::-1].copy(), digits.train.classes)
     recipe = Recipe(epochs=1, batch_size=2000)
-    ours, theirs = (record(s, [AUM(), Moderate()], recipe, [0], "cpu", False) for s in (digits.train, reverse))
+    ours, theirs = (
+        record(s, [AUM(), Moderate()], recipe, device="cpu", progress=False) for s in (digits.train, reverse)
+    )
     for one, two in zip(ours, theirs, strict=True):
         assert np.allclose(one.values, two.values[::-1], atol=1e-3)
 
 
 def test_one_recorded_run_gives_the_same_as_one_run_each(digits):
-    folds = [Forgetting(), EL2N(), AUM(), Moderate()]
-    together = record(digits.train, folds, PROXY, [0], "cpu", False)
+    folds = [Forgetting(), EL2N(), AUM(), Moderate(), DynUnc(window=2), TDDS(window=3), DUAL(window=2)]
+    together = quietly(digits.train, folds)
     for what, scores in zip(folds, together, strict=True):
-        [alone] = record(digits.train, [what], PROXY, [0], "cpu", False)
+        [alone] = quietly(digits.train, [what])
         assert np.allclose(scores.values, alone.values, atol=1e-5)
 
 
 def test_the_size_of_the_pieces_that_folds_see_changes_nothing(digits, monkeypatch):
-    folds = [Forgetting(), EL2N(), AUM()]
-    whole = record(digits.train, folds, PROXY, [0], "cpu", False)
+    folds = [Forgetting(), EL2N(), AUM(), DynUnc(window=2), TDDS(window=3), DUAL(window=2)]
+    whole = quietly(digits.train, folds)
     monkeypatch.setattr("drd_plugin.training.recorder.AT_ONCE", 1000)
-    for one, other in zip(whole, record(digits.train, folds, PROXY, [0], "cpu", False), strict=True):
+    for one, other in zip(whole, quietly(digits.train, folds), strict=True):
         assert np.allclose(one.values, other.values, atol=1e-5)
 
 
 def test_proxies_are_averaged_and_never_shared_between_seeds(digits):
-    [both] = record(digits.train, [AUM()], PROXY, proxy_seeds(1, 2), "cpu", False)
-    [second] = record(digits.train, [AUM()], PROXY, [3], "cpu", False)
-    assert both.estimates.shape == (1437, 2)
+    """One score averages two proxies, another one: the first proxy is the same, and trained once."""
+    both, one = quietly(digits.train, [AUM(proxies=2), Forgetting()], seed=1)
+    [second] = quietly(digits.train, [AUM()], seed=proxy_seed(1, 1))
+    [first] = quietly(digits.train, [AUM()], seed=1)
+    assert (both.estimates.shape, one.estimates.shape) == ((1437, 2), (1437, 1))
+    assert np.allclose(both.estimates[:, 0], first.values, atol=1e-5)
     assert np.allclose(both.estimates[:, 1], second.values, atol=1e-5)
-    assert not set(proxy_seeds(0, 3)) & set(proxy_seeds(1, 3))
+    assert one.provenance["seconds"] < both.provenance["seconds"]
+    assert len({proxy_seed(seed, number) for seed in range(5) for number in range(5)}) == 25
 
 
 def test_a_proxy_is_trained_in_epochs(digits):
     with pytest.raises(ValueError, match="measured in epochs"):
-        record(digits.train, [AUM()], Recipe(), [0])
+        record(digits.train, [AUM()], Recipe())
     with pytest.raises(ValueError, match="give a recipe in epochs"):
         score(digits.train, AUM())
 
@@ -150,7 +182,7 @@ def test_wrong_labels_look_hard_to_every_score_that_looks(digits):
     noisy = Split("noisy", digits.train.images, labels, digits.train.classes)
     is_wrong = np.isin(np.arange(1437), wrong)
     least = {"Forgetting": 0.6, "EL2N": 0.95, "AUM": 0.95, "Moderate": 0.9}
-    for scores in record(noisy, [Forgetting(), EL2N(), AUM(), Moderate()], Recipe(epochs=12), [0], "cpu", False):
+    for scores in quietly(noisy, [Forgetting(), EL2N(), AUM(), Moderate()], Recipe(epochs=12)):
         assert roc_auc_score(is_wrong, scores.hardness) > least[scores.name], scores.name
 
 
@@ -165,6 +197,6 @@ def test_a_finished_folder_is_read_and_another_setting_refused(digits, tmp_path)
         score(digits.train, Uniform(), seed=1, out=tmp_path / "u", progress=False)
     score(digits.train, AUM(), out=tmp_path / "a", recipe=PROXY, device="cpu", progress=False)
     with pytest.raises(ArtifactError, match="made with other settings"):
-        score(digits.train, AUM(), out=tmp_path / "a", recipe=Recipe(epochs=3), device="cpu", progress=False)
+        score(digits.train, AUM(), out=tmp_path / "a", recipe=Recipe(epochs=4), device="cpu", progress=False)
     assert issubclass(AUM, FoldScore)
     assert Scores.load(tmp_path / "a").name == "AUM"

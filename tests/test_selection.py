@@ -14,10 +14,14 @@ from drd_plugin.rng import Seeds
 from drd_plugin.selection import TrainingWorkbench, select
 from drd_plugin.training.recipe import Recipe
 
-QUICK = {"recipe": Recipe(net="lenet", steps=2), "proxy": Recipe(net="lenet", epochs=2), "progress": False}
+QUICK = {"recipe": Recipe(net="lenet", steps=2), "proxy": Recipe(net="lenet", epochs=3), "progress": False}
 SETTINGS = {
     "BWS": "BWS[proxy_epochs=1,step=0.5]",
     "CCS": "CCS[cutoff=0.1]",
+    "DynUnc": "DynUnc[window=2,first_epochs=2]",
+    "TDDS": "TDDS[window=3]",
+    "DUAL": "DUAL[window=2]",
+    "D2": "D2[cutoff=0.1]",
     "DRD": f"DRD[timestep=20,draws=1,distance=mse,denoiser={BUNDLED / 'digits'},step=0.5]",
     "ELBO": f"ELBO[gamma_min=0.9,draws=1,denoiser={BUNDLED / 'digits'},step=0.5]",
 }

@@ -12,8 +12,8 @@ References:
     https://arxiv.org/abs/2310.07931 https://github.com/adymaharana/d2pruning
 
 Differences: the entries of these dictionaries are variants of what this library computes under the same names:
-`accumulated_margin` is the sum of what AUM[margin=probabilities] averages, `el2n` is EL2N[epochs=10, outputs=train,
-aggregate=sum], and `forgetting` is Forgetting[variant=ccs].
+`accumulated_margin` is the sum of what AUM[margin=probabilities] averages, `el2n` is EL2N[first_epochs=10,
+outputs=train, aggregate=sum], and `forgetting` is Forgetting[variant=ccs].
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ References:
     https://arxiv.org/abs/2001.10528 https://github.com/asappresearch/aum
     https://github.com/haizhongzheng/Coverage-centric-coreset-selection (`generate_importance_score.py`)
 
-Differences: the paper stops before the learning rate first drops; here `epochs` says when, and all are counted by
+Differences: the paper stops before the learning rate first drops; here `first_epochs` says when, and all are counted by
 default, since the rate of a cosine drops all along. CCS adds the margins up over the epochs, which ranks alike; its
 logits were rounded to half precision.
 """
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..registry import check_least
-from .base import FoldScore, Proxy, first_epochs
+from .base import FoldScore, Proxy, epochs_watched
 
 if TYPE_CHECKING:
     import torch
@@ -39,21 +39,21 @@ class AUM(FoldScore):
 
     Arguments:
         margin: `logits` or `probabilities`, see above.
-        epochs: The first epochs that are counted; all by default.
+        first_epochs: The first epochs that are counted; all by default.
     """
 
     higher_is_harder = False
 
     margin: Literal["logits", "probabilities"] = "logits"
-    epochs: int | None = None
+    first_epochs: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_least(self, 1, "epochs")
+        check_least(self, 1, "first_epochs")
 
     def last(self, epochs: int) -> int:
         """See `FoldScore`."""
-        return first_epochs(self, self.epochs, epochs)
+        return epochs_watched(self, self.first_epochs, epochs)
 
     def begin(self, n: int, num_classes: int, device: torch.device) -> State:
         """See `FoldScore`."""

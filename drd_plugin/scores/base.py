@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..training.nets import Net
     from ..training.recorder import Outputs, State
 
-__all__ = ["FoldScore", "MapScore", "Proxy", "Score", "Scorer", "first_epochs"]
+__all__ = ["FoldScore", "MapScore", "Proxy", "Score", "Scorer", "epochs_watched"]
 
 
 class Score(ABC):
@@ -167,12 +167,12 @@ class FoldScore(Score):
         """The scores after training, float32[n]."""
 
 
-def first_epochs(what: FoldScore, wanted: int | None, epochs: int, default: int | None = None, least: int = 1) -> int:
+def epochs_watched(what: FoldScore, wanted: int | None, epochs: int, default: int | None = None, least: int = 1) -> int:
     """How many of a training's first epochs a score watches.
 
     Arguments:
         what: The score, for the message.
-        wanted: What its field `epochs` says; None for the default.
+        wanted: What its field `first_epochs` says; None for the default.
         epochs: The length of the training.
         default: The default; all by default.
         least: How many the score cannot do without.
@@ -181,9 +181,12 @@ def first_epochs(what: FoldScore, wanted: int | None, epochs: int, default: int 
         ValueError: If they are fewer than `least`, or the training is shorter.
     """
     chosen = wanted if wanted is not None else epochs if default is None else default
-    if not least <= chosen <= epochs:
+    name = type(what).__name__
+    if epochs < max(least, chosen):
         raise ValueError(
-            f"{type(what).__name__} watches the first {chosen} epochs, at least {least}, but the proxy trains for "
-            f"{epochs}: choose epochs in {least}..{epochs}, or train the proxy for longer."
+            f"{name} watches the first {max(least, chosen)} epochs, but the proxy trains for {epochs}: train it for "
+            f"longer, or watch fewer ({what})."
         )
+    if chosen < least:
+        raise ValueError(f"{name} watches at least {least} epochs, got first_epochs={chosen}.")
     return chosen

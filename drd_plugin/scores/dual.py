@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import first_epochs
+from .base import epochs_watched
 from .window_score import WindowScore
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ class DUAL(WindowScore):
 
     Arguments:
         window: J, the epochs in a window.
-        epochs: T, the first epochs that are watched; 15 % of the proxy's by default, at least a window.
+        first_epochs: T, the first epochs that are watched; 15 % of the proxy's by default, at least a window.
     """
 
     def last(self, epochs: int) -> int:
         """See `FoldScore`."""
-        return first_epochs(self, self.epochs, epochs, max(self.window, round(EARLY * epochs)), self.window)
+        return epochs_watched(self, self.first_epochs, epochs, max(self.window, round(EARLY * epochs)), self.window)
 
     def of_window(self, probabilities: Tensor) -> Tensor:
         """See `WindowScore`."""

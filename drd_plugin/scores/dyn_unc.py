@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import first_epochs
+from .base import epochs_watched
 from .window_score import WindowScore
 
 if TYPE_CHECKING:
@@ -31,12 +31,17 @@ class DynUnc(WindowScore):
 
     Arguments:
         window: J, the epochs in a window.
-        epochs: T, the first epochs that are watched; all but the last by default.
+        first_epochs: T, the first epochs that are watched; all but the last by default.
     """
 
     def last(self, epochs: int) -> int:
         """See `FoldScore`."""
-        return first_epochs(self, self.epochs, epochs, epochs - 1, self.window)
+        if self.first_epochs is None and epochs <= self.window:
+            raise ValueError(
+                f"DynUnc takes windows of {self.window} epochs and leaves out the last epoch, but the proxy trains for "
+                f"{epochs}: train it for at least {self.window + 1}, or take a smaller window."
+            )
+        return epochs_watched(self, self.first_epochs, epochs, epochs - 1, self.window)
 
     def of_window(self, probabilities: Tensor) -> Tensor:
         """See `WindowScore`."""

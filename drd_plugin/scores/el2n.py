@@ -7,7 +7,7 @@ References:
 
 Variants: the paper reads one early epoch in evaluation mode, from at least ten proxies (`proxies=10`); BWS reads epoch
 20 of a single one. CCS and D2 pruning add up the outputs of the training steps, augmented and with dropout and batch
-normalisation in training mode, over the first ten epochs: `EL2N[epochs=10, outputs=train, aggregate=sum]`.
+normalisation in training mode, over the first ten epochs: `EL2N[first_epochs=10, outputs=train, aggregate=sum]`.
 
 Differences: none known in the default but for the number of proxies.
 """
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..registry import check_least
-from .base import FoldScore, Proxy, first_epochs
+from .base import FoldScore, Proxy, epochs_watched
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +37,7 @@ class EL2N(FoldScore):
     Arguments:
         epoch: The epoch after which the outputs are taken; by default a tenth of the proxy's epochs, as the paper's 20
             of 200.
-        epochs: The first epochs, instead of a single one.
+        first_epochs: The first epochs, instead of a single one.
         outputs: `eval`: of an evaluation after the epoch; `train`: of the training steps.
         aggregate: Whether several epochs are averaged (`mean`) or added up (`sum`).
     """
@@ -45,22 +45,22 @@ class EL2N(FoldScore):
     higher_is_harder = True
 
     epoch: int | None = None
-    epochs: int | None = None
+    first_epochs: int | None = None
     outputs: Literal["eval", "train"] = "eval"
     aggregate: Literal["mean", "sum"] = "mean"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_least(self, 1, "epoch", "epochs")
-        if self.epoch is not None and self.epochs is not None:
+        check_least(self, 1, "epoch", "first_epochs")
+        if self.epoch is not None and self.first_epochs is not None:
             raise ValueError(
-                f"EL2N reads one epoch or the first epochs, got epoch={self.epoch} and epochs={self.epochs}."
+                f"EL2N reads one epoch or the first ones, got epoch={self.epoch} and first_epochs={self.first_epochs}."
             )
 
     def last(self, epochs: int) -> int:
         """See `FoldScore`."""
-        if self.epochs is not None:
-            return first_epochs(self, self.epochs, epochs)
+        if self.first_epochs is not None:
+            return epochs_watched(self, self.first_epochs, epochs)
         wanted = self.epoch if self.epoch is not None else max(1, round(epochs / 10))
         if wanted > epochs:
             raise ValueError(
@@ -72,7 +72,7 @@ class EL2N(FoldScore):
     def observes(self, epoch: int, epochs: int) -> Literal["train", "eval", None]:
         """See `FoldScore`."""
         last = self.last(epochs)
-        return self.outputs if epoch == last or (self.epochs is not None and epoch < last) else None
+        return self.outputs if epoch == last or (self.first_epochs is not None and epoch < last) else None
 
     def begin(self, n: int, num_classes: int, device: torch.device) -> State:
         """See `FoldScore`."""
@@ -89,5 +89,5 @@ class EL2N(FoldScore):
 
     def compute(self, state: State, proxy: Proxy) -> Tensor:
         """See `FoldScore`."""
-        mean_over = self.epochs if self.epochs is not None and self.aggregate == "mean" else 1
+        mean_over = self.first_epochs if self.first_epochs is not None and self.aggregate == "mean" else 1
         return state["total"] / mean_over

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..registry import check_least
-from .base import FoldScore, Proxy, first_epochs
+from .base import FoldScore, Proxy, epochs_watched
 
 if TYPE_CHECKING:
     import torch
@@ -47,22 +47,22 @@ class Forgetting(FoldScore):
 
     Arguments:
         variant: `toneva`, `ccs`, `deepcore` or `bws`, see above.
-        epochs: The first epochs that are counted; by default the variant's.
+        first_epochs: The first epochs that are counted; by default the variant's.
     """
 
     higher_is_harder = True
 
     variant: Literal["toneva", "ccs", "deepcore", "bws"] = "toneva"
-    epochs: int | None = None
+    first_epochs: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_least(self, 1, "epochs")
+        check_least(self, 1, "first_epochs")
 
     def last(self, epochs: int) -> int:
         """See `FoldScore`."""
         default = min(DEEPCORE_EPOCHS, epochs) if self.variant == "deepcore" else epochs
-        return first_epochs(self, self.epochs, epochs, default)
+        return epochs_watched(self, self.first_epochs, epochs, default)
 
     def observes(self, epoch: int, epochs: int) -> Literal["train", "eval", None]:
         """See `FoldScore`."""

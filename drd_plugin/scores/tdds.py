@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..registry import check_least
-from .base import FoldScore, Proxy, first_epochs
+from .base import FoldScore, Proxy, epochs_watched
 from .dual import EARLY
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ class TDDS(FoldScore):
 
     Arguments:
         window: J, the epochs in a window, at least 3.
-        epochs: T, the first epochs that are watched; 15 % of the proxy's by default, at least a window.
+        first_epochs: T, the first epochs that are watched; 15 % of the proxy's by default, at least a window.
         decay: beta, the weight of the newest window, in (0, 1].
     """
 
     higher_is_harder = True
 
     window: int = 10
-    epochs: int | None = None
+    first_epochs: int | None = None
     decay: float = 0.9
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class TDDS(FoldScore):
 
     def last(self, epochs: int) -> int:
         """See `FoldScore`."""
-        return first_epochs(self, self.epochs, epochs, max(self.window, round(EARLY * epochs)), self.window)
+        return epochs_watched(self, self.first_epochs, epochs, max(self.window, round(EARLY * epochs)), self.window)
 
     def begin(self, n: int, num_classes: int, device: torch.device) -> State:
         """See `FoldScore`."""

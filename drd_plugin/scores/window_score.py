@@ -27,13 +27,13 @@ class WindowScore(FoldScore):
 
     Arguments:
         window: J, the epochs in a window.
-        epochs: T, the first epochs that are watched; see the score for the default.
+        first_epochs: T, the first epochs that are watched; see the score for the default.
     """
 
     higher_is_harder = True
 
     window: int = 10
-    epochs: int | None = None
+    first_epochs: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

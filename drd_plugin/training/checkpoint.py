@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -76,7 +77,10 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Takes over what `optimizer_tensors` gave; other tensors are passed over."""
+    """Takes over what `optimizer_tensors` gave; other tensors are passed over.
+
+    What belongs to a parameter gets its memory format: fused optimisers walk through both as they lie in memory.
+    """
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         kind, _, rest = name.partition(".")
@@ -84,3 +88,7 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> No
             place, _, what = rest.partition(".")
             state.setdefault(int(place), {})[what] = value
     optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+    for parameter, of in optimizer.state.items():
+        for what, value in of.items():
+            if value.shape == parameter.shape:
+                of[what] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
