@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -7,8 +8,21 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
 from drd_plugin.artifacts import Scores
-from drd_plugin.strategies import STRATEGIES, BestWindow, Hardest, PerClass, Strata, Window, class_budgets, kept
+from drd_plugin.strategies import (
+    D2,
+    STRATEGIES,
+    BestWindow,
+    ClassQuotas,
+    Hardest,
+    PerClass,
+    Strata,
+    Window,
+    class_budgets,
+    kept,
+)
 from drd_plugin.strategies.cutoff import paper_cutoff
+from drd_plugin.strategies.d2 import neighbour_graph
+from drd_plugin.strategies.quotas import quotas
 from drd_plugin.strategies.ridge import best_by_ridge
 from drd_plugin.strategies.strata import allocate, strata_of
 
@@ -277,6 +291,177 @@ def test_windows_that_fall_behind_leave_the_race(monkeypatch):
         assert accuracies == pytest.approx(whole, abs=3)
         assert accuracies[raced] == accuracies.max()
         assert not np.allclose(accuracies, whole, atol=1e-9)
+
+
+def test_drds_ccs_has_strata_of_equal_size_in_each_class():
+    """Ranks 0-9, 10-19, ... of each class give two each, and what does not divide goes to any of them."""
+    labels = np.repeat([0, 1], [100, 60])
+    scores = Scores("DRD", np.random.default_rng(0).normal(size=(160, 1)), labels, True, "f")
+    rng = np.random.default_rng(0)
+    selected = Strata("drd", strata=10).select(scores, np.array([20, 30]), rng).indices
+    for c, each in ((0, [2] * 10), (1, [3] * 10)):
+        members = np.flatnonzero(labels == c)
+        order = members[np.argsort(scores.values[members])]
+        place = np.flatnonzero(np.isin(order, selected)) * 10 // len(order)
+        assert np.bincount(place, minlength=10).tolist() == each
+    counts = np.zeros(10)
+    for seed in range(300):
+        kept_ = Strata("drd", strata=10).select(scores, np.array([3, 1]), np.random.default_rng(seed)).indices
+        order = np.argsort(scores.values[:100])
+        counts += np.bincount(np.flatnonzero(np.isin(order, kept_)) // 10, minlength=10)
+    assert counts.sum() == 900
+    assert counts.min() > 60  # 90 each on average, and not all in the last strata
+    assert Strata("drd").asks == ()
+    with pytest.raises(ValueError, match=r"the variant drd of CCS has no cut-off, got cutoff=0\.1"):
+        Strata("drd", cutoff=0.1)
+
+
+def test_strata_keep_the_official_margin_and_the_greatest_of_negative_values():
+    values = np.array([-4.0, -3.0, -2.0, -1.0], np.float32)
+    assert strata_of(values, 3).tolist() == [0, 0, 1, 2]
+    assert strata_of(np.array([0, 50, 100, 150], np.float32), 3).tolist() == [0, 0, 1, 2]
+
+
+def test_every_member_of_a_stratum_may_be_drawn():
+    scores = Scores("AUM", np.repeat([0.0, 1.0], 50)[:, None], np.zeros(100), False, "f")
+    seen = np.zeros(100)
+    for seed in range(400):
+        seen[Strata(strata=2, cutoff=0.0).select(scores, 20, np.random.default_rng(seed)).indices] += 1
+    assert seen.sum() == 8000
+    assert seen.min() > 45
+    assert seen.max() < 120  # 80 each on average
+
+
+def test_a_window_within_classes_is_the_middle_of_each():
+    scores = Scores("Moderate", np.arange(20.0)[:, None], np.repeat([0, 1], 10), True, "f")
+    within = Window(ranking="class").select(scores, 8, np.random.default_rng(0)).indices
+    assert sorted(within) == [3, 4, 5, 6, 13, 14, 15, 16]
+    assert sorted(Window().select(scores, 8, np.random.default_rng(0)).indices) == list(range(6, 14))
+    assert Window(ranking="class").classwise
+    assert not Window().classwise
+
+
+LINE = np.array([0.0, 1.0, 2.0, 10.0, 11.0, 30.0])
+"""Six points on a line; with one neighbour each, the edges are 0-1, 1-2, 3-4 and 4-5."""
+
+
+def line(importance, labels=None, higher=True):
+    labels = np.zeros(6, np.int64) if labels is None else np.asarray(labels)
+    values = np.asarray(importance, float)[:, None]
+    scores = Scores("Forgetting", values if higher else -values, labels, higher, "f")
+    return scores, FakeBench(labels, np.ones(6), LINE[:, None])
+
+
+def d2(scores, bench, k, **fields):
+    how = D2(neighbors=1, cutoff=0.0, **fields)
+    return how.select(scores, k, np.random.default_rng(0), bench).indices.tolist()
+
+
+def test_the_graph_of_neighbours_is_symmetric_and_sparse():
+    graph = neighbour_graph(LINE[:, None], 1).toarray()
+    expected = np.zeros((6, 6))
+    for i, j, apart in ((0, 1, 1), (1, 2, 1), (3, 4, 1), (4, 5, 19)):
+        expected[i, j] = expected[j, i] = apart
+    assert np.allclose(graph, expected)
+    same = neighbour_graph(np.zeros((3, 2)), 2)
+    assert same.nnz == 6  # an edge of length 0 is an edge
+
+
+def test_d2_by_hand():
+    """u = (5 + e, 5 + 2e, 5 + e, ...) with e = 5/e^1: the middle of the three goes first, and its neighbours lose."""
+    e = math.exp(-1)
+    importance = [5, 5, 5, 6, 4, 1]
+    forward = [5 + 5 * e, 5 + 10 * e, 5 + 5 * e, 6 + 4 * e, 4 + 6 * e + math.exp(-19), 1 + 4 * math.exp(-19)]
+    scores, bench = line(importance)
+    assert forward[1] == max(forward)
+    assert d2(scores, bench, 2) == [1, 3]
+    first = d2(scores, bench, 3, gamma=0.0)
+    assert first == [1, 3, 5]  # at gamma 0 all neighbours lose everything
+    assert d2(scores, bench, 3, gamma=50.0)[2] in (0, 2)  # and at a large one nothing
+
+
+def test_d2_shifts_hardness_that_is_negative():
+    up, bench = line([5, 5, 5, 6, 4, 1])
+    down, _ = line([5, 5, 5, 6, 4, 1], higher=False)
+    assert d2(down, bench, 2) == d2(line([4, 4, 4, 5, 3, 0])[0], bench, 2)
+    assert d2(up, bench, 6) == d2(up, bench, 6)
+
+
+def test_d2_has_a_graph_for_each_class_or_one():
+    labels = [0, 0, 0, 1, 1, 1]
+    scores, bench = line([9, 9, 9, 1, 1, 1], labels)
+    within = D2(neighbors=1, cutoff=0.0).select(scores, 4, np.random.default_rng(0), bench).indices
+    assert np.bincount(np.array(labels)[within]).tolist() == [2, 2]
+    whole = D2(neighbors=1, cutoff=0.0, graph="global", gamma=9.0).select(scores, 3, np.random.default_rng(0), bench)
+    assert sorted(whole.indices) == [0, 1, 2]
+    given_ = D2(neighbors=1, cutoff=0.0).select(scores, np.array([3, 1]), np.random.default_rng(0), bench).indices
+    assert np.bincount(np.array(labels)[given_]).tolist() == [3, 1]
+
+
+def test_d2_drops_the_hardest_first_and_needs_features():
+    scores = made(name="Forgetting")
+    bench = bench_for(scores)
+    aum = made(seed=5, higher_is_harder=False)
+    bench.others["AUM"] = aum
+    selected = D2(cutoff=0.4).select(scores, 20, np.random.default_rng(0), bench)
+    assert not set(np.argsort(aum.values)[:80]) & set(selected.indices)
+    assert selected.chosen == {"cutoff": 0.4}
+    with pytest.raises(ValueError, match="give it a workbench"):
+        D2(cutoff=0.0).select(scores, 20, np.random.default_rng(0))
+    hard = Scores("Forgetting", np.arange(80.0)[:, None], np.repeat([0, 2, 3, 1], 20), True, "f")
+    how, budgets = D2(cutoff=5 / 80, cutoff_score=""), np.array([10, 18, 10, 10])
+    with pytest.raises(ValueError, match="leaves 15 examples of class 1, of which 18 are to be kept"):
+        how.select(hard, budgets, np.random.default_rng(0), bench)
+
+
+def test_the_quotas_of_drop_by_hand():
+    """1 - r is 0.1, 0.3, 0.6; by size the shares are 10, 30, 30 of 70; the last class is full, and passes 5 on."""
+    recalls, sizes = np.array([0.9, 0.7, 0.4]), np.array([100, 100, 50])
+    assert quotas(recalls, sizes, 70).tolist() == [10, 30, 30]
+    assert quotas(recalls, sizes, 70, by_size=False).tolist() == [7, 21, 42]
+    assert quotas(recalls, sizes, 140).tolist() == [22, 68, 50]
+    assert quotas(recalls, sizes, 250).tolist() == [100, 100, 50]
+    assert quotas(np.array([1.0, 1.0, 0.5]), sizes, 60).tolist() == [5, 5, 50]
+
+
+@given(st.lists(st.integers(1, 40), min_size=2, max_size=12), st.data())
+def test_quotas_spend_the_budget_within_the_sizes(sizes, data):
+    sizes = np.array(sizes)
+    recalls = np.array(data.draw(st.lists(st.floats(0, 1), min_size=len(sizes), max_size=len(sizes))))
+    k = data.draw(st.integers(len(sizes), int(sizes.sum())))
+    for by_size in (True, False):
+        numbers = quotas(recalls, sizes, k, by_size)
+        assert numbers.sum() == k
+        assert (numbers <= sizes).all()
+        assert (numbers >= 1).all()
+
+
+def test_badly_learned_classes_keep_more():
+    labels = np.repeat([0, 1, 2, 3], 100)
+    scores = Scores("Uniform", np.random.default_rng(0).random((400, 1)), labels, True, "f")
+
+    class HalfOfClassThree(FakeBench):
+        def predictions(self, indices):
+            self.asked.append(indices)
+            told = self.labels.copy()
+            told[300:350] = 0
+            return told
+
+    bench = HalfOfClassThree(labels, np.ones(400))
+    selection = ClassQuotas().select(scores, 40, np.random.default_rng(0), bench)
+    [trained] = bench.asked
+    assert 290 < len(trained) < 350  # four fifths, drawn at random
+    counts = np.bincount(labels[selection.indices])
+    assert counts.sum() == 40
+    assert counts[3] > 25
+    assert selection.chosen["quotas"] == counts.tolist()
+    assert selection.chosen["recalls"][0] > 0.9 > 0.7 > selection.chosen["recalls"][3]
+    hardest = np.argsort(scores.values[300:])[-counts[3] :] + 300
+    assert set(hardest) <= set(selection.indices)
+    with pytest.raises(ValueError, match=r"expected k in 4\.\.400, got 3"):
+        ClassQuotas().select(scores, 3, np.random.default_rng(0), bench)
+    with pytest.raises(ValueError, match="Strata works class by class already"):
+        ClassQuotas(Strata("drd"))
 
 
 def test_best_window_needs_a_workbench():
