@@ -1,4 +1,5 @@
-"""Tables of runs: mean and standard deviation over seeds, the full-data row, and paired differences against Random.
+"""Tables of runs: mean and standard deviation over seeds, the full-data row, paired differences against Random, and the
+definition of each method.
 
 The accuracy is the one after the last step; the best test accuracy seen during training, which looks at the test set,
 stands beside it in the long table. A difference is paired by seed, with a percentile bootstrap interval over the seeds.
@@ -18,7 +19,7 @@ from ..methods import METHODS, parse
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_one_net", "difference", "latex", "markdown", "summary", "table"]
+__all__ = ["check_one_net", "definitions", "difference", "latex", "markdown", "summary", "table"]
 
 METRICS = {"acc_last": "accuracy after the last step", "acc_best": "best accuracy during training"}
 
@@ -193,7 +194,34 @@ def markdown(runs: pd.DataFrame, left_out: Mapping[str, str] = {}) -> str:
             "the window start chosen:"
         )
         parts.append(_costs(long).to_markdown(index=False, disable_numparse=True))
-    return "\n\n".join([*parts, f"{_origin(runs)}{_left_out(left_out)}"]) + "\n"
+    return "\n\n".join([*parts, definitions(runs), f"{_origin(runs)}{_left_out(left_out)}"]) + "\n"
+
+
+def definitions(runs: pd.DataFrame) -> str:
+    """What each method is, its score and strategy with all settings that are not off, and how networks and proxies were
+    trained.
+    """
+    found = {method: json.loads(text) for method, text in zip(runs["method"], runs["provenance"], strict=True)}
+    made = next(iter(found.values()))
+    lines = [
+        f"- {method}: {' + '.join(map(_said, found[method]['method']))}"
+        for method in sorted(found, key=lambda name: _place("", name, 0))
+        if found[method]["method"]
+    ]
+    trained = f"- networks: {_said(made['recipe'])}; proxies: {_said(made['proxy'])}"
+    return "\n".join(["What was compared (settings that are off are left out):", "", *lines, trained])
+
+
+def _said(thing: Mapping[str, Any]) -> str:
+    """A dataclass from its description: Name(field=value, ...)."""
+    if "name" not in thing:
+        return str(dict(thing))
+    inside = (
+        f"{key}={_said(value) if isinstance(value, dict) else value}"
+        for key, value in thing.items()
+        if key != "name" and value not in (None, False, "", [])
+    )
+    return f"{thing['name']}({', '.join(inside)})"
 
 
 def _left_out(reasons: Mapping[str, str]) -> str:
