@@ -15,10 +15,11 @@ from drd_plugin.bench.grid import Grid, GridError, find_grid, grid_names, read_g
 from drd_plugin.bench.plots import plot_accuracy, save
 from drd_plugin.bench.run import run_grid
 from drd_plugin.bench.store import RunStore
-from drd_plugin.bench.table import difference, latex, markdown, summary, table
+from drd_plugin.bench.table import definitions, difference, latex, markdown, summary, table
+from drd_plugin.methods import parse
 from drd_plugin.provenance import describe, environment, versions
 from drd_plugin.registry import UnknownName
-from drd_plugin.training.recipe import Recipe
+from drd_plugin.training.recipe import PROXY, Recipe
 
 QUICK = """
 methods = ["Random", "Forgetting", "EL2N+CCS", "BWS[proxy_epochs=1,step=0.5]"]
@@ -48,7 +49,10 @@ def grid_file(tmp_path):
 
 
 def run(method, fraction, seed, acc, net="convnet", **rest):
-    made = {"environment": environment("cpu"), "seeds": {"init": seed, "noise": 0}}
+    made = {
+        "environment": environment("cpu"), "seeds": {"init": seed, "noise": 0}, "recipe": describe(Recipe()),
+        "proxy": describe(PROXY), "method": None if method == "Full" else describe(parse(method).definition),
+    }  # fmt: skip
     return Run(
         key=f"{method}{fraction}{seed}{net}", method=method, fraction=fraction, k=int(1000 * fraction), seed=seed,
         dataset="made up", fingerprint="made:up", net=net, acc_last=acc, acc_best=acc + 1, step_best=3, steps=5,
@@ -64,6 +68,16 @@ def runs():
     window = [{"start": 0.2 + 0.1 * s, "origin": "easiest"} for s in range(3)]
     rows += [run("DRD", f, s, 52 + 100 * f + 2 * s, **window[s]) for f in (0.1, 0.3) for s in range(3)]
     return pd.DataFrame([asdict(row) for row in rows])
+
+
+def test_the_table_says_what_each_method_is():
+    runs = pd.DataFrame([asdict(run(name, 0.1, 0, 50)) for name in ("Full", "EL2N[first_epochs=10]+BWS", "CCS")])
+    lines = definitions(runs).splitlines()
+    assert lines[2] == "- CCS: AUM(proxies=1, margin=logits) + Strata(variant=official, strata=50, cutoff_score=AUM)"
+    assert "BWS: EL2N(proxies=1, first_epochs=10, outputs=eval, aggregate=mean) + BestWindow(selector=ridge" in lines[3]
+    assert lines[4].startswith("- networks: Recipe(net=convnet, steps=300,")
+    assert "; proxies: Recipe(net=convnet, epochs=30," in lines[4]
+    assert definitions(runs) in markdown(runs)
 
 
 def test_a_grid_is_read_with_the_proxy_like_the_recipe(grid_file):
