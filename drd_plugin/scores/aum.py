@@ -63,8 +63,9 @@ class AUM(FoldScore):
 
     def update(self, state: State, outputs: Outputs) -> None:
         """See `FoldScore`."""
-        state["total"][outputs.index] += outputs.margin if self.margin == "logits" else outputs.probability_margin
-        state["count"][outputs.index] += 1
+        margin = outputs.margin if self.margin == "logits" else outputs.probability_margin
+        state["total"].index_add_(0, outputs.index, margin)
+        state["count"].index_add_(0, outputs.index, margin.new_ones(len(margin)))
 
     def compute(self, state: State, proxy: Proxy) -> Tensor:
         """See `FoldScore`."""

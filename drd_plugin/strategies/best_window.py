@@ -150,7 +150,7 @@ class BestWindow(Strategy):
 
     @staticmethod
     def _window(ranks: list[np.ndarray], budgets: np.ndarray, start: float) -> np.ndarray:
-        firsts = [min(round(start * len(r)), len(r) - b) for r, b in zip(ranks, budgets, strict=True)]
+        firsts = [min(len(r) - round((1 - start) * len(r)), len(r) - b) for r, b in zip(ranks, budgets, strict=True)]
         return np.concatenate([r[f : f + b] for r, f, b in zip(ranks, firsts, budgets, strict=True)])
 
 

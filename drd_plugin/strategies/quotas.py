@@ -14,8 +14,9 @@ References:
 
 Differences: the paper measures recalls on half of the test set. Here a network is trained on a part of the training set
 and the rest of it is held out, so that no selection sees a test example; each recall is (hits + 1) / (examples + 2), so
-that no class is emptied by a perfect recall of a few. The official code truncates the numbers and fills up at random;
-here they are rounded by largest remainders, and every class keeps at least one example.
+that no class is emptied by a perfect recall of a few. The official code truncates the numbers and fills up at random,
+and passes over the class after one that is full; here they are rounded by largest remainders, and every class keeps at
+least one example.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Outputs:
     @cached_property
     def margin(self) -> Tensor:
         """The logit of the label less the largest other logit, float32[B]."""
-        return self.target - self.logits.scatter(1, self.labels[:, None], -torch.inf).amax(1)
+        return self.target - self._largest_other(self.logits, self.target)
 
     @cached_property
     def target_probability(self) -> Tensor:
@@ -54,7 +54,15 @@ class Outputs:
     @cached_property
     def probability_margin(self) -> Tensor:
         """The probability of the label less the largest other probability, float32[B]."""
-        return self.target_probability - self.probabilities.scatter(1, self.labels[:, None], -torch.inf).amax(1)
+        return self.target_probability - self._largest_other(self.probabilities, self.target_probability)
+
+    def _largest_other(self, of: Tensor, target: Tensor) -> Tensor:
+        """The largest of each row but for the label's, which is hidden meanwhile: a copy would cost more than the rest."""
+        label = self.labels[:, None]
+        with torch.inference_mode():
+            largest = of.scatter_(1, label, -torch.inf).amax(1)
+            of.scatter_(1, label, target[:, None])
+        return largest
 
     @cached_property
     def correct(self) -> Tensor:
@@ -185,13 +193,14 @@ class Recorder:
         if not self._waiting:
             return
         outputs = Outputs(epoch, *self.us.together(*map(torch.cat, zip(*self._waiting, strict=True))))
-        self.presented[outputs.index] += 1
+        self.presented.index_add_(0, outputs.index, torch.ones_like(outputs.index, dtype=torch.int32))
         self._hand(self.watching(epoch, "train"), outputs)
         self._waiting.clear()
         self._size = 0
 
     def _hand(self, watching: Iterable[tuple[Fold, State]], outputs: Outputs) -> None:
-        broken = torch.where(outputs.logits.isfinite().all(1), len(self.presented), outputs.index)
+        finite = outputs.logits.sum(1).isfinite()  # a NaN or an infinity makes its row's sum one
+        broken = torch.where(finite, len(self.presented), outputs.index)
         self._broken = torch.minimum(self._broken, broken.amin())
         for fold, state in watching:
             fold.update(state, outputs)

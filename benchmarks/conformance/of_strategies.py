@@ -1,0 +1,207 @@
+"""Each strategy beside the public code that selects so, on the same scores and features."""
+
+from collections import defaultdict
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from borrow import borrowed, folder
+from dynamics import Dynamics
+
+from drd_plugin.scores import AUM, EL2N, Forgetting, Moderate
+from drd_plugin.strategies import D2, BestWindow, Strata, Window, kept
+from drd_plugin.strategies.cutoff import cut_off
+from drd_plugin.strategies.d2 import neighbour_graph
+from drd_plugin.strategies.quotas import quotas
+from drd_plugin.strategies.ridge import best_by_ridge
+from drd_plugin.strategies.strata import strata_of
+
+__all__ = ["STRATEGY_CHECKS"]
+
+
+def same(ours: np.ndarray, theirs: np.ndarray, note: str = "") -> tuple[bool, str]:
+    """Whether two selections are the same."""
+    one, other = set(np.asarray(ours).tolist()), set(np.asarray(theirs).tolist())
+    return one == other, f"{len(one & other)} of {len(one)} kept examples are the same{note}"
+
+
+def moderate(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
+    """Moderate's function gives what is dropped."""
+    theirs = borrowed(folder(checkouts, "2023_ICLR_Moderate-DS") / "selection.py", "get_prune_idx")
+    scores = d.ours(Moderate())
+    dropped = theirs.get_prune_idx(SimpleNamespace(rate=0.3), scores.values)
+    left = np.setdiff1d(np.arange(len(scores)), dropped)
+    ours = Window().select(scores, len(left), np.random.default_rng(0)).indices
+    return same(ours, left)
+
+
+def d2_moderate(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
+    """D2's copy of Moderate uses the dropped ones as the subset."""
+    theirs = borrowed(
+        folder(checkouts, "d2pruning") / "core/data/Coreset.py", "get_median", "get_distance",
+        "CoresetSelection.moderate_selection", staticmethod=lambda of: of,
+    )  # fmt: skip
+    theirs_kept = theirs.moderate_selection({"targets": d.labels.numpy()}, 0.3, d.features)
+    ours = Window().select(d.ours(Moderate()), len(theirs_kept), np.random.default_rng(0)).indices
+    return same(ours, theirs_kept, "; theirs keeps both tails")
+
+
+def ccs(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
+    """CCS's cut-off and strata; which examples of a stratum is random in both."""
+    script = folder(checkouts, "Coverage-centric-coreset-selection") / "core/data/Coreset.py"
+    theirs = borrowed(script, "CoresetSelection", print=lambda *_: None).CoresetSelection
+    aum, el2n, n = d.ours(AUM()), d.ours(EL2N()), len(d.labels)
+    k, dropped = int(0.1 * n), int(0.3 * n)
+    data = {"accumulated_margin": torch.from_numpy(aum.values), "el2n": torch.from_numpy(el2n.values)}
+    data, easy = theirs.mislabel_mask(data, "accumulated_margin", dropped, False, "el2n")
+    torch.manual_seed(0)
+    chosen, _ = theirs.stratified_sampling(data, "el2n", k)
+    selected = easy[chosen].numpy()
+    bench = SimpleNamespace(scores=lambda name: aum)
+    ours_easy, _ = cut_off(el2n, k, 0.3, "AUM", np.random.default_rng(0), bench)
+    ours = Strata(cutoff=0.3).select(el2n, k, np.random.default_rng(0), bench).indices
+    stratum = np.full(n, -1)
+    stratum[ours_easy] = strata_of(el2n.values[ours_easy], 50)
+    sizes = np.bincount(stratum[ours_easy], minlength=50)
+    counts = [np.bincount(stratum[of], minlength=50) for of in (ours, selected)]
+    by_size = [of[np.lexsort((of, sizes))] for of in counts]
+    agreed = set(ours_easy.tolist()) == set(easy.tolist()) and np.array_equal(*by_size)
+    text = f"the same {len(easy)} after the cut-off, {(by_size[0] == by_size[1]).sum()} of 50 strata give as many"
+    return (
+        agreed,
+        f"{text} (EL2N, 10 %, cut-off 0.3; strata of equal size in any order); which examples is random in both",
+    )
+
+
+def _bws(d: Dynamics, checkouts: Path, measure: np.ndarray, fraction: float) -> SimpleNamespace:
+    script = folder(checkouts, "BWS") / "experiment/regression.py"
+    theirs = borrowed(
+        script, "SaveRegressionacc.get_window_idx", "SaveRegressionacc.cal_w_regression", "SaveRegressionacc.check_acc",
+        accuracy=lambda out, y, topk: (100.0 * (out.argmax(1) == y).sum(),),
+    )  # fmt: skip
+    places = defaultdict(list)
+    for i, label in enumerate(d.labels.tolist()):
+        places[label].append(i)
+    watch = SimpleNamespace(labels=places, measure=measure, pruning=fraction, device="cpu")
+    return SimpleNamespace(
+        window=lambda start: np.array(theirs.get_window_idx(watch, start)),
+        fit=lambda x, y: theirs.cal_w_regression(watch, x, y, 1),
+        accuracy=lambda w, x, y: theirs.check_acc(watch, w, x, y),
+    )
+
+
+def bws_windows(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
+    """Windows of a score without ties, whose spread the jitter does not reach."""
+    scores, fraction = d.ours(AUM()), 0.2
+    theirs, starts = _bws(d, checkouts, -scores.values.astype(np.float64) * 1e4, fraction), np.arange(17) * 0.05
+    ranks, how = BestWindow()._class_rankings(scores, np.random.default_rng(0)), BestWindow()
+    apart = []
+    for start in starts:
+        window = theirs.window(start)
+        sizes = np.bincount(d.labels[window].numpy(), minlength=len(ranks))
+        apart.append(len(set(window.tolist()) ^ set(how._window(ranks, sizes, start).tolist())))
+    return max(apart) == 0, f"{sum(not of for of in apart)} of {len(apart)} windows are the same (AUM, 20 %)"
+
+
+def bws_ridge(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
+    """The accuracies of the same windows by ridge regression."""
+    theirs = _bws(d, checkouts, d.ours(Forgetting()).values.astype(np.float64), 0.1)
+    np.random.seed(0)  # noqa: NPY002
+    windows = [theirs.window(start) for start in np.arange(0, 0.9001, 0.05)]
+    x = torch.from_numpy(np.concatenate([np.ones((len(d.labels), 1), np.float32), d.features], axis=1))
+    known = [theirs.accuracy(theirs.fit(x[w], d.labels[w]), x, d.labels) for w in windows]
+    best, ours = best_by_ridge(
+        d.features, d.labels.numpy(), windows, np.arange(len(d.labels)), np.random.default_rng(0)
+    )
+    apart = float(np.abs(ours - np.array(known)).max())
+    text = f"accuracies of {len(windows)} windows at most {apart:.2f} points apart (theirs in single precision)"
+    return best == int(np.argmax(known)) and apart < 0.2, f"{text}; the same window is best"
+
+
+def d2(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
+    """D2's graph sampler on one class."""
+    from copy import deepcopy
+
+    from sklearn.metrics import pairwise_distances
+    from sklearn.neighbors import kneighbors_graph
+
+    sampler = borrowed(
+        folder(checkouts, "d2pruning") / "core/data/sampling.py", "GraphDensitySampler", SamplingMethod=_Flat,
+        pairwise_distances=pairwise_distances, kneighbors_graph=kneighbors_graph,
+        copy=SimpleNamespace(deepcopy=deepcopy), print=lambda *_: None,
+    ).GraphDensitySampler  # fmt: skip
+    importance = d.ours(EL2N()).values.astype(np.float64)
+    agreed, kept_, forward = True, 0, 0.0
+    for c in range(int(d.labels.max()) + 1):
+        members = np.flatnonzero(d.labels.numpy() == c)
+        features, x = d.features[members].astype(np.float64), importance[members]
+        args = SimpleNamespace(
+            graph_mode="sum", graph_sampling_mode="weighted", precomputed_dists="", precomputed_neighbors="",
+            n_neighbor=5,
+        )  # fmt: skip
+        theirs = sampler(features, None, 0, 0.1, torch.from_numpy(x), args)
+        graph = neighbour_graph(features, 5)
+        graph.data = np.exp(-graph.data)
+        forward = max(forward, float(np.abs(x + graph @ x - theirs.graph_density).max()))
+        budget = kept(0.2, len(members))
+        ours = D2()._kept(features, x, budget)
+        agreed &= set(ours.tolist()) == set(map(int, theirs.select_batch_(budget)))
+        kept_ += budget
+    text = f"all {kept_} kept examples of ten graphs are the same" if agreed else "different examples are kept"
+    return agreed, f"{text} (EL2N, 20 %); importance after the forward pass at most {forward:.0e} apart"
+
+
+class _Flat:
+    """What the sampler inherits."""
+
+    def flatten_X(self) -> np.ndarray:  # noqa: N802
+        return self.X  # type: ignore[attr-defined]
+
+
+def _drop(checkouts: Path, most: float) -> tuple[float, int]:
+    """How far apart the quotas of 100 draws are at most, in examples, and the draws where they are more than rounding
+    apart; budgets are up to a share `most` of the set.
+    """
+    rng, worst, apart = np.random.default_rng(0), 0.0, 0
+    for _ in range(100):
+        recalls, sizes = rng.random(10), rng.integers(200, 400, 10)
+        k = int(sizes.sum() * rng.uniform(0.1 * most, most))
+        call = borrowed(
+            folder(checkouts, "fair-data-pruning") / "quoters/drop.py", "DRoP.__call__",
+            aggregate_classwise_metrics=lambda recalls=recalls, **_: recalls,
+            get_class_sizes=lambda *_, sizes=sizes: sizes.tolist(),
+        ).__call__  # fmt: skip
+        data = SimpleNamespace(num_classes=10, get_pool_dataset=lambda _: None)
+        theirs = np.array(call(SimpleNamespace(quoter_metric="recall"), data, None, k)) * k
+        gap = float(np.abs(theirs - quotas(recalls, sizes, k, by_size=False)).max())
+        worst, apart = max(worst, gap), apart + (gap > 2)
+    return worst, apart
+
+
+def drop(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
+    """DRoP's quotas for the same recalls and sizes, where no class is full."""
+    worst, _ = _drop(checkouts, 0.3)
+    return worst <= 2, f"quotas at most {worst:.0f} examples apart in 100 draws without full classes (theirs truncates)"
+
+
+def drop_full(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
+    """The same where classes become full: the public code takes them out of a list that it is walking through."""
+    worst, apart = _drop(checkouts, 0.9)
+    text = (
+        f"in {apart} of 100 draws up to {worst:.0f} examples apart: when a class is full, theirs passes over the next"
+    )
+    return apart == 0, text
+
+
+STRATEGY_CHECKS = [
+    ("Window (Moderate)", "global (default)", "2023_ICLR_Moderate-DS", moderate, True),
+    ("Window (Moderate)", "global (default)", "d2pruning", d2_moderate, False),
+    ("Strata (CCS)", "official (default)", "Coverage-centric-coreset-selection", ccs, True),
+    ("BestWindow (BWS)", "windows, hardest first (default)", "BWS", bws_windows, True),
+    ("BestWindow (BWS)", "ridge (default)", "BWS", bws_ridge, True),
+    ("D2", "a graph for each class (default)", "d2pruning", d2, True),
+    ("ClassQuotas (DRoP)", "metriq", "fair-data-pruning", drop, True),
+    ("ClassQuotas (DRoP)", "metriq, full classes", "fair-data-pruning", drop_full, False),
+]
+"""Strategy, variant, public code, comparison, and whether the definitions are the same."""
