@@ -49,9 +49,10 @@ class AtHand:
             ArtifactError: If they are not at hand.
         """
         known = {**self.others, self.of.name: self.of}
-        if name not in known:
+        kind = name.partition("[")[0]
+        if kind not in known:
             raise ArtifactError(f"the strategy asks for the {name} score too: give its folder with --other-scores.")
-        return known[name]
+        return known[kind]
 
     def known_features(self) -> Features:
         """The features.

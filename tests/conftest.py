@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from drd_plugin.artifacts import Scores
 from drd_plugin.data import Split, from_arrays, load
 from drd_plugin.training.recipe import Recipe
+
+settings.register_profile("unhurried", deadline=None)  # the first example may pay for an import
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

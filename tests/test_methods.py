@@ -4,7 +4,7 @@ import pytest
 from drd_plugin.methods import METHODS, parse, parse_score, parse_strategy
 from drd_plugin.registry import UnknownName
 from drd_plugin.scores import AUM, DRD, DUAL, EL2N, TDDS, DynUnc, Forgetting, Moderate, Uniform
-from drd_plugin.strategies import D2, BestWindow, ClassQuotas, Hardest, PerClass, Strata, Window
+from drd_plugin.strategies import D2, BestWindow, BetaSampling, ClassQuotas, Hardest, PerClass, Strata, Window
 
 
 def test_the_published_pairs():
@@ -19,7 +19,7 @@ def test_the_published_pairs():
         "BWS": (Forgetting, BestWindow),
         "DynUnc": (DynUnc, Hardest),
         "TDDS": (TDDS, Hardest),
-        "DUAL": (DUAL, Hardest),
+        "DUAL": (DUAL, BetaSampling),
         "D2": (Forgetting, D2),
         "DRoP": (Uniform, ClassQuotas),
         "DRD": (DRD, BestWindow),

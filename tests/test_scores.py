@@ -92,7 +92,7 @@ def test_directions():
     harder = {name: kind.higher_is_harder for name, kind in SCORES.items()}
     assert harder == {
         "Uniform": True, "Forgetting": True, "EL2N": True, "AUM": False, "Moderate": True, "DynUnc": True, "TDDS": True,
-        "DUAL": True, "DRD": True, "ELBO": True,
+        "DUAL": True, "Confidence": False, "DRD": True, "ELBO": True,
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from drd_plugin.strategies import (
     D2,
     STRATEGIES,
     BestWindow,
+    BetaSampling,
     ClassQuotas,
     Hardest,
     PerClass,
@@ -20,6 +21,7 @@ from drd_plugin.strategies import (
     class_budgets,
     kept,
 )
+from drd_plugin.strategies.beta import beta_parameters, density
 from drd_plugin.strategies.cutoff import paper_cutoff
 from drd_plugin.strategies.d2 import neighbour_graph
 from drd_plugin.strategies.quotas import quotas
@@ -58,7 +60,8 @@ def made(n=200, classes=4, seed=0, higher_is_harder=True, name="AUM", levels=Non
 
 def bench_for(scores):
     rng = np.random.default_rng(1)
-    return FakeBench(scores.labels, rng.random(len(scores)), rng.normal(size=(len(scores), 5)), {"AUM": scores})
+    others = {"AUM": scores, "Confidence[share=0.15]": replace(scores, estimates=rng.random((len(scores), 1)))}
+    return FakeBench(scores.labels, rng.random(len(scores)), rng.normal(size=(len(scores), 5)), others)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -434,6 +437,51 @@ def test_quotas_spend_the_budget_within_the_sizes(sizes, data):
         assert numbers.sum() == k
         assert (numbers <= sizes).all()
         assert (numbers >= 1).all()
+
+
+def test_the_parameters_of_the_beta_density_by_hand():
+    assert beta_parameters(0.4, 0.0, 4.0) == (7.0, 9.0)
+    assert beta_parameters(0.4, 1.0, 4.0) == (16.0, 0.0)
+    assert beta_parameters(0.4, 0.5, 1.0) == (11.5, 4.5)
+    assert density(np.array([0.5]), 2, 2) == pytest.approx(1.5)
+
+
+def dual(n=400):
+    """Scores of which the highest have a mean probability of 0.3, and the mean probabilities."""
+    mean = np.linspace(0.01, 0.99, n)
+    labels = np.zeros(n)
+    scores = Scores("DUAL", 0.5 - np.abs(mean - 0.3)[:, None] / 2, labels, True, "f")
+    return scores, mean, Scores("Confidence", mean[:, None], labels, False, "f")
+
+
+def test_beta_sampling_draws_in_proportion_and_easier_the_fewer_are_kept():
+    scores, mean, confidence = dual()
+    bench = FakeBench(scores.labels, mean, others={"Confidence[share=0.15]": confidence})
+    for k, centre in ((4, 15), (100, 10)):
+        a, b = beta_parameters(0.3, 1 - k / 400, 4)
+        weight = density(mean, a, b) * scores.values
+        expected = np.average(mean, weights=weight)
+        drawn = [BetaSampling().select(scores, k, np.random.default_rng(seed), bench).indices for seed in range(100)]
+        assert all(len(set(of)) == k for of in drawn)
+        assert mean[np.concatenate(drawn)].mean() == pytest.approx(expected, abs=0.05), centre
+    few, many = (
+        mean[BetaSampling().select(scores, k, np.random.default_rng(0), bench).indices].mean() for k in (8, 300)
+    )
+    assert few > many + 0.2
+    assert len(BetaSampling().select(scores, 400, np.random.default_rng(0), bench).indices) == 400
+
+
+def test_beta_sampling_needs_probabilities():
+    scores, mean, confidence = dual()
+    bench = FakeBench(
+        scores.labels, mean, others={"Confidence[share=0.15]": replace(confidence, estimates=2 + mean[:, None])}
+    )
+    with pytest.raises(ValueError, match=r"must be a probability in \[0, 1\], got 2.01 to 2.99"):
+        BetaSampling().select(scores, 4, np.random.default_rng(0), bench)
+    with pytest.raises(ValueError, match="needs the Confidence"):
+        BetaSampling().select(scores, 4, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="c is positive"):
+        BetaSampling(c=0.0)
 
 
 def test_badly_learned_classes_keep_more():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from drd_plugin.data import from_arrays
-from drd_plugin.scores import AUM, DUAL, EL2N, TDDS, DynUnc, Forgetting, Moderate, Proxy
+from drd_plugin.scores import AUM, DUAL, EL2N, TDDS, Confidence, DynUnc, Forgetting, Moderate, Proxy
 from drd_plugin.training.recorder import Recorder
 
 CPU = torch.device("cpu")
@@ -119,6 +119,13 @@ def test_dual_weighs_the_spread_by_difficulty_in_the_first_epochs():
     expected = [np.mean([np.std(p[k : k + 3], ddof=1) * (1 - p[k : k + 3].mean()) for k in range(2)]) for p in P]
     found = watched(DUAL(window=3, first_epochs=4), 5, chances(*P), n=2, num_classes=2)
     assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_confidence_is_the_mean_probability_of_the_first_epochs():
+    assert watched(Confidence(), 5, chances(*P), n=2, num_classes=2) == pytest.approx(P.mean(axis=1), abs=1e-6)
+    assert watched(Confidence(share=0.4), 5, chances(*P), n=2, num_classes=2) == pytest.approx([0.4, 0.5], abs=1e-6)
+    with pytest.raises(ValueError, match=r"share of the epochs in \(0, 1\], got 1\.5"):
+        Confidence(share=1.5)
 
 
 def test_tdds_is_the_weighted_spread_of_the_change():

@@ -9,15 +9,16 @@ import torch
 from borrow import borrowed, folder
 from dynamics import Dynamics
 
-from drd_plugin.scores import AUM, EL2N, Forgetting, Moderate
+from drd_plugin.scores import AUM, DUAL, EL2N, Forgetting, Moderate
 from drd_plugin.strategies import D2, BestWindow, Strata, Window, kept
+from drd_plugin.strategies.beta import beta_parameters, density
 from drd_plugin.strategies.cutoff import cut_off
 from drd_plugin.strategies.d2 import neighbour_graph
 from drd_plugin.strategies.quotas import quotas
 from drd_plugin.strategies.ridge import best_by_ridge
 from drd_plugin.strategies.strata import strata_of
 
-__all__ = ["STRATEGY_CHECKS"]
+__all__ = ["STRATEGY_CHECKS", "bws_of"]
 
 
 def same(ours: np.ndarray, theirs: np.ndarray, note: str = "") -> tuple[bool, str]:
@@ -74,14 +75,18 @@ def ccs(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
     )
 
 
-def _bws(d: Dynamics, checkouts: Path, measure: np.ndarray, fraction: float) -> SimpleNamespace:
+def bws_of(labels: np.ndarray, measure: np.ndarray, fraction: float, checkouts: Path) -> SimpleNamespace:
+    """BWS's windows, ridge regression and accuracy, for a measure float64[n] whose largest values are the hardest."""
     script = folder(checkouts, "BWS") / "experiment/regression.py"
     theirs = borrowed(
-        script, "SaveRegressionacc.get_window_idx", "SaveRegressionacc.cal_w_regression", "SaveRegressionacc.check_acc",
+        script,
+        "SaveRegressionacc.get_window_idx",
+        "SaveRegressionacc.cal_w_regression",
+        "SaveRegressionacc.check_acc",
         accuracy=lambda out, y, topk: (100.0 * (out.argmax(1) == y).sum(),),
-    )  # fmt: skip
+    )
     places = defaultdict(list)
-    for i, label in enumerate(d.labels.tolist()):
+    for i, label in enumerate(labels.tolist()):
         places[label].append(i)
     watch = SimpleNamespace(labels=places, measure=measure, pruning=fraction, device="cpu")
     return SimpleNamespace(
@@ -94,7 +99,10 @@ def _bws(d: Dynamics, checkouts: Path, measure: np.ndarray, fraction: float) -> 
 def bws_windows(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
     """Windows of a score without ties, whose spread the jitter does not reach."""
     scores, fraction = d.ours(AUM()), 0.2
-    theirs, starts = _bws(d, checkouts, -scores.values.astype(np.float64) * 1e4, fraction), np.arange(17) * 0.05
+    theirs, starts = (
+        bws_of(d.labels.numpy(), -scores.values.astype(np.float64) * 1e4, fraction, checkouts),
+        np.arange(17) * 0.05,
+    )
     ranks, how = BestWindow()._class_rankings(scores, np.random.default_rng(0)), BestWindow()
     apart = []
     for start in starts:
@@ -106,7 +114,7 @@ def bws_windows(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
 
 def bws_ridge(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
     """The accuracies of the same windows by ridge regression."""
-    theirs = _bws(d, checkouts, d.ours(Forgetting()).values.astype(np.float64), 0.1)
+    theirs = bws_of(d.labels.numpy(), d.ours(Forgetting()).values.astype(np.float64), 0.1, checkouts)
     np.random.seed(0)  # noqa: NPY002
     windows = [theirs.window(start) for start in np.arange(0, 0.9001, 0.05)]
     x = torch.from_numpy(np.concatenate([np.ones((len(d.labels), 1), np.float32), d.features], axis=1))
@@ -159,6 +167,24 @@ class _Flat:
         return self.X  # type: ignore[attr-defined]
 
 
+def beta(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
+    """DUAL's probabilities of being drawn."""
+    from scipy.stats import beta
+
+    drawn = SimpleNamespace(choice=lambda n, p, size, replace: p)
+    call = borrowed(
+        folder(checkouts, "dual-pruning") / "exp_cifar/data_subset.py", "beta_sampling", beta=beta,
+        np=SimpleNamespace(random=drawn),
+    ).beta_sampling  # fmt: skip
+    score, mean = d.ours(DUAL(first_epochs=30)).values.astype(np.float64), d.probabilities[:30].mean(axis=0)
+    order, worst = score.argsort(), 0.0
+    for pruned in (0.3, 0.7, 0.9):
+        theirs = np.asarray(call(pruned, 4, d.probabilities.astype(np.float64), order, score))
+        weight = density(mean, *beta_parameters(float(mean[order[-10:]].mean()), pruned, 4)) * score
+        worst = max(worst, float(np.abs(theirs / (weight / weight.sum()) - 1).max()))
+    return worst < 1e-4, f"probabilities at most {worst:.0e} of themselves apart at 30, 70 and 90 % pruned"
+
+
 def _drop(checkouts: Path, most: float) -> tuple[float, int]:
     """How far apart the quotas of 100 draws are at most, in examples, and the draws where they are more than rounding
     apart; budgets are up to a share `most` of the set.
@@ -201,6 +227,7 @@ STRATEGY_CHECKS = [
     ("BestWindow (BWS)", "windows, hardest first (default)", "BWS", bws_windows, True),
     ("BestWindow (BWS)", "ridge (default)", "BWS", bws_ridge, True),
     ("D2", "a graph for each class (default)", "d2pruning", d2, True),
+    ("BetaSampling (DUAL)", "c = 4 (default)", "dual-pruning", beta, True),
     ("ClassQuotas (DRoP)", "metriq", "fair-data-pruning", drop, True),
     ("ClassQuotas (DRoP)", "metriq, full classes", "fair-data-pruning", drop_full, False),
 ]

@@ -3,8 +3,8 @@
     pip install aum
     python benchmarks/speed/aum_package.py [--n 50000] [--classes 10] [--rounds 5]
 
-Both are handed the same batches; the package keeps dictionaries and a record for each example. Prints the median time of
-an epoch, the ratios, and how far the values are apart after all epochs.
+Both are handed the same batches; the package keeps dictionaries and a record for each example. Prints the median time
+of an epoch, the ratios, and how far the values are apart after all epochs.
 """
 
 import statistics

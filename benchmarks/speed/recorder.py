@@ -2,19 +2,21 @@
 
     python benchmarks/speed/recorder.py [GRID] [--rounds 15]
 
-The grid's data set and proxy recipe are taken. Prints the median seconds of both and the median of the ratios, pair by
-pair. Forgetting, EL2N (its evaluation pass included), AUM and Moderate watch; Moderate's features are computed after
-training and are not in the recorder's time.
+The grid's data set and proxy recipe are taken, and all fold scores watch that fit it (EL2N's evaluation pass included).
+Prints the median seconds of both, the median of the ratios pair by pair, and what one training for each score would
+cost against the one that all watch, the computation of the scores in the end included (Moderate's features).
 """
 
 import statistics
+import time
 from typing import Annotated
 
 import torch
 import tyro
 
 from drd_plugin import find_grid, load, train
-from drd_plugin.scores import AUM, EL2N, Forgetting, Moderate
+from drd_plugin.provenance import processor
+from drd_plugin.recording import fitting_folds, record
 from drd_plugin.training.loader import resolve_device
 from drd_plugin.training.recorder import Recorder
 
@@ -28,11 +30,17 @@ def main(grid: Annotated[str, tyro.conf.Positional] = "digits", rounds: int = 15
     """
     wanted, device = find_grid(grid), resolve_device()
     split, recipe = load(wanted.dataset["name"]).train, wanted.proxy
-    folds = [Forgetting(), EL2N(), AUM(), Moderate()]
+    folds = list(fitting_folds(recipe).values())
 
     def seconds(watched: bool) -> float:
         recorder = Recorder(folds, len(split), split.num_classes, recipe.epochs, device) if watched else None
         return train(split, recipe, recorder=recorder).seconds
+
+    def passes(*groups: list) -> float:
+        start = time.perf_counter()
+        for group in groups:
+            record(split, group, recipe, progress=False)
+        return time.perf_counter() - start
 
     seconds(True), seconds(False)
     pairs = []
@@ -42,9 +50,12 @@ def main(grid: Annotated[str, tyro.conf.Positional] = "digits", rounds: int = 15
         pairs.append((first, second) if turn % 2 == 0 else (second, first))
     recorded, plain = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratios = sorted(a / b for a, b in pairs)
-    print(f"{grid}: {recipe.net}, {recipe.epochs} epochs, {rounds} rounds, {device}, torch {torch.__version__}")
-    print(f"recorded {recorded:.2f} s, plain {plain:.2f} s")
+    said = f"{recipe.net}, {recipe.epochs} epochs of {len(split)} examples, {rounds} rounds"
+    print(f"{grid}: {said}, {device} ({processor()}), torch {torch.__version__}")
+    print(f"{len(folds)} scores recorded {recorded:.2f} s, plain {plain:.2f} s")
     print(f"ratio {statistics.median(ratios):.3f} (from {ratios[0]:.3f} to {ratios[-1]:.3f})")
+    together, alone = passes(folds), passes(*([fold] for fold in folds))
+    print(f"one pass for all {together:.1f} s, one for each {alone:.1f} s: {alone / together:.2f} x")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from ..registry import Registry
 from .aum import AUM
 from .base import FoldScore, MapScore, Proxy, Score, Scorer
+from .confidence import Confidence
 from .drd import DRD
 from .dual import DUAL
 from .dyn_unc import DynUnc
@@ -21,6 +22,7 @@ __all__ = [
     "ELBO",
     "SCORES",
     "TDDS",
+    "Confidence",
     "DynUnc",
     "FoldScore",
     "Forgetting",
@@ -35,5 +37,5 @@ __all__ = [
 SCORES: Registry[type[Score]] = Registry(
     "score",
     "drd_plugin.scores",
-    {c.__name__: c for c in (Uniform, Forgetting, EL2N, AUM, Moderate, DynUnc, TDDS, DUAL, DRD, ELBO)},
+    {c.__name__: c for c in (Uniform, Forgetting, EL2N, AUM, Moderate, DynUnc, TDDS, DUAL, Confidence, DRD, ELBO)},
 )

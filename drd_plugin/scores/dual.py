@@ -8,9 +8,9 @@ References:
     2025), https://arxiv.org/abs/2502.06905 https://github.com/behaapyy/dual-pruning
     (`exp_cifar/importance_evaluation.py`, `dual`)
 
-Differences: the official code multiplies by ten, which ranks alike. T is 30 of 200 epochs on CIFAR; here the same share
-of the proxy's epochs by default. The paper draws from the scores with a Beta density when few are kept: that is the
-strategy `BetaSampling`.
+Differences: the official code multiplies by ten, which ranks alike. T is 30 of 200 epochs on CIFAR; here the same
+share of the proxy's epochs by default. The method DUAL is this score with the strategy `BetaSampling`, as the paper has
+it for high pruning ratios; `DUAL+Hardest` keeps the highest scores.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from ..registry import Registry
 from .base import Selection, Strategy, Workbench, class_budgets, kept
 from .best_window import BestWindow
+from .beta import BetaSampling
 from .d2 import D2
 from .hardest import Hardest
 from .per_class import PerClass
@@ -14,6 +15,7 @@ __all__ = [
     "D2",
     "STRATEGIES",
     "BestWindow",
+    "BetaSampling",
     "ClassQuotas",
     "Hardest",
     "PerClass",
@@ -29,5 +31,5 @@ __all__ = [
 STRATEGIES: Registry[type[Strategy]] = Registry(
     "strategy",
     "drd_plugin.strategies",
-    {c.__name__: c for c in (Hardest, Strata, Window, BestWindow, D2, PerClass, ClassQuotas)},
+    {c.__name__: c for c in (Hardest, Strata, Window, BestWindow, D2, BetaSampling, PerClass, ClassQuotas)},
 )

@@ -57,7 +57,7 @@ class Outputs:
         return self.target_probability - self._largest_other(self.probabilities, self.target_probability)
 
     def _largest_other(self, of: Tensor, target: Tensor) -> Tensor:
-        """The largest of each row but for the label's, which is hidden meanwhile: a copy would cost more than the rest."""
+        """The largest of each row but for the label's, which is hidden meanwhile: a copy would cost more than all."""
         label = self.labels[:, None]
         with torch.inference_mode():
             largest = of.scatter_(1, label, -torch.inf).amax(1)

@@ -1,0 +1,61 @@
+"""Confidence: the mean probability of the label, the abscissa of dataset cartography and of DUAL's Beta sampling.
+
+References:
+    Dataset Cartography: Mapping and Diagnosing Datasets with Training Dynamics (Swayamdipta et al., 2020),
+    https://arxiv.org/abs/2009.10795 https://github.com/allenai/cartography
+    Lightweight Dataset Pruning without Full Training via Example Difficulty and Prediction Uncertainty (Cho et al.,
+    2025), https://arxiv.org/abs/2502.06905 https://github.com/behaapyy/dual-pruning
+
+Differences: cartography evaluates after each epoch; here, as in DUAL, the outputs are those of the training steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .base import FoldScore, Proxy
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from ..training.recorder import Outputs, State
+
+__all__ = ["Confidence"]
+
+
+@dataclass(frozen=True)
+class Confidence(FoldScore):
+    """The probability of the label in the training steps, averaged over epochs. In [0, 1]; low is hard.
+
+    Arguments:
+        share: The share of the epochs that is watched, from the first, in (0, 1]; DUAL's is 30 / 200.
+    """
+
+    higher_is_harder = False
+
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.share <= 1:
+            raise ValueError(f"Confidence.share is a share of the epochs in (0, 1], got {self.share}.")
+
+    def last(self, epochs: int) -> int:
+        """See `FoldScore`."""
+        return max(1, round(self.share * epochs))
+
+    def begin(self, n: int, num_classes: int, device: torch.device) -> State:
+        """See `FoldScore`."""
+        import torch
+
+        return {"total": torch.zeros(n, device=device)}
+
+    def update(self, state: State, outputs: Outputs) -> None:
+        """See `FoldScore`."""
+        state["total"].index_add_(0, outputs.index, outputs.target_probability)
+
+    def compute(self, state: State, proxy: Proxy) -> Tensor:
+        """See `FoldScore`."""
+        return state["total"] / self.last(proxy.epochs)
