@@ -30,8 +30,8 @@ def fails(capsys, *args):
 
 
 COMMANDS = [
-    "", "list", "bench", "score", "score DRD", "score AUM", "select", "train", "timestep", "fit", "show", "deepcore",
-    "deepcore-export", "deepcore-import", "doctor",
+    "", "list", "bench", "score", "score DRD", "score AUM", "record", "select", "train", "timestep", "fit", "show",
+    "import-scores", "export-subset", "deepcore", "deepcore-export", "deepcore-import", "doctor",
 ]  # fmt: skip
 
 
@@ -95,6 +95,45 @@ def test_select_with_networks_and_within_classes(tmp_path, capsys):
     ])  # fmt: skip
     labels = load("digits").train.labels[Subset.load(tmp_path / "classes.json").indices]
     assert sorted(np.bincount(labels)) == [14, 14, 14, 14, 14, 14, 15, 15, 15, 15]
+
+
+def test_one_pass_gives_scores_and_the_features_that_d2_looks_at(tmp_path, capsys):
+    out, subset = tmp_path / "proxy", tmp_path / "d2.json"
+    wanted = ["--scores", "Forgetting", "AUM", "EL2N[outputs=train]", "--features"]
+    main(["record", "--dataset", "digits", "--net", "lenet", "--epochs", "3", "--out", str(out), *wanted])
+    shown = capsys.readouterr().out
+    assert sorted(path.name for path in out.iterdir()) == [
+        "AUM",
+        "EL2N[outputs=train]",
+        "Forgetting",
+        "features.safetensors",
+    ]
+    assert shown.count(" of 1437 examples of digits:") == 3
+    assert Scores.load(out / "EL2N[outputs=train]").provenance["score"]["outputs"] == "train"
+    given = [
+        "select",
+        "--scores",
+        str(out / "Forgetting"),
+        "--strategy",
+        "D2",
+        "--fraction",
+        "0.1",
+        "--out",
+        str(subset),
+    ]
+    assert "give the file that `drd-plugin record --features`" in fails(
+        capsys, *given, "--other-scores", str(out / "AUM")
+    )
+    features = ["--features", str(out / "features.safetensors")]
+    assert "asks for the AUM score too" in fails(capsys, *given, *features)
+    main([*given, *features, "--other-scores", str(out / "AUM")])
+    assert len(Subset.load(subset)) == 144
+    np.save(tmp_path / "short.npy", np.zeros((100, 3)))
+    refused = fails(capsys, *given, "--features", str(tmp_path / "short.npy"))
+    assert "features of 100 examples and scores of 1437" in refused
+    assert "does not watch a proxy" in fails(
+        capsys, "record", "--dataset", "digits", "--out", str(tmp_path / "x"), "--scores", "ELBO"
+    )
 
 
 def test_drd_from_the_command_line(tmp_path, capsys):
