@@ -8,12 +8,10 @@ normalisation.
 from __future__ import annotations
 
 import itertools
-import math
-import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -26,36 +24,14 @@ from ..data import Dataset, Split, check_split
 from ..processes import ALONE, Team
 from ..rng import generator, seeded
 from .augment import AUGMENTATIONS
-from .checkpoint import Checkpoint, optimizer_tensors, restore_optimizer
+from .checkpoint import Checkpoint
+from .course import Course, Trained
 from .loader import Loader, resolve_device
 from .nets import Net, build
 from .recipe import Recipe
 from .recorder import Recorder
 
 __all__ = ["Trained", "accuracy", "features", "predict", "train"]
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """A trained network and how it did.
-
-    Arguments:
-        net: The network, in `eval` mode.
-        acc_last: Test accuracy after the last step in percent; NaN without a test split.
-        acc_best: The best test accuracy in percent.
-        step_best: Its step.
-        steps: Steps taken.
-        examples_seen: Examples presented.
-        seconds: Wall seconds, tests included.
-    """
-
-    net: Net = field(repr=False)
-    acc_last: float
-    acc_best: float
-    step_best: int
-    steps: int
-    examples_seen: int
-    seconds: float
 
 
 def train(
@@ -108,7 +84,7 @@ def train(
     loader = Loader(split, on)
     held_out = None if test is None else Loader(test, on, split.statistics)
     net = _to_device(build(recipe.net, split.shape[0], split.shape[1], split.num_classes, seed_init), on)
-    course = _Course(net, recipe, recipe.total_steps(len(subset)), recorder, checkpoint, us)
+    course = Course(net, recipe, recipe.total_steps(len(subset)), recorder, checkpoint, us)
     net_of_all, augment, cast = us.shared(net), AUGMENTATIONS[recipe.augment], _autocast(recipe, on)
     chance, weight = torch.Generator(on), _weights(subset, on)
     pending: deque[_Presentation] = deque()
@@ -150,98 +126,8 @@ def train(
                 course.results.append((accuracy(net, held_out, cast), course.step))
             if now.last:
                 course.write_down()
+    net.eval()
     return course.finished()
-
-
-class _Course:
-    """A training in progress, and what a checkpoint holds of it.
-
-    Arguments:
-        net: The network.
-        recipe: How it is trained.
-        steps: For how long.
-        recorder: Watches.
-        checkpoint: Where the course is written down; one that is there is taken up.
-        us: The processes that share the training; the first writes.
-    """
-
-    def __init__(
-        self,
-        net: Net,
-        recipe: Recipe,
-        steps: int,
-        recorder: Recorder | None,
-        checkpoint: Checkpoint | None,
-        us: Team,
-    ) -> None:
-        self.net, self.recipe, self.steps, self.recorder = net, recipe, steps, recorder
-        self.checkpoint, self.us = checkpoint, us
-        self.optimizer = _optimizer(net, recipe)
-        self.milestones = {round(steps * i / recipe.evaluations) for i in range(1, recipe.evaluations + 1)} | {steps}
-        self.step, self.seen, self.results = 0, 0, list[tuple[float, int]]()
-        self.diverged = torch.zeros((), dtype=torch.bool, device=next(net.parameters()).device)
-        self.start = time.perf_counter()
-        self._take_up()
-
-    def advance(self, loss: Tensor) -> None:
-        """One step down the loss."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.lr * _rate(self.recipe, self.step, self.steps)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-        self.diverged |= ~loss.detach().isfinite()
-        self.step += 1
-
-    def write_down(self) -> None:
-        """Writes the checkpoint, where it is time to."""
-        if self.checkpoint is None or not self.us.same(self.checkpoint.due and self.step < self.steps):
-            return
-        self._check()
-        tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}
-        tensors |= optimizer_tensors(self.optimizer)
-        if self.recorder is not None:
-            tensors |= {f"recorder.{name}": value for name, value in self.recorder.tensors().items()}
-        said = {
-            "step": self.step, "seen": self.seen, "results": self.results,
-            "seconds": time.perf_counter() - self.start,
-        }  # fmt: skip
-        if self.us.leads:
-            self.checkpoint.write(tensors, said)
-        self.us.wait()
-
-    def finished(self) -> Trained:
-        """The trained network."""
-        self._check()
-        best, step_best = max(self.results, key=lambda pair: pair[0], default=(math.nan, 0))
-        last = self.results[-1][0] if self.results else math.nan
-        self.us.agree(self.net.buffers())
-        seconds = time.perf_counter() - self.start
-        return Trained(self.net.eval(), last, best, step_best, self.steps, self.seen, seconds)
-
-    def _take_up(self) -> None:
-        found = None if self.checkpoint is None else self.checkpoint.read()
-        if found is None:
-            return
-        tensors, said = found
-        self.net.load_state_dict(_under("net", tensors))
-        restore_optimizer(self.optimizer, tensors)
-        if self.recorder is not None:
-            self.recorder.restore(_under("recorder", tensors))
-        self.step, self.seen = said["step"], said["seen"]
-        self.results = [(accuracy, step) for accuracy, step in said["results"]]
-        self.start -= said["seconds"]
-
-    def _check(self) -> None:
-        if self.diverged:
-            raise FloatingPointError(
-                f"the training diverged (the loss became NaN): lower the recipe's lr, now {self.recipe.lr}."
-            )
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin with the prefix, without it."""
-    return {name.removeprefix(f"{prefix}."): of for name, of in tensors.items() if name.startswith(f"{prefix}.")}
 
 
 def _chance(seed: int, purpose: str, epoch: int, us: Team) -> int:
@@ -269,30 +155,6 @@ def _presentations(indices: np.ndarray, recipe: Recipe, steps: int, seed: int) -
         if place == 0:
             batches = positions[torch.from_numpy(order.permutation(len(indices)))].tensor_split(per_epoch)
         yield _Presentation(epoch + 1, place == 0, place == per_epoch - 1, batches[place])
-
-
-def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    decayed = [p for p in net.parameters() if recipe.decay_all or p.ndim > 1]
-    plain = [p for p in net.parameters() if not recipe.decay_all and p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    if recipe.optimizer == "sgd":
-        nesterov = recipe.nesterov and recipe.momentum > 0
-        return torch.optim.SGD(groups, recipe.lr, momentum=recipe.momentum, nesterov=nesterov, fused=True)
-    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer](groups, recipe.lr, fused=True)
-
-
-def _rate(recipe: Recipe, step: int, steps: int) -> float:
-    """The learning rate of a step, from 0, as a share of the peak."""
-    warmup, floor = round(recipe.warmup * steps), recipe.min_lr / recipe.lr
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    progress = (step - warmup) / max(1, steps - warmup)
-    return {
-        "cosine": floor + (1 - floor) * (1 + math.cos(math.pi * progress)) / 2,
-        "linear": floor + (1 - floor) * (1 - progress),
-        "step": 0.1 ** int(3 * progress),
-        "constant": 1.0,
-    }[recipe.schedule]
 
 
 def _subset(split: Split, subset: Subset | np.ndarray | None) -> Subset:
