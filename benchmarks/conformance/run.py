@@ -27,7 +27,7 @@ def main(checkouts: Path = Path(), dataset: str = "digits", epochs: int = 40, ou
         checkouts: The folder with the clones, under the names of their repositories.
         dataset: What the network is trained on whose outputs are compared.
         epochs: For how long.
-        out: A folder for table.md.
+        out: A folder for table.md and table.csv.
     """
     made, rows, surprises = record_dynamics(dataset, epochs), [], 0
     for name, variant, code, compare, alike in [*SCORE_CHECKS, *STRATEGY_CHECKS]:
@@ -37,10 +37,10 @@ def main(checkouts: Path = Path(), dataset: str = "digits", epochs: int = 40, ou
             agreed, text = alike, f"not compared: {error}"
         surprises += agreed != alike
         verdict = ("" if agreed == alike else "UNEXPECTED: ") + text
-        rows.append(
-            {"here": name, "variant": variant, "public code": code, "definition": _kind(alike), "found": verdict}
-        )
-    table = pd.DataFrame(rows).to_markdown(index=False)
+        address = CHECKOUTS.get(code, f"https://pypi.org/project/{code}")
+        rows.append([name, variant, code, address, "the same" if alike else "another", verdict])
+    found = pd.DataFrame(rows, columns=["here", "variant", "code", "address", "definition", "found"])
+    table = found.drop(columns="address").to_markdown(index=False)
     commits = {name: git_commit(checkouts / name) for name in CHECKOUTS if (checkouts / name / ".git").exists()}
     clones = ", ".join(f"{name} {(commit or '')[:12]}" for name, commit in commits.items())
     packages = ", ".join(f"{name} {number}" for name, number in versions().items())
@@ -49,11 +49,8 @@ def main(checkouts: Path = Path(), dataset: str = "digits", epochs: int = 40, ou
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "table.md").write_text(f"{table}\n\n{origin}\n")
+        found.to_csv(out / "table.csv", index=False)
     sys.exit(int(surprises > 0))
-
-
-def _kind(alike: bool) -> str:
-    return "the same" if alike else "another"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,108 @@
+"""Writes this folder's README.md from its introduction, the definitions, the comparisons and the tables of variants.
+
+python benchmarks/conformance/page.py
+"""
+
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from drd_plugin.bench.store import RunStore
+
+HERE = Path(__file__).parent
+RESULTS = HERE.parent / "results"
+STUDIES = {"digits": "variants_digits", "Fashion-MNIST": "variants_fashion_mnist"}
+FRACTIONS = (0.05, 0.1, 0.3)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method or a variant of one.
+
+    Arguments:
+        name: As in tables.
+        definition: What it computes or selects.
+        source: Where that is from.
+        checks: Its comparisons, by `here` and `variant` in the table of comparisons.
+        base: The default that a variant's accuracy is held against.
+    """
+
+    name: str
+    definition: str
+    source: str
+    checks: tuple[tuple[str, str], ...] = ()
+    base: str = ""
+
+
+def rows() -> list[Row]:
+    """The rows of the page."""
+    return [Row(**of) for of in tomllib.loads((HERE / "definitions.toml").read_text())["row"]]
+
+
+def accuracies(study: str) -> pd.DataFrame:
+    """Accuracy after the last step by method (rows) and by fraction and seed (columns)."""
+    runs = RunStore(RESULTS / study).latest()
+    return runs.pivot_table(index="method", columns=["fraction", "seed"], values="acc_last")
+
+
+def effect(of: Row, table: pd.DataFrame) -> str:
+    """The accuracy of a default, or how far a variant is from it: mean ± standard deviation over the seeds."""
+    if of.name not in table.index or (of.base and of.base not in table.index):
+        return "-"
+    cells = []
+    for fraction in FRACTIONS:
+        values = table.loc[of.name, fraction]
+        if of.base:
+            values = values - table.loc[of.base, fraction]
+        cells.append(f"{values.mean():{'+' if of.base else ''}.1f} ± {values.std():.1f}")
+    return ", ".join(cells)
+
+
+def agreement(of: Row, checks: pd.DataFrame) -> str:
+    """What the comparisons found."""
+    found = [
+        f"[{row.code}]({row.address}): {row.found}"
+        for here, variant in of.checks
+        for row in checks[(checks["here"] == here) & (checks["variant"] == variant)].itertuples()
+    ]
+    return "; ".join(found) or "-"
+
+
+def page() -> str:
+    """The whole text."""
+    checks = pd.read_csv(RESULTS / "conformance" / "table.csv", keep_default_na=False)
+    tables = {name: accuracies(study) for name, study in STUDIES.items()}
+    lines = [
+        {
+            "method": f"`{of.name}`",
+            "definition": of.definition,
+            "source": of.source,
+            "agreement with public code": agreement(of, checks),
+            **{f"{name}, at 5, 10, 30 %": effect(of, table) for name, table in tables.items()},
+        }
+        for of in rows()
+    ]
+    text = pd.DataFrame(lines).to_markdown(index=False, disable_numparse=True)
+    origins = "\n".join(f"- {name}: {_origin(study)}" for name, study in STUDIES.items())
+    compared = (RESULTS / "conformance" / "table.md").read_text().strip().splitlines()[-1].strip("*")
+    return f"{(HERE / 'introduction.md').read_text()}\n{text}\n\n{origins}\n- comparisons: {compared}\n"
+
+
+def _origin(study: str) -> str:
+    runs = RunStore(RESULTS / study).latest()
+    made = [json.loads(text)["environment"] for text in runs["provenance"]]
+    commits = ", ".join(dict.fromkeys(str(of["git"])[:12] for of in made))
+    hours = (runs["seconds_train"].sum() + runs["seconds_select"].sum()) / 3600
+    return (
+        f"`drd-plugin bench {study}`, {len(runs)} runs, {runs['seed'].nunique()} seeds, {hours:.1f} hours of training "
+        f"and selection; {made[0]['processor']}, torch {made[0]['versions']['torch']}, commit {commits} "
+        f"([table](../results/{study}/table.md))"
+    )
+
+
+if __name__ == "__main__":
+    (HERE / "README.md").write_text(page())
+    print(f"{HERE / 'README.md'}: {len(rows())} rows")
