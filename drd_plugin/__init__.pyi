@@ -13,6 +13,7 @@ from .diffusion.fit import Fit as Fit
 from .engine import score as score
 from .methods import METHODS as METHODS
 from .methods import parse as parse
+from .recording import record as record
 from .scores import SCORES as SCORES
 from .selection import select as select
 from .strategies import STRATEGIES as STRATEGIES

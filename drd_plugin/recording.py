@@ -16,6 +16,7 @@ import numpy as np
 
 from .artifacts import Features, Scores
 from .data import check_split
+from .methods import parse_score
 from .plan import begin, plan_of
 from .processes import Team, speaks, team
 from .provenance import describe, digest, environment
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
     from .data import Split
     from .training.recipe import Recipe
 
-__all__ = ["fitting_folds", "proxy_seed", "record", "record_into"]
+__all__ = ["fitting_folds", "fold_of", "proxy_seed", "record", "record_into"]
 
 Keep = Callable[[Features], None]
 
 
 def record(
     split: Split,
-    folds: Sequence[FoldScore],
+    folds: Sequence[FoldScore | str],
     recipe: Recipe,
     *,
     seed: int = 0,
@@ -48,7 +49,7 @@ def record(
 
     Arguments:
         split: The training split.
-        folds: The fold scores.
+        folds: The fold scores, or their names as `drd_plugin.methods.parse_score` reads them.
         recipe: How the proxies are trained, in epochs.
         seed: Decides the proxies' seeds (see `proxy_seed`).
         work: A folder for what was reached, from which a killed pass goes on; the caller removes it in the end.
@@ -59,7 +60,8 @@ def record(
     Raises:
         ArtifactError: If a score comes out NaN, or `work` holds another pass.
         FloatingPointError: If a training diverges; the example and the epoch are named.
-        ValueError: If the recipe is measured in steps, since folds count epochs, or is too short for a fold.
+        ValueError: If the recipe is measured in steps, since folds count epochs, or is too short for a fold; or if a
+            score watches no proxy.
     """
     from .training.loader import resolve_device
 
@@ -69,14 +71,15 @@ def record(
         raise ValueError(
             f"a proxy's recipe is measured in epochs, got steps={recipe.steps}: use recipe.for_epochs(...)."
         )
-    for fold in folds:
+    wanted = [fold_of(fold) if isinstance(fold, str) else fold for fold in folds]
+    for fold in wanted:
         fold.last(recipe.epochs)
     us, made = team(resolve_device(device)), environment(str(resolve_device(device)))
-    columns: list[list[np.ndarray]] = [[] for _ in folds]
-    seconds = np.zeros(len(folds))
-    for number in range(max((fold.proxies for fold in folds), default=1)):
-        watching = [i for i, fold in enumerate(folds) if fold.proxies > number]
-        run = _Run(split, [folds[i] for i in watching], recipe, proxy_seed(seed, number), work, us, device, progress)
+    columns: list[list[np.ndarray]] = [[] for _ in wanted]
+    seconds = np.zeros(len(wanted))
+    for number in range(max((fold.proxies for fold in wanted), default=1)):
+        watching = [i for i, fold in enumerate(wanted) if fold.proxies > number]
+        run = _Run(split, [wanted[i] for i in watching], recipe, proxy_seed(seed, number), work, us, device, progress)
         found, spent = run.columns(keep_features if number == 0 else None)
         for i, column in zip(watching, found, strict=True):
             columns[i].append(column)
@@ -90,7 +93,7 @@ def record(
             fingerprint=split.fingerprint,
             provenance=_plan(split, fold, recipe, seed) | {"environment": made, "seconds": round(float(spent), 3)},
         )
-        for fold, of, spent in zip(folds, columns, seconds, strict=True)
+        for fold, of, spent in zip(wanted, columns, seconds, strict=True)
     ]
 
 
@@ -151,6 +154,19 @@ def proxy_seed(seed: int, number: int) -> int:
     a proxy, and the first proxies are the same, however many there are.
     """
     return seed + (number << 32)
+
+
+def fold_of(name: str) -> FoldScore:
+    """A fold score by name.
+
+    Raises:
+        UnknownName: If there is no such score.
+        ValueError: If it watches no proxy.
+    """
+    what = parse_score(name)
+    if not isinstance(what, FoldScore):
+        raise ValueError(f"{name} does not watch a proxy: compute it with `drd-plugin score {type(what).__name__}`.")
+    return what
 
 
 def fitting_folds(recipe: Recipe) -> dict[str, FoldScore]:

@@ -76,7 +76,7 @@ def main(args: Sequence[str] | None = None) -> None:
     except (ValueError, FloatingPointError) as error:
         sys.exit(f"drd-plugin: {error}")
     except KeyboardInterrupt:
-        print("\ndrd-plugin: stopped; bench, and score with DRD or ELBO, go on when run again.", file=sys.stderr)
+        print("\ndrd-plugin: stopped; bench, record and score go on when run again.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe has had enough, `head` for one
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,7 +10,6 @@ import tyro
 
 from ..artifacts import ArtifactError, Scores
 from ..artifacts.reliability import verdict
-from ..methods import parse_score
 from ..processes import speaks
 from ..scores import SCORES, FoldScore
 from ..scores.diffused import DiffusionScore
@@ -134,20 +133,13 @@ def record(
         device: auto, or a torch device.
         recipe: How the proxies are trained.
     """
-    from ..recording import fitting_folds, record_into
+    from ..recording import fitting_folds, fold_of, record_into
 
-    folds = {name: _fold(name) for name in scores} or fitting_folds(recipe)
+    folds = {name: fold_of(name) for name in scores} or fitting_folds(recipe)
     found = record_into(out, data.load().train, folds, recipe, seed=seed, features=features, device=device)
     if speaks():
         for name, of in found.items():
             say(of, out / name)
-
-
-def _fold(name: str) -> FoldScore:
-    what = parse_score(name)
-    if not isinstance(what, FoldScore):
-        raise ValueError(f"{name} does not watch a proxy: compute it with `drd-plugin score {type(what).__name__}`.")
-    return what
 
 
 def merge(folders: Annotated[tuple[Path, ...], tyro.conf.Positional], out: Path) -> None:
