@@ -1,4 +1,4 @@
-"""Writes this folder's README.md from its introduction, the definitions, the comparisons and the tables of variants.
+"""Writes this folder's README.md and effects.png, from the definitions, the comparisons and the tables of variants.
 
 python benchmarks/conformance/page.py
 """
@@ -61,6 +61,30 @@ def effect(of: Row, table: pd.DataFrame) -> str:
     return ", ".join(cells)
 
 
+def plot_effects(path: Path) -> None:
+    """Draws how far each variant is from its default."""
+    from matplotlib import pyplot as plt
+
+    variants = [of for of in rows() if of.base]
+    figure, axes = plt.subplots(1, len(STUDIES), figsize=(11, 7.5), sharey=True, layout="constrained")
+    for ax, (name, study) in zip(axes, STUDIES.items(), strict=True):
+        table = accuracies(study)
+        for shift, fraction in zip((-0.22, 0, 0.22), FRACTIONS, strict=True):
+            known = [(y, of) for y, of in enumerate(variants) if of.name in table.index]
+            gaps = [table.loc[of.name, fraction] - table.loc[of.base, fraction] for _, of in known]
+            ax.errorbar(
+                [gap.mean() for gap in gaps], [y + shift for y, _ in known], xerr=[gap.std() for gap in gaps],
+                fmt="o", ms=3.5, lw=1, label=f"{fraction:.0%} kept",
+            )  # fmt: skip
+        ax.axvline(0, color="black", lw=0.8)
+        ax.set(title=name, xlabel="points above or below the default, mean ± std of 3 seeds")
+        ax.grid(alpha=0.3)
+    axes[0].set_yticks(range(len(variants)), [of.name for of in variants], fontsize="small")
+    axes[0].invert_yaxis()
+    axes[0].legend(fontsize="small")
+    figure.savefig(path, dpi=110)
+
+
 def agreement(of: Row, checks: pd.DataFrame) -> str:
     """What the comparisons found."""
     found = [
@@ -104,5 +128,6 @@ def _origin(study: str) -> str:
 
 
 if __name__ == "__main__":
+    plot_effects(HERE / "effects.png")
     (HERE / "README.md").write_text(page())
     print(f"{HERE / 'README.md'}: {len(rows())} rows")
