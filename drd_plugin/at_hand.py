@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .artifacts import ArtifactError, Features, Scores, check_fingerprint
+from .methods import is_of, parse_score
 
 __all__ = ["AtHand"]
 
@@ -20,7 +21,7 @@ class AtHand:
 
     Arguments:
         of: The scores that order the examples.
-        others: Further scores, by name.
+        others: Further scores.
         features_at_hand: The features of a proxy.
 
     Raises:
@@ -28,11 +29,11 @@ class AtHand:
     """
 
     of: Scores
-    others: Mapping[str, Scores]
+    others: Sequence[Scores] = ()
     features_at_hand: Features | None = None
 
     def __post_init__(self) -> None:
-        for scores in self.others.values():
+        for scores in self.others:
             check_fingerprint(scores.fingerprint, self.of.fingerprint, f"the {scores.name} score")
         if self.features_at_hand is not None:
             self.features_at_hand.check(len(self.of), self.of.fingerprint)
@@ -46,13 +47,19 @@ class AtHand:
         """See `Workbench`.
 
         Raises:
-            ArtifactError: If they are not at hand.
+            ArtifactError: If they are not at hand, made with these settings, or several are.
         """
-        known = {**self.others, self.of.name: self.of}
-        kind = name.partition("[")[0]
-        if kind not in known:
-            raise ArtifactError(f"the strategy asks for the {name} score too: give its folder with --other-scores.")
-        return known[kind]
+        wanted = parse_score(name)
+        found = [scores for scores in (self.of, *self.others) if is_of(scores, wanted)]
+        if len(found) > 1:
+            raise ArtifactError(f"{len(found)} of the given scores are {wanted!r}: give one of them.")
+        if not found:
+            known = ", ".join(str(scores.provenance.get("score", scores.name)) for scores in (self.of, *self.others))
+            raise ArtifactError(
+                f"the strategy asks for the {name} score too, made as {wanted!r}: give its folder with --other-scores, "
+                f"or name in the strategy's settings what is at hand: {known}."
+            )
+        return found[0]
 
     def known_features(self) -> Features:
         """The features.
@@ -67,9 +74,9 @@ class AtHand:
             )
         return self.features_at_hand
 
-    def proxy_features(self) -> np.ndarray:
+    def proxy_features(self) -> Features:
         """See `Workbench`."""
-        return self.known_features().values
+        return self.known_features()
 
     def predictions(self, indices: np.ndarray) -> np.ndarray:
         """See `Workbench`; refused."""

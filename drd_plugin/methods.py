@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
-from .artifacts import Scores, Subset
+from .artifacts import Features, Scores, Subset
 from .provenance import describe
 from .registry import Registry, unknown
 from .rng import generator
@@ -45,6 +45,7 @@ __all__ = [
     "PUBLISHED",
     "Method",
     "Selector",
+    "is_of",
     "parse",
     "parse_score",
     "parse_strategy",
@@ -169,7 +170,9 @@ def select_by(
         ValueError: If the fraction keeps nothing, or does not fit the strategy.
     """
     k = kept(fraction, len(scores)) if budget is None else budget
-    selection = strategy.select(scores, k, generator(seed, "selection"), workbench)
+    noted: dict[str, Any] = {}
+    bench = None if workbench is None else _Noting(workbench, noted)
+    selection = strategy.select(scores, k, generator(seed, "selection"), bench)
     trained = dict(workbench.settings) if workbench is not None and strategy.trains else None
     return Subset(
         indices=selection.indices,
@@ -183,8 +186,37 @@ def select_by(
             "seed": seed,
             "trained": trained,
             "score": {"name": scores.name, "provenance": dict(scores.provenance)},
+            **({"further": noted} if noted else {}),
         },
     )
+
+
+@dataclass(frozen=True)
+class _Noting:
+    """A workbench that notes which scores and features it has given, with their provenance."""
+
+    workbench: Workbench
+    noted: dict[str, Any]
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return self.workbench.settings
+
+    def scores(self, name: str) -> Scores:
+        found = self.workbench.scores(name)
+        self.noted[name] = dict(found.provenance)
+        return found
+
+    def proxy_features(self) -> Features:
+        found = self.workbench.proxy_features()
+        self.noted["features"] = dict(found.provenance)
+        return found
+
+    def predictions(self, indices: np.ndarray) -> np.ndarray:
+        return self.workbench.predictions(indices)
+
+    def features(self, indices: np.ndarray, epochs: int) -> np.ndarray:
+        return self.workbench.features(indices, epochs)
 
 
 _DRD_WINDOW = BestWindow(selector="train", origin="easiest", max_start=0.5)
@@ -238,6 +270,12 @@ def parse_score(text: str) -> Score:
     if name not in SCORES:
         raise unknown("score", name, {*SCORES, *PUBLISHED})
     return configure(SCORES[name](), settings)
+
+
+def is_of(given: Scores, wanted: Score) -> bool:
+    """Whether scores are those that are asked for: made with these very settings, or imported under the name."""
+    imported = given.name if "imported" in given.provenance else None
+    return describe(wanted) == given.provenance.get("score") or type(wanted).__name__ == imported
 
 
 def parse_strategy(text: str) -> Strategy:

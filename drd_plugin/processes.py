@@ -51,7 +51,7 @@ class Team:
 
         if self.state.device.type == "cuda":
             net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
-        return nn.parallel.DistributedDataParallel(net, broadcast_buffers=False)  # type: ignore[return-value]
+        return nn.parallel.DistributedDataParallel(net)  # type: ignore[return-value]
 
     def part(self, index: Tensor) -> Tensor:
         """The part of a batch int64[B] that this process looks after.

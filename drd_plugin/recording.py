@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .artifacts import Features, Scores
+from .artifacts import ArtifactError, Features, Scores
 from .data import check_split
 from .methods import parse_score
 from .plan import begin, plan_of
@@ -65,15 +65,8 @@ def record(
     """
     from .training.loader import resolve_device
 
-    check_split(split)
-    check_seed(seed)
-    if recipe.epochs is None:
-        raise ValueError(
-            f"a proxy's recipe is measured in epochs, got steps={recipe.steps}: use recipe.for_epochs(...)."
-        )
     wanted = [fold_of(fold) if isinstance(fold, str) else fold for fold in folds]
-    for fold in wanted:
-        fold.last(recipe.epochs)
+    _check(split, wanted, recipe, seed)
     us, made = team(resolve_device(device)), environment(str(resolve_device(device)))
     columns: list[list[np.ndarray]] = [[] for _ in wanted]
     seconds = np.zeros(len(wanted))
@@ -104,41 +97,45 @@ def record_into(
     recipe: Recipe,
     *,
     seed: int = 0,
-    features: bool = False,
+    features: str | None = None,
     device: str = "auto",
     progress: bool = True,
 ) -> dict[str, Scores]:
     """`record`, into a folder with a folder of scores for each fold; those that are there are read.
 
     Arguments:
-        out: The folder; the features of the first proxy go to `features.safetensors`.
+        out: The folder.
         split: The training split.
         folds: The fold scores by the names of their folders; `.` is `out` itself.
         recipe: How the proxies are trained, in epochs.
         seed: Decides the proxies' seeds.
-        features: Whether to keep the features.
+        features: The file in `out` for the features of the first proxy; they are not kept by default.
         device: `auto`, or a torch device.
         progress: Whether to show progress bars.
 
     Raises:
-        ArtifactError: If a folder holds other scores, or one comes out NaN.
+        ArtifactError: If a folder holds other scores, the file holds the features of another proxy, or a score comes
+            out NaN.
     """
     from .training.loader import resolve_device
 
-    us, kept = team(resolve_device(device)), out / "features.safetensors"
+    _check(split, list(folds.values()), recipe, seed)
+    us, made = team(resolve_device(device)), _made(split, recipe, seed)
     with us.first_alone():
         done = {name: begin(out / name, _plan(split, fold, recipe, seed)) for name, fold in folds.items()}
     us.wait()
+    kept = None if features is None else out / features
+    lacking = kept is not None and not _kept(kept, split, made)
     missing = {name: fold for name, fold in folds.items() if not done[name]}
-    if missing or (features and not kept.exists()):
-        work = out / "proxies"
+    if missing or lacking:
+        work = out / f"proxies-seed{seed}-{digest(made)}"
 
         def keep(values: Features) -> None:
-            if us.leads:
+            if us.leads and kept is not None:
                 values.save(kept)
 
         found = record(
-            split, list(missing.values()), recipe, seed=seed, work=work, keep_features=keep if features else None,
+            split, list(missing.values()), recipe, seed=seed, work=work, keep_features=keep if lacking else None,
             device=device, progress=progress,
         )  # fmt: skip
         if us.leads:
@@ -149,10 +146,39 @@ def record_into(
     return {name: Scores.load(out / name) for name in folds}
 
 
+def _check(split: Split, folds: Sequence[FoldScore], recipe: Recipe, seed: int) -> None:
+    """Raises what can be known before a training."""
+    check_split(split)
+    check_seed(seed)
+    proxy_seed(seed, 0)
+    if recipe.epochs is None:
+        raise ValueError(
+            f"a proxy's recipe is measured in epochs, got steps={recipe.steps}: use recipe.for_epochs(...)."
+        )
+    for fold in folds:
+        fold.last(recipe.epochs)
+
+
+def _kept(path: Path, split: Split, made: Mapping[str, Any]) -> bool:
+    """Whether the features of this proxy are in the file."""
+    if not path.exists():
+        return False
+    there = Features.load(path)
+    there.check(len(split), split.fingerprint)
+    if {key: there.provenance.get(key) for key in made} != made:
+        raise ArtifactError(f"{path} holds the features of a proxy with another recipe or seed: give another folder.")
+    return True
+
+
 def proxy_seed(seed: int, number: int) -> int:
-    """The seed of the proxy with this number, from 0, among those that belong to a seed below 2^32; no two seeds share
-    a proxy, and the first proxies are the same, however many there are.
+    """The seed of the proxy with this number, from 0, among those that belong to a seed: no two seeds share a proxy,
+    and the first are the same, however many there are.
+
+    Raises:
+        ValueError: If the seed is not below 2^32.
     """
+    if seed >= 2**32:
+        raise ValueError(f"a proxy's seed is below 2^32, got {seed}.")
     return seed + (number << 32)
 
 
@@ -170,8 +196,10 @@ def fold_of(name: str) -> FoldScore:
 
 
 def fitting_folds(recipe: Recipe) -> dict[str, FoldScore]:
-    """Every registered score that watches a proxy for no longer than this one trains, with its defaults, by name."""
-    folds = {name: of() for name, of in SCORES.items() if issubclass(of, FoldScore)}
+    """Every registered score, with its defaults, that watches a proxy for no longer than this one trains, and whose
+    statistics are a few numbers for each example (TDDS's are not), by name.
+    """
+    folds = {name: of() for name, of in SCORES.items() if issubclass(of, FoldScore) and of.frugal}
     return {name: fold for name, fold in folds.items() if _fits(fold, recipe)}
 
 
@@ -185,6 +213,11 @@ def _fits(fold: FoldScore, recipe: Recipe) -> bool:
 
 def _plan(split: Split, fold: FoldScore, recipe: Recipe, seed: int) -> dict[str, Any]:
     return plan_of(split, fold, seed) | {"recipe": describe(recipe)}
+
+
+def _made(split: Split, recipe: Recipe, seed: int) -> dict[str, Any]:
+    """What decides a proxy."""
+    return {"recipe": describe(recipe), "seed": seed, "dataset": split.name, "fingerprint": split.fingerprint}
 
 
 class _Run:
@@ -205,24 +238,51 @@ class _Run:
 
         self.split, self.folds, self.recipe, self.seed, self.us = split, folds, recipe, seed, us
         self.device = device if us.device is None else str(us.device)
-        self.label = f"proxy (seed {seed % 2**32}{f', number {seed >> 32}' if seed >> 32 else ''})"
-        self.label = self.label if progress and speaks() else ""
-        identity = digest([describe(folds), describe(recipe), seed, split.fingerprint, us.count])
-        self.kept = None if work is None else Checkpoint(work / f"proxy-{seed >> 32}.safetensors", identity)
+        number = seed >> 32
+        label = f"proxy (seed {seed % 2**32}{f', number {number}' if number else ''})"
+        self.label = label if progress and speaks() else ""
+        self.names = [digest(fold) for fold in folds]
+        self.kept = None
+        if work is not None:
+            note = {"folds": self.names, "processes": us.count}
+            identity = digest(_made(split, recipe, seed))
+            self.kept = Checkpoint(work / f"proxy-{number}.safetensors", identity, note=note)
 
     def columns(self, keep_features: Keep | None) -> tuple[list[np.ndarray], float]:
         """The scores of each fold, float32[n], and the seconds that the training took."""
-        found = None if self.kept is None else self.kept.read()
-        if found is not None and "finished" in found[1]:
-            return [found[0][f"{i}"].numpy() for i in range(len(self.folds))], found[1]["finished"]
+        found = self._found(keep_features is not None)
+        if found is not None:
+            return found
         start = time.perf_counter()
-        columns, trained = self._watched(keep_features)
-        seconds = time.perf_counter() - start + trained
+        columns, earlier = self._watched(keep_features)
+        seconds = time.perf_counter() - start + earlier
         if self.kept is not None:
             if self.us.leads:
-                self.kept.write(dict(zip(map(str, range(len(columns))), columns, strict=True)), {"finished": seconds})
+                self.kept.write(dict(zip(self.names, columns, strict=True)), {"finished": seconds})
             self.us.wait()
         return [column.numpy() for column in columns], seconds
+
+    def _found(self, wants_network: bool) -> tuple[list[np.ndarray], float] | None:
+        """The scores if they were finished before. What cannot be gone on from is removed: finished scores where the
+        network is wanted once more, and a training that other scores watched.
+        """
+        found = None if self.kept is None else self.kept.read()
+        if self.kept is None or found is None:
+            return None
+        tensors, said = found
+        if "finished" in said and not wants_network and set(self.names) <= set(tensors):
+            return [tensors[name].numpy() for name in self.names], said["finished"]
+        if "finished" in said or said["folds"] != self.names:
+            self.us.wait()
+            if self.us.leads:
+                self.kept.path.unlink(missing_ok=True)
+            self.us.wait()
+        elif said["processes"] != self.us.count:
+            raise ArtifactError(
+                f"{self.kept.path} was begun by {said['processes']} processes, and now there are {self.us.count}: go "
+                "on with as many, or remove it."
+            )
+        return None
 
     def _watched(self, keep_features: Keep | None) -> tuple[list[Any], float]:
         """The scores, and the seconds of the training that came before this process."""
@@ -242,7 +302,7 @@ class _Run:
         recorder.finish()
         proxy = Proxy(trained.net, split, epochs, self.device)
         if keep_features is not None:
-            made = {"recipe": describe(self.recipe), "seed": self.seed, "environment": environment(str(on))}
+            made = _made(split, self.recipe, self.seed) | {"environment": environment(str(on))}
             keep_features(Features(proxy.features.numpy(), split.fingerprint, made))
         states = zip(self.folds, recorder.states, strict=True)
         return [fold.compute(state, proxy).float().cpu() for fold, state in states], earlier

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -13,7 +12,7 @@ from .artifacts import ArtifactError, Features, Scores
 from .data import Split
 from .engine import score
 from .provenance import describe, digest
-from .recording import record
+from .recording import record, record_into
 from .scores import FoldScore, MapScore, Score
 from .training.recipe import Recipe
 
@@ -98,25 +97,17 @@ class ScoreCache:
 
     def _record(self, folds: list[FoldScore], seed: int) -> None:
         """One pass for all that is missing."""
-        work = None
-        if self.folder is not None:
-            work = self.folder / f"proxies-seed{seed}-{digest([folds, self.proxy, self.split.fingerprint])}"
-        recorded = record(
-            self.split,
-            folds,
-            self.proxy,
-            seed=seed,
-            work=work,
-            keep_features=partial(self._keep, seed) if self.keeps and not self._has_features(seed) else None,
-            device=self.device,
-            progress=self.progress,
-        )
+        quiet: dict[str, Any] = {"seed": seed, "device": self.device, "progress": self.progress}
+        if self.folder is None:
+            keep = partial(self._features.__setitem__, seed) if self.keeps and seed not in self._features else None
+            recorded = record(self.split, folds, self.proxy, keep_features=keep, **quiet)
+        else:
+            named = {self._place(fold, seed).name: fold for fold in folds}
+            features = self._place_of_features(seed).name if self.keeps else None
+            found = record_into(self.folder, self.split, named, self.proxy, features=features, **quiet)
+            recorded = list(found.values())
         for fold, scores in zip(folds, recorded, strict=True):
-            if self.folder is not None:
-                scores.save(self._place(fold, seed))
             self.put(fold, seed, scores)
-        if work is not None:
-            shutil.rmtree(work, ignore_errors=True)
 
     def features(self, seed: int) -> Features:
         """The penultimate features of the first proxy with this seed.
@@ -124,21 +115,13 @@ class ScoreCache:
         Raises:
             ArtifactError: If a file of them is damaged.
         """
-        if not self._has_features(seed):
-            self.keeps = True
-            self._record([fold for fold in self.together if self._kept(fold, seed) is None], seed)
         if seed not in self._features:
-            self._features[seed] = Features.load(self._place_of_features(seed))
+            self.keeps = True
+            if self.folder is None or not self._place_of_features(seed).exists():
+                self._record([fold for fold in self.together if self._kept(fold, seed) is None], seed)
+            if self.folder is not None:
+                self._features[seed] = Features.load(self._place_of_features(seed))
         return self._features[seed]
-
-    def _keep(self, seed: int, features: Features) -> None:
-        if self.folder is None:
-            self._features[seed] = features
-        else:
-            features.save(self._place_of_features(seed))
-
-    def _has_features(self, seed: int) -> bool:
-        return seed in self._features or (self.folder is not None and self._place_of_features(seed).exists())
 
     def _place_of_features(self, seed: int) -> Path:
         assert self.folder is not None

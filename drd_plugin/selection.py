@@ -10,7 +10,7 @@ import numpy as np
 
 from .artifacts import ArtifactError, Features, Scores, Subset, check_fingerprint
 from .data import Split, check_split
-from .methods import Selector, parse, parse_score
+from .methods import Selector, is_of, parse, parse_score
 from .provenance import describe
 from .rng import Seeds
 from .score_cache import ScoreCache
@@ -81,13 +81,11 @@ def _at_hand(scores: Sequence[Scores], wanted: Selector, split: Split) -> dict[S
     known: dict[Score, Scores] = {}
     for given in scores:
         check_fingerprint(given.fingerprint, split.fingerprint, f"the {given.name} score")
-        made = given.provenance.get("score")
-        imported = given.name if "imported" in given.provenance else None
-        what = next((of for of in wanted.scores if describe(of) == made or type(of).__name__ == imported), None)
+        what = next((of for of in wanted.scores if is_of(given, of)), None)
         if what is None or what in known:
             raise ArtifactError(
                 f"{wanted.name} asks for {' and '.join(map(repr, wanted.scores))}, each once; the given {given.name} "
-                f"score was made with {made}."
+                f"score was made with {given.provenance.get('score')}."
             )
         known[what] = given
     return known
@@ -151,7 +149,7 @@ class TrainingWorkbench:
         )
         return features(trained.net, self.split, self.device).numpy()
 
-    def proxy_features(self) -> np.ndarray:
+    def proxy_features(self) -> Features:
         """See `Workbench`.
 
         Raises:
@@ -163,7 +161,7 @@ class TrainingWorkbench:
         else:
             found = self.known_features()
         found.check(len(self.split), self.split.fingerprint)
-        return found.values
+        return found
 
     def scores(self, name: str) -> Scores:
         """See `Workbench`."""

@@ -71,8 +71,10 @@ def runs():
 
 
 def test_the_table_says_what_each_method_is():
-    runs = pd.DataFrame([asdict(run(name, 0.1, 0, 50)) for name in ("Full", "EL2N[first_epochs=10]+BWS", "CCS")])
+    names = ("Full", "EL2N[first_epochs=10]+BWS", "CCS", "CCS[cutoff=0.0]")
+    runs = pd.DataFrame([asdict(run(name, 0.1, 0, 50)) for name in names])
     lines = definitions(runs).splitlines()
+    assert lines.pop(3).endswith("Strata(variant=official, strata=50, cutoff=0.0, cutoff_score=AUM)")
     assert lines[2] == "- CCS: AUM(proxies=1, margin=logits) + Strata(variant=official, strata=50, cutoff_score=AUM)"
     assert "BWS: EL2N(proxies=1, first_epochs=10, outputs=eval, aggregate=mean) + BestWindow(selector=ridge" in lines[3]
     assert lines[4].startswith("- networks: Recipe(net=convnet, steps=300,")

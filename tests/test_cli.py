@@ -128,6 +128,28 @@ def test_one_pass_gives_scores_and_the_features_that_d2_looks_at(tmp_path, capsy
     assert "asks for the AUM score too" in fails(capsys, *given, *features)
     main([*given, *features, "--other-scores", str(out / "AUM")])
     assert len(Subset.load(subset)) == 144
+    further = Subset.load(subset).provenance["further"]
+    assert further["AUM"]["score"]["margin"] == "logits"
+    assert further["features"]["recipe"]["epochs"] == 3
+    main(
+        [
+            "score",
+            "AUM",
+            "--margin",
+            "probabilities",
+            "--dataset",
+            "digits",
+            "--epochs",
+            "1",
+            "--out",
+            str(tmp_path / "p"),
+        ]
+    )
+    other = fails(capsys, *given, *features, "--other-scores", str(tmp_path / "p"))
+    assert "made as AUM(proxies=1, margin='logits', first_epochs=None)" in other
+    assert "'margin': 'probabilities'" in other
+    twice = fails(capsys, *given, *features, "--other-scores", str(out / "AUM"), str(out / "AUM"))
+    assert "2 of the given scores are AUM" in twice
     np.save(tmp_path / "short.npy", np.zeros((100, 3)))
     refused = fails(capsys, *given, "--features", str(tmp_path / "short.npy"))
     assert "features of 100 examples and scores of 1437" in refused

@@ -47,7 +47,7 @@ def test_a_fit_that_died_goes_on_exactly(tiny, tmp_path, monkeypatch):
         SMALL(tiny, tmp_path / "cut", "cpu", progress=False)
     assert [path.name for path in (tmp_path / "cut").iterdir()] == ["checkpoint"]
     monkeypatch.setattr(training.Training, "_write", write)
-    with pytest.raises(ArtifactError, match="a fit with other settings"):
+    with pytest.raises(ArtifactError, match="a training with other settings"):
         replace(SMALL, lr=1e-3)(tiny, tmp_path / "cut", "cpu", progress=False)
     begun = []
     monkeypatch.setattr(training.Training, "_write", lambda self: begun.append(self.epoch))

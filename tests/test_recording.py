@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from drd_plugin.artifacts import ArtifactError, Features, Scores
+from drd_plugin.artifacts.tensors import save_tensors
 from drd_plugin.data import Split, load
 from drd_plugin.recording import fitting_folds, record, record_into
 from drd_plugin.score_cache import ScoreCache
@@ -111,10 +112,61 @@ def test_a_checkpoint_of_another_pass_is_refused(few, tmp_path, monkeypatch):
         with pytest.raises(Killed):
             quietly(few, [AUM()], work=tmp_path)
     with pytest.raises(ArtifactError, match="the checkpoint of a training with other settings"):
-        quietly(few, [AUM("probabilities")], work=tmp_path)
+        quietly(few, [AUM()], RECIPE.for_epochs(5), work=tmp_path)
+    tensors, header = checkpoint.load_tensors(tmp_path / "proxy-0.safetensors")
+    save_tensors(tensors, tmp_path / "proxy-0.safetensors", header.replace('"processes": 1', '"processes": 8'))
+    with pytest.raises(ArtifactError, match="was begun by 8 processes, and now there are 1"):
+        quietly(few, [AUM()], work=tmp_path)
     (tmp_path / "proxy-0.safetensors").write_bytes(b"damaged")
     with pytest.raises(ArtifactError, match="damaged"):
         quietly(few, [AUM()], work=tmp_path)
+
+
+def test_another_score_that_joins_a_killed_pass_has_it_begin_again(few, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        killed_after(patched, 12)
+        with pytest.raises(Killed):
+            quietly(few, [AUM()], work=tmp_path)
+    joined = quietly(few, [AUM(), Forgetting()], work=tmp_path)
+    assert all(
+        np.array_equal(a.values, b.values) for a, b in zip(joined, quietly(few, [AUM(), Forgetting()]), strict=True)
+    )
+
+
+def test_a_full_disk_between_two_scores_costs_no_training(few, tmp_path, monkeypatch):
+    folds, save, saved = {"AUM": AUM(), "Forgetting": Forgetting()}, Scores.save, []
+
+    def once(self, folder):
+        if saved:
+            raise OSError("No space left on device")
+        saved.append(folder)
+        save(self, folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Scores, "save", once)
+        with pytest.raises(OSError, match="No space left"):
+            record_into(tmp_path, few, folds, RECIPE, device="cpu", progress=False)
+    with monkeypatch.context() as patched:
+        killed_after(patched, 0)
+        found = record_into(tmp_path, few, folds, RECIPE, device="cpu", progress=False)
+    assert np.array_equal(found["Forgetting"].values, quietly(few, [Forgetting()])[0].values)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["AUM", "Forgetting"]
+
+
+def test_features_that_are_wanted_later_are_made(few, tmp_path, monkeypatch):
+    """The first proxy was finished without them before the kill."""
+    folds = {"AUM": AUM(proxies=2)}
+    with monkeypatch.context() as patched:
+        killed_after(patched, 30)
+        with pytest.raises(Killed):
+            record_into(tmp_path, few, folds, RECIPE, device="cpu", progress=False)
+    record_into(tmp_path, few, folds, RECIPE, features="f.safetensors", device="cpu", progress=False)
+    expected = features(train(few, RECIPE, device="cpu").net, few, "cpu").numpy()
+    assert np.allclose(Features.load(tmp_path / "f.safetensors").values, expected, atol=1e-5)
+    with pytest.raises(ArtifactError, match="features of a proxy with another recipe or seed"):
+        record_into(
+            tmp_path, few, {"EL2N": EL2N()}, RECIPE, seed=5, features="f.safetensors", device="cpu", progress=False
+        )
 
 
 def test_a_process_that_is_killed_goes_on(digits, tmp_path):
@@ -127,13 +179,13 @@ def test_a_process_that_is_killed_goes_on(digits, tmp_path):
         from drd_plugin.scores import AUM, Forgetting
         from drd_plugin.training import checkpoint
         from drd_plugin.training.recipe import Recipe
-        checkpoint.EVERY = checkpoint.Checkpoint.__init__.__defaults__ = (0.0,)
+        checkpoint.Checkpoint.due = True
         folds = {"AUM": AUM(), "Forgetting": Forgetting()}
         record_into(Path(sys.argv[1]), load("digits").train, folds, Recipe(net="lenet", epochs=30), device="cpu")
     """)
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen([sys.executable, "-c", script, tmp_path / "out"], env=env, stderr=subprocess.DEVNULL)
-    while not (tmp_path / "out" / "proxies" / "proxy-0.safetensors").exists():
+    while not list((tmp_path / "out").glob("proxies-*/proxy-0.safetensors")):
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
@@ -145,29 +197,41 @@ def test_a_process_that_is_killed_goes_on(digits, tmp_path):
     for name in ("AUM", "Forgetting"):
         one, other = (Scores.load(tmp_path / folder / name) for folder in ("out", "whole"))
         assert np.array_equal(one.values, other.values)
-    assert not (tmp_path / "out" / "proxies").exists()
+    assert not list((tmp_path / "out").glob("proxies-*"))
 
 
 def test_a_pass_writes_statistics_of_length_n_and_no_logits(few, tmp_path, monkeypatch):
     """All that is on the disk after an epoch: the network, its momentum, and a few numbers for each example."""
+    folds = [Forgetting(), EL2N(), AUM(), DynUnc(window=2), DUAL(window=2), TDDS(window=3, first_epochs=3)]
     with monkeypatch.context() as patched:
         killed_after(patched, 12)
         with pytest.raises(Killed):
-            quietly(few, [Forgetting(), EL2N(), AUM(), DynUnc(window=2), DUAL(window=2)], work=tmp_path)
+            quietly(few, folds, RECIPE.for_epochs(6), work=tmp_path)
     [path] = tmp_path.iterdir()
-    tensors, _ = checkpoint.load_tensors(path)
+    tensors, said = checkpoint.load_tensors(path)
     statistics = {name: of for name, of in tensors.items() if name.startswith("recorder.")}
+    assert '"step": 10' in said  # two epochs: TDDS still holds the probabilities of the last
     assert len(statistics) >= 8
-    assert all(len(of) == 150 and of.numel() <= 2 * 150 for of in statistics.values())
+    held = {name: of for name, of in statistics.items() if of.numel() > 2 * 150}
+    assert {name: of.shape for name, of in held.items()} == {"recorder.5.before": (150, 10)}
+    with monkeypatch.context() as patched:
+        killed_after(patched, 8)
+        with pytest.raises(Killed):
+            quietly(few, folds, RECIPE.for_epochs(6), work=tmp_path)
+    tensors, said = checkpoint.load_tensors(path)
+    assert '"step": 15' in said  # three: it is done, and lets go
+    assert tensors["recorder.5.before"].numel() == 0
+    again = quietly(few, folds, RECIPE.for_epochs(6), work=tmp_path)[5]
+    assert np.array_equal(again.values, quietly(few, folds, RECIPE.for_epochs(6))[5].values)
 
 
 def test_a_folder_of_one_pass_is_finished_read_and_extended(few, tmp_path, monkeypatch):
     folds = {"AUM": AUM(), "EL2N[epoch=2]": EL2N(2)}
-    found = record_into(tmp_path, few, folds, RECIPE, features=True, device="cpu", progress=False)
+    found = record_into(tmp_path, few, folds, RECIPE, features="features.safetensors", device="cpu", progress=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["AUM", "EL2N[epoch=2]", "features.safetensors"]
     with monkeypatch.context() as patched:
         killed_after(patched, 0)
-        again = record_into(tmp_path, few, folds, RECIPE, features=True, device="cpu", progress=False)
+        again = record_into(tmp_path, few, folds, RECIPE, features="features.safetensors", device="cpu", progress=False)
     assert np.array_equal(found["AUM"].values, again["AUM"].values)
     more = record_into(tmp_path, few, {"DUAL": DUAL(window=2)}, RECIPE, device="cpu", progress=False)
     assert np.array_equal(more["DUAL"].values, quietly(few, [DUAL(window=2)])[0].values)
@@ -178,7 +242,16 @@ def test_a_folder_of_one_pass_is_finished_read_and_extended(few, tmp_path, monke
 def test_features_are_those_of_the_first_proxy(few, tmp_path):
     net = train(few, RECIPE, seed_init=3, seed_order=3, device="cpu").net
     expected = features(net, few, "cpu").numpy()
-    record_into(tmp_path, few, {"AUM": AUM(proxies=2)}, RECIPE, seed=3, features=True, device="cpu", progress=False)
+    record_into(
+        tmp_path,
+        few,
+        {"AUM": AUM(proxies=2)},
+        RECIPE,
+        seed=3,
+        features="features.safetensors",
+        device="cpu",
+        progress=False,
+    )
     kept = Features.load(tmp_path / "features.safetensors")
     assert np.allclose(kept.values, expected, atol=1e-5)
     cache = ScoreCache(
@@ -198,8 +271,17 @@ def test_features_of_other_tools_and_broken_ones(tmp_path):
     np.save(tmp_path / "f.npy", np.eye(3))
     assert Features.load(tmp_path / "f.npy").values.tolist() == np.eye(3).tolist()
     np.save(tmp_path / "object.npy", np.array([{}], dtype=object))
-    with pytest.raises(ArtifactError, match="holds no features"):
+    with pytest.raises(ArtifactError, match="holds no plain numbers"):
         Features.load(tmp_path / "object.npy")
+    (tmp_path / "empty.npy").touch()
+    with pytest.raises(ArtifactError, match="holds no plain numbers"):
+        Features.load(tmp_path / "empty.npy")
+    np.save(tmp_path / "nan.npy", np.array([[np.nan]]))
+    with pytest.raises(ArtifactError, match="features of 1 examples are NaN"):
+        Features.load(tmp_path / "nan.npy")
+    save_tensors({"features": torch.ones(2, 2)}, tmp_path / "other.safetensors")
+    with pytest.raises(ArtifactError, match="holds no features as `drd-plugin record --features` writes them"):
+        Features.load(tmp_path / "other.safetensors")
     with pytest.raises(ArtifactError, match=r"shape \[n, d\], got \(3,\)"):
         Features(np.ones(3))
     with pytest.raises(ArtifactError, match=r"features of 1 examples are NaN or infinite \(the first: \[1\]\)"):
@@ -239,6 +321,7 @@ def test_a_run_of_another_number_of_classes_is_refused():
 def test_scores_that_cannot_watch_so_short_a_proxy_are_left_out():
     assert list(fitting_folds(Recipe(epochs=2))) == ["Forgetting", "EL2N", "AUM", "Moderate", "Confidence"]
     assert "DynUnc" in fitting_folds(Recipe(epochs=11))
+    assert "TDDS" not in fitting_folds(Recipe(epochs=100))
 
 
 def test_a_streamed_folder_gives_the_scores_of_the_same_images_in_memory(few, tmp_path):
@@ -262,12 +345,12 @@ from drd_plugin.recording import record_into
 from drd_plugin.scores import AUM, EL2N, Forgetting, Moderate, TDDS
 from drd_plugin.training import checkpoint
 from drd_plugin.training.recipe import Recipe
-checkpoint.Checkpoint.__init__.__defaults__ = (0.0,)
+checkpoint.Checkpoint.due = True
 whole = load("digits").train
 split = Split("few", whole.images[:151], whole.labels[:151], whole.classes)
 folds = {"AUM": AUM(), "EL2N": EL2N(), "Forgetting": Forgetting(), "Moderate": Moderate(), "TDDS": TDDS(window=3)}
 recipe = Recipe(net="lenet", epochs=4, batch_size=32, lr=0.05)
-record_into(Path(sys.argv[1]), split, folds, recipe, features=True, device="cpu", progress=False)
+record_into(Path(sys.argv[1]), split, folds, recipe, features="features.safetensors", device="cpu", progress=False)
 """
 
 

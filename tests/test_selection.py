@@ -20,7 +20,7 @@ SETTINGS = {
     "CCS": "CCS[cutoff=0.1]",
     "DynUnc": "DynUnc[window=2,first_epochs=2]",
     "TDDS": "TDDS[window=3]",
-    "DUAL": "DUAL[window=2]",
+    "DUAL": "DUAL[window=2, mean_score=Confidence]",
     "D2": "D2[cutoff=0.1]",
     "DRD": f"DRD[timestep=20,draws=1,distance=mse,denoiser={BUNDLED / 'digits'},step=0.5]",
     "ELBO": f"ELBO[gamma_min=0.9,draws=1,denoiser={BUNDLED / 'digits'},step=0.5]",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
-from drd_plugin.artifacts import Scores
+from drd_plugin.artifacts import Features, Scores
 from drd_plugin.strategies import (
     D2,
     STRATEGIES,
@@ -46,7 +46,7 @@ class FakeBench:
         return self.matrix
 
     def proxy_features(self):
-        return self.matrix
+        return Features(self.matrix)
 
     def scores(self, name):
         return self.others[name]
@@ -60,7 +60,7 @@ def made(n=200, classes=4, seed=0, higher_is_harder=True, name="AUM", levels=Non
 
 def bench_for(scores):
     rng = np.random.default_rng(1)
-    others = {"AUM": scores, "Confidence[share=0.15]": replace(scores, estimates=rng.random((len(scores), 1)))}
+    others = {"AUM": scores, "Confidence[early=true]": replace(scores, estimates=rng.random((len(scores), 1)))}
     return FakeBench(scores.labels, rng.random(len(scores)), rng.normal(size=(len(scores), 5)), others)
 
 
@@ -177,6 +177,9 @@ def test_ccs_drops_the_hardest_by_aum_whatever_it_stratifies():
     assert not set(np.argsort(el2n.values)[-60:]) & set(own.indices)
     with pytest.raises(ValueError, match="give the AUM scores too"):
         Strata(cutoff=0.3).select(el2n, 40, np.random.default_rng(0))
+    other = made(seed=4, higher_is_harder=False)  # of the same name, made otherwise: the workbench decides
+    bench = FakeBench(other.labels, np.ones(200), others={"AUM": aum})
+    assert not hardest & set(Strata(cutoff=0.3).select(other, 40, np.random.default_rng(0), bench).indices)
 
 
 def test_ccs_covers_sparse_regions():
@@ -374,20 +377,24 @@ def test_d2_by_hand():
     """u = (5 + e, 5 + 2e, 5 + e, ...) with e = 5/e^1: the middle of the three goes first, and its neighbours lose."""
     e = math.exp(-1)
     importance = [5, 5, 5, 6, 4, 1]
-    forward = [5 + 5 * e, 5 + 10 * e, 5 + 5 * e, 6 + 4 * e, 4 + 6 * e + math.exp(-19), 1 + 4 * math.exp(-19)]
     scores, bench = line(importance)
-    assert forward[1] == max(forward)
+    # u: 6.84, 8.68, 6.84, 7.47, 6.21, 1.00; then 1 takes e^-0.1 of its own 8.68 off 0 and 2, and 3 as much off 4
+    assert math.isclose(5 + 10 * e, 8.68, abs_tol=0.01)
     assert d2(scores, bench, 2) == [1, 3]
+    assert d2(scores, bench, 3, gamma=0.1)[2] == 5
     first = d2(scores, bench, 3, gamma=0.0)
     assert first == [1, 3, 5]  # at gamma 0 all neighbours lose everything
     assert d2(scores, bench, 3, gamma=50.0)[2] in (0, 2)  # and at a large one nothing
 
 
 def test_d2_shifts_hardness_that_is_negative():
-    up, bench = line([5, 5, 5, 6, 4, 1])
-    down, _ = line([5, 5, 5, 6, 4, 1], higher=False)
-    assert d2(down, bench, 2) == d2(line([4, 4, 4, 5, 3, 0])[0], bench, 2)
-    assert d2(up, bench, 6) == d2(up, bench, 6)
+    """Scores of which low is hard have negative hardness: the hardest, a 1, is worth 5, and the easiest nothing."""
+    low, bench = line([5, 5, 5, 6, 4, 1], higher=False)
+    assert low.hardness.tolist() == [5, 5, 5, 6, 4, 1]
+    aum = replace(low, estimates=-low.estimates)
+    assert aum.hardness.tolist() == [-5, -5, -5, -6, -4, -1]
+    assert d2(aum, bench, 3) == d2(line([1, 1, 1, 0, 2, 5])[0], bench, 3)
+    assert d2(aum, bench, 1) == [5]
 
 
 def test_d2_has_a_graph_for_each_class_or_one():
@@ -456,7 +463,7 @@ def dual(n=400):
 
 def test_beta_sampling_draws_in_proportion_and_easier_the_fewer_are_kept():
     scores, mean, confidence = dual()
-    bench = FakeBench(scores.labels, mean, others={"Confidence[share=0.15]": confidence})
+    bench = FakeBench(scores.labels, mean, others={"Confidence[early=true]": confidence})
     for k, centre in ((4, 15), (100, 10)):
         a, b = beta_parameters(0.3, 1 - k / 400, 4)
         weight = density(mean, a, b) * scores.values
@@ -474,7 +481,7 @@ def test_beta_sampling_draws_in_proportion_and_easier_the_fewer_are_kept():
 def test_beta_sampling_needs_probabilities():
     scores, mean, confidence = dual()
     bench = FakeBench(
-        scores.labels, mean, others={"Confidence[share=0.15]": replace(confidence, estimates=2 + mean[:, None])}
+        scores.labels, mean, others={"Confidence[early=true]": replace(confidence, estimates=2 + mean[:, None])}
     )
     with pytest.raises(ValueError, match=r"must be a probability in \[0, 1\], got 2.01 to 2.99"):
         BetaSampling().select(scores, 4, np.random.default_rng(0), bench)
@@ -510,6 +517,16 @@ def test_badly_learned_classes_keep_more():
         ClassQuotas().select(scores, 3, np.random.default_rng(0), bench)
     with pytest.raises(ValueError, match="Strata works class by class already"):
         ClassQuotas(Strata("drd"))
+
+
+def test_a_class_of_one_or_none_takes_part_where_a_fifth_is_held_out():
+    labels = np.concatenate([np.repeat([0, 3], 20), [1]])
+    scores = Scores("x", np.arange(41.0)[:, None], labels, True, "f")
+    how = BestWindow(selector="train", reference="heldout", step=0.5)
+    chosen = how.select(scores, np.array([4, 1, 0, 4]), np.random.default_rng(0), FakeBench(labels, np.ones(41)))
+    assert np.bincount(labels[chosen.indices]).tolist() == [4, 1, 0, 4]
+    with pytest.raises(ValueError, match=r"the ridge penalty is positive, got -1\.0"):
+        BestWindow(ridge=-1.0)
 
 
 def test_best_window_needs_a_workbench():

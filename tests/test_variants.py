@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from drd_plugin.data import from_arrays
+from drd_plugin.methods import parse_score
 from drd_plugin.scores import AUM, DUAL, EL2N, TDDS, Confidence, DynUnc, Forgetting, Moderate, Proxy
+from drd_plugin.strategies import BetaSampling
 from drd_plugin.training.recorder import Recorder
 
 CPU = torch.device("cpu")
@@ -123,9 +125,16 @@ def test_dual_weighs_the_spread_by_difficulty_in_the_first_epochs():
 
 def test_confidence_is_the_mean_probability_of_the_first_epochs():
     assert watched(Confidence(), 5, chances(*P), n=2, num_classes=2) == pytest.approx(P.mean(axis=1), abs=1e-6)
-    assert watched(Confidence(share=0.4), 5, chances(*P), n=2, num_classes=2) == pytest.approx([0.4, 0.5], abs=1e-6)
-    with pytest.raises(ValueError, match=r"share of the epochs in \(0, 1\], got 1\.5"):
-        Confidence(share=1.5)
+    found = watched(Confidence(first_epochs=2), 5, chances(*P), n=2, num_classes=2)
+    assert found == pytest.approx([0.4, 0.5], abs=1e-6)
+    with pytest.raises(ValueError, match="early epochs or the first ones, got first_epochs=3"):
+        Confidence(first_epochs=3, early=True)
+
+
+@pytest.mark.parametrize("epochs", [10, 20, 30, 64, 100, 200])
+def test_dual_and_the_mean_that_its_sampling_asks_for_watch_the_same_epochs(epochs):
+    [asked] = BetaSampling().asks
+    assert parse_score(asked).last(epochs) == DUAL().last(epochs)
 
 
 def test_tdds_is_the_weighted_spread_of_the_change():

@@ -90,6 +90,9 @@ class _Keeper:
     def update(self, state: dict, outputs: Outputs) -> None:
         self.seen.append(outputs)
 
+    def release(self, state: dict, epoch: int, epochs: int) -> None:
+        pass
+
     def by_epoch(self, epochs: int) -> tuple[Tensor, Tensor]:
         """The logits by example, float32[E, n, C], and the order of presentation, int64[E, n]."""
         order = [torch.cat([o.index for o in self.seen if o.epoch == e]) for e in range(1, epochs + 1)]

@@ -10,10 +10,11 @@ from borrow import borrowed, folder
 from dynamics import Dynamics
 
 from drd_plugin.scores import AUM, DUAL, EL2N, Forgetting, Moderate
-from drd_plugin.strategies import D2, BestWindow, Strata, Window, kept
+from drd_plugin.strategies import BestWindow, Strata, Window, kept
+from drd_plugin.strategies.best_window import window_at
 from drd_plugin.strategies.beta import beta_parameters, density
 from drd_plugin.strategies.cutoff import cut_off
-from drd_plugin.strategies.d2 import neighbour_graph
+from drd_plugin.strategies.d2 import kept_of, neighbour_graph
 from drd_plugin.strategies.quotas import quotas
 from drd_plugin.strategies.ridge import best_by_ridge
 from drd_plugin.strategies.strata import strata_of
@@ -103,12 +104,12 @@ def bws_windows(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
         bws_of(d.labels.numpy(), -scores.values.astype(np.float64) * 1e4, fraction, checkouts),
         np.arange(17) * 0.05,
     )
-    ranks, how = BestWindow()._class_rankings(scores, np.random.default_rng(0)), BestWindow()
+    ranks = BestWindow().rankings(scores, np.random.default_rng(0))
     apart = []
     for start in starts:
         window = theirs.window(start)
         sizes = np.bincount(d.labels[window].numpy(), minlength=len(ranks))
-        apart.append(len(set(window.tolist()) ^ set(how._window(ranks, sizes, start).tolist())))
+        apart.append(len(set(window.tolist()) ^ set(window_at(ranks, sizes, start).tolist())))
     return max(apart) == 0, f"{sum(not of for of in apart)} of {len(apart)} windows are the same (AUM, 20 %)"
 
 
@@ -127,8 +128,8 @@ def bws_ridge(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
     return best == int(np.argmax(known)) and apart < 0.2, f"{text}; the same window is best"
 
 
-def d2(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
-    """D2's graph sampler on one class."""
+def _d2(d: Dynamics, checkouts: Path, pools: list[np.ndarray], fraction: float) -> tuple[bool, str]:
+    """D2's graph sampler on graphs of their own for some pools, by EL2N."""
     from copy import deepcopy
 
     from sklearn.metrics import pairwise_distances
@@ -139,25 +140,32 @@ def d2(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
         pairwise_distances=pairwise_distances, kneighbors_graph=kneighbors_graph,
         copy=SimpleNamespace(deepcopy=deepcopy), print=lambda *_: None,
     ).GraphDensitySampler  # fmt: skip
-    importance = d.ours(EL2N()).values.astype(np.float64)
-    agreed, kept_, forward = True, 0, 0.0
-    for c in range(int(d.labels.max()) + 1):
-        members = np.flatnonzero(d.labels.numpy() == c)
+    importance, agreed, total, forward = d.ours(EL2N()).values.astype(np.float64), 0, 0, 0.0
+    args = SimpleNamespace(
+        graph_mode="sum", graph_sampling_mode="weighted", precomputed_dists="", precomputed_neighbors="", n_neighbor=5
+    )
+    for members in pools:
         features, x = d.features[members].astype(np.float64), importance[members]
-        args = SimpleNamespace(
-            graph_mode="sum", graph_sampling_mode="weighted", precomputed_dists="", precomputed_neighbors="",
-            n_neighbor=5,
-        )  # fmt: skip
         theirs = sampler(features, None, 0, 0.1, torch.from_numpy(x), args)
         graph = neighbour_graph(features, 5)
         graph.data = np.exp(-graph.data)
         forward = max(forward, float(np.abs(x + graph @ x - theirs.graph_density).max()))
-        budget = kept(0.2, len(members))
-        ours = D2()._kept(features, x, budget)
-        agreed &= set(ours.tolist()) == set(map(int, theirs.select_batch_(budget)))
-        kept_ += budget
-    text = f"all {kept_} kept examples of ten graphs are the same" if agreed else "different examples are kept"
-    return agreed, f"{text} (EL2N, 20 %); importance after the forward pass at most {forward:.0e} apart"
+        budget = kept(fraction, len(members))
+        ours = kept_of(features, x, budget, 5, 0.1)
+        agreed += len(set(ours.tolist()) & set(map(int, theirs.select_batch_(budget))))
+        total += budget
+    text = f"{agreed} of {total} kept examples are the same (EL2N, {fraction:.0%})"
+    return agreed == total, f"{text}; importance after the forward pass at most {forward:.0e} apart"
+
+
+def d2(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
+    """A graph for each class."""
+    return _d2(d, checkouts, [np.flatnonzero(d.labels.numpy() == c) for c in range(int(d.labels.max()) + 1)], 0.2)
+
+
+def d2_global(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
+    """One graph."""
+    return _d2(d, checkouts, [np.arange(len(d.labels))], 0.2)
 
 
 class _Flat:
@@ -227,6 +235,7 @@ STRATEGY_CHECKS = [
     ("BestWindow (BWS)", "windows, hardest first (default)", "BWS", bws_windows, True),
     ("BestWindow (BWS)", "ridge (default)", "BWS", bws_ridge, True),
     ("D2", "a graph for each class (default)", "d2pruning", d2, True),
+    ("D2", "one graph", "d2pruning", d2_global, True),
     ("BetaSampling (DUAL)", "c = 4 (default)", "dual-pruning", beta, True),
     ("ClassQuotas (DRoP)", "metriq", "fair-data-pruning", drop, True),
     ("ClassQuotas (DRoP)", "metriq, full classes", "fair-data-pruning", drop_full, False),

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ import tyro
 
 from drd_plugin.artifacts import Scores
 from drd_plugin.provenance import processor, versions
-from drd_plugin.strategies import BestWindow, Hardest, PerClass, Strata, Strategy, Window, kept
+from drd_plugin.strategies import BestWindow, BetaSampling, Hardest, PerClass, Strata, Strategy, Window, kept
+from drd_plugin.strategies.best_window import window_at
 from drd_plugin.strategies.ridge import best_by_ridge
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "conformance"))
@@ -60,10 +62,9 @@ def features_of(scores: Scores) -> np.ndarray:
 
 def windows_of(scores: Scores, starts: int) -> list[np.ndarray]:
     """The first windows of BWS, hardest first."""
-    how = BestWindow()
-    ranks = how._class_rankings(scores, np.random.default_rng(0))
+    ranks = BestWindow().rankings(scores, np.random.default_rng(0))
     budgets = np.array([round(FRACTION * len(rank)) for rank in ranks])
-    return [how._window(ranks, budgets, 0.05 * start) for start in range(starts)]
+    return [window_at(ranks, budgets, 0.05 * start) for start in range(starts)]
 
 
 def ours(case: str, n: int, classes: int) -> Callable[[], Any]:
@@ -73,6 +74,11 @@ def ours(case: str, n: int, classes: int) -> Callable[[], Any]:
         features, windows = features_of(scores), windows_of(scores, 11)
         rng, everything = np.random.default_rng(0), np.arange(n)
         return lambda: best_by_ridge(features, scores.labels, windows, everything, rng)[0]
+    if case == "Beta sampling (DUAL)":
+        mean = np.random.default_rng(1).random((n, 1)).astype(np.float32)
+        bench = SimpleNamespace(scores=lambda _: Scores("Confidence", mean, scores.labels, False, "made:up"))
+        how, k = BetaSampling(), kept(FRACTION, n)
+        return lambda: len(how.select(scores, k, np.random.default_rng(0), bench).indices)
     if case == "nothing":
         return lambda: float(scores.hardness[0])
     return lambda: len(OURS[case].select(scores, kept(FRACTION, n), np.random.default_rng(0)).indices)
@@ -137,7 +143,7 @@ def main(n: int = 1_281_167, classes: int = 1000, checkouts: Path | None = None,
     packages = versions()
     print(f"{n} examples, {classes} classes, {FRACTION:.0%} kept; {processor()}, numpy {packages['numpy']}")
     base = measured("nothing", n, classes)["peak"]
-    for name in [*OURS, "ridge"]:
+    for name in [*OURS, "Beta sampling (DUAL)", "ridge"]:
         found = measured(name, n, classes)
         note = f" of 11 windows with {WIDTH} features, start {5 * found['result']} % is best" if name == "ridge" else ""
         print(f"{name}{note}: {found['seconds']:.2f} s, {found['peak'] - base:.2f} GiB")

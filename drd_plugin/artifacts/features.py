@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .files import ArtifactError, check_fingerprint
-from .tensors import load_tensors, save_tensors
+from .files import ArtifactError, check_fingerprint, sha256
+from .tensors import load_array, load_tensors, save_tensors
 
 __all__ = ["Features"]
 
@@ -74,7 +74,7 @@ class Features:
 
     @classmethod
     def load(cls, path: Path) -> Features:
-        """Reads a file that `save` wrote, or a .npy file of numbers[n, d].
+        """Reads a file that `save` wrote, or a .npy file of numbers[n, d], of which nothing can prove the order.
 
         Raises:
             ArtifactError: If there is no such file, or it holds something else.
@@ -83,12 +83,12 @@ class Features:
         if not path.exists():
             raise ArtifactError(f"there is no file {path} of features.")
         if path.suffix == ".npy":
-            try:
-                return cls(np.load(path, allow_pickle=False))
-            except ValueError as error:
-                raise ArtifactError(f"{path} holds no features ({error}): expected numbers[n, d].") from error
+            return cls(load_array(path), provenance={"file": path.name, "sha256": sha256(path)})
         tensors, header = load_tensors(path)
-        if "features" not in tensors:
-            raise ArtifactError(f"{path} holds no features, as `drd-plugin record` writes: got {sorted(tensors)}.")
-        said = json.loads(header)
+        said = json.loads(header or "{}")
+        if "features" not in tensors or "fingerprint" not in said:
+            raise ArtifactError(
+                f"{path} holds no features as `drd-plugin record --features` writes them, but {sorted(tensors)}: give "
+                "such a file, or a .npy file of numbers[n, d]."
+            )
         return cls(tensors["features"].numpy(), said["fingerprint"], said["provenance"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import time
@@ -13,7 +14,7 @@ from uuid import uuid4
 ABANDONED = 24 * 3600.0
 """Seconds after which what a killed process left is cleared away."""
 
-__all__ = ["ArtifactError", "check_fingerprint", "write_aside"]
+__all__ = ["ArtifactError", "check_fingerprint", "sha256", "write_aside"]
 
 
 class ArtifactError(ValueError):
@@ -64,3 +65,9 @@ def check_fingerprint(made_for: str, given: str, what: str) -> None:
             f"{what} was made for the data set {made_for}, but the data set at hand is {given}: "
             f"give the data it was made from, or make it again for this data set."
         )
+
+
+def sha256(path: Path) -> str:
+    """The digest of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

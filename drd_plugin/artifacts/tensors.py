@@ -1,4 +1,4 @@
-"""Tensors in safetensors files, written aside and renamed."""
+"""Tensors in safetensors files, written aside and renamed, and arrays of other tools."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .files import ArtifactError, write_aside
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["load_tensors", "save_tensors"]
+__all__ = ["load_array", "load_tensors", "save_tensors"]
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path, header: str = "", first: bool = False) -> None:
@@ -50,3 +52,21 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
             return {name: file.get_tensor(name) for name in file.keys()}, (file.metadata() or {}).get("drd_plugin", "")  # noqa: SIM118
     except Exception as error:  # of several kinds, none of which has a common base
         raise ArtifactError(f"{path} is damaged ({error}): remove it, and it is made again.") from error
+
+
+def load_array(path: Path) -> np.ndarray:
+    """The array of a .npy file.
+
+    Raises:
+        ArtifactError: If it is damaged, or holds objects or several arrays.
+    """
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ArtifactError(f"{path} is damaged or holds no plain numbers ({error}): np.save a float array.") from error
+    fields = values.dtype.names if isinstance(values, np.ndarray) else values.files
+    if fields is not None:
+        raise ArtifactError(
+            f"{path} holds several arrays ({', '.join(fields)}): np.save the one with the scores alone."
+        )
+    return values

@@ -198,7 +198,7 @@ def markdown(runs: pd.DataFrame, left_out: Mapping[str, str] = {}) -> str:
 
 
 def definitions(runs: pd.DataFrame) -> str:
-    """What each method is, its score and strategy with all settings that are not off, and how networks and proxies were
+    """What each method is, its score and strategy with all settings that are given, and how networks and proxies were
     trained.
     """
     found = {method: json.loads(text) for method, text in zip(runs["method"], runs["provenance"], strict=True)}
@@ -209,7 +209,7 @@ def definitions(runs: pd.DataFrame) -> str:
         if found[method]["method"]
     ]
     trained = f"- networks: {_said(made['recipe'])}; proxies: {_said(made['proxy'])}"
-    return "\n".join(["What was compared (settings that are off are left out):", "", *lines, trained])
+    return "\n".join(["What was compared (settings at their default of none are left out):", "", *lines, trained])
 
 
 def _said(thing: Mapping[str, Any]) -> str:
@@ -219,7 +219,7 @@ def _said(thing: Mapping[str, Any]) -> str:
     inside = (
         f"{key}={_said(value) if isinstance(value, dict) else value}"
         for key, value in thing.items()
-        if key != "name" and value not in (None, False, "", [])
+        if key != "name" and value is not None
     )
     return f"{thing['name']}({', '.join(inside)})"
 

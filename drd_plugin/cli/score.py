@@ -136,7 +136,15 @@ def record(
     from ..recording import fitting_folds, fold_of, record_into
 
     folds = {name: fold_of(name) for name in scores} or fitting_folds(recipe)
-    found = record_into(out, data.load().train, folds, recipe, seed=seed, features=features, device=device)
+    found = record_into(
+        out,
+        data.load().train,
+        folds,
+        recipe,
+        seed=seed,
+        features="features.safetensors" if features else None,
+        device=device,
+    )
     if speaks():
         for name, of in found.items():
             say(of, out / name)

@@ -42,7 +42,8 @@ def select(
         recipe: How strategies that train do it.
         seed: Breaks ties and draws.
         per_class: Apply the strategy within each class.
-        other_scores: Folders of further scores that the strategy asks for (CCS: AUM).
+        other_scores: Folders of further scores that the strategy asks for (CCS and D2: AUM; DUAL:
+            Confidence[early=true]).
         features: The features that `drd-plugin record --features` wrote, or a .npy file of numbers[n, d], for D2.
         dataset: The data set, for strategies that train networks; the one that was scored by default.
         root: Where the data lie.
@@ -50,7 +51,7 @@ def select(
         device: auto, or a torch device.
     """
     of = Scores.load(scores)
-    others = {s.name: s for s in map(Scores.load, other_scores)} | {of.name: of}
+    others = [Scores.load(folder) for folder in other_scores]
     how = parse_strategy(strategy)
     how = PerClass(how) if per_class else how
     at_hand = AtHand(of, others, None if features is None else Features.load(features))

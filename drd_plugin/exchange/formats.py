@@ -16,7 +16,7 @@ from ..registry import unknown
 if TYPE_CHECKING:
     from pandas import Series
 
-__all__ = ["read_csv", "read_dictionary", "read_npy"]
+__all__ = ["read_csv", "read_dictionary"]
 
 
 def read_csv(path: Path, column: str, index: str, n: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -76,24 +76,6 @@ def _numbers(column: Series) -> np.ndarray:
     import pandas as pd
 
     return pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
-
-
-def read_npy(path: Path) -> np.ndarray:
-    """The array of a file.
-
-    Raises:
-        ArtifactError: If it is damaged, or holds objects or several arrays.
-    """
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ArtifactError(f"{path} is damaged or holds no plain numbers ({error}): np.save a float array.") from error
-    fields = values.dtype.names if isinstance(values, np.ndarray) else values.files
-    if fields is not None:
-        raise ArtifactError(
-            f"{path} holds several arrays ({', '.join(fields)}): np.save the one with the scores alone."
-        )
-    return values
 
 
 def read_dictionary(path: Path, key: str) -> tuple[np.ndarray, np.ndarray | None]:

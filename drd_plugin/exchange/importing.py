@@ -18,17 +18,18 @@ outputs=train, aggregate=sum], and `forgetting` is Forgetting[variant=ccs].
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..artifacts import ArtifactError, Scores
+from ..artifacts.files import sha256
+from ..artifacts.tensors import load_array
 from ..data import Split, check_split
 from ..registry import unknown
 from ..scores import SCORES
-from .formats import read_csv, read_dictionary, read_npy
+from .formats import read_csv, read_dictionary
 
 __all__ = ["import_scores"]
 
@@ -81,12 +82,11 @@ def import_scores(
         said = {"key": key or KEYS.get(name, name)}
         values, labels = read_dictionary(path, said["key"])
     else:
-        values = read_npy(path)
+        values = load_array(path)
     values = _finite(path, values, len(split))
     if labels is not None:
         _check_labels(path, labels, split)
-    with path.open("rb") as file:
-        said = {"file": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest(), "format": kind} | said
+    said = {"file": path.name, "sha256": sha256(path), "format": kind} | said
     made = {"imported": said, "score": {"name": name}, "dataset": split.name, "fingerprint": split.fingerprint}
     return Scores(name, values[:, None], split.labels, harder, split.fingerprint, made)
 

@@ -10,7 +10,7 @@ References:
 
 Differences: the paper stops before the learning rate first drops; here `first_epochs` says when, and all are counted by
 default, since the rate of a cosine drops all along. CCS adds the margins up over the epochs, which ranks alike; its
-logits were rounded to half precision.
+logits were rounded to half precision. On GPUs the recipe's precision `auto` computes logits in bfloat16.
 """
 
 from __future__ import annotations

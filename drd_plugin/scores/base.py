@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..training.nets import Net
     from ..training.recorder import Outputs, State
 
-__all__ = ["FoldScore", "MapScore", "Proxy", "Score", "Scorer", "epochs_watched"]
+__all__ = ["FoldScore", "MapScore", "Proxy", "Score", "Scorer", "early", "epochs_watched"]
 
 
 class Score(ABC):
@@ -131,9 +131,11 @@ class FoldScore(Score):
     """A score that watches a training run. Its statistics are a dictionary of tensors of length n (see `Recorder`).
 
     Arguments:
+        frugal: Whether its statistics are a few numbers for each example, and not C.
         proxies: How many proxies, trained from different seeds, the score is averaged over.
     """
 
+    frugal: ClassVar[bool] = True
     seeded_by: ClassVar[Literal["proxy", "noise", "selection"]] = "proxy"
 
     proxies: int = field(default=1, kw_only=True)
@@ -161,6 +163,9 @@ class FoldScore(Score):
     @abstractmethod
     def update(self, state: State, outputs: Outputs) -> None:
         """Takes one batch into the statistics."""
+
+    def release(self, state: State, epoch: int, epochs: int) -> None:
+        """After an epoch, of `epochs`; lets go of statistics that no later epoch needs."""
 
     @abstractmethod
     def compute(self, state: State, proxy: Proxy) -> Tensor:
@@ -190,3 +195,12 @@ def epochs_watched(what: FoldScore, wanted: int | None, epochs: int, default: in
     if chosen < least:
         raise ValueError(f"{name} watches at least {least} epochs, got first_epochs={chosen}.")
     return chosen
+
+
+EARLY = 30 / 200
+"""The share of the training that DUAL watches on CIFAR, and TDDS in its read-me: 30 of 200 epochs."""
+
+
+def early(epochs: int, window: int = 10) -> int:
+    """The first epochs of a training that count as early: 15 %, at least a window."""
+    return max(window, round(EARLY * epochs))

@@ -14,7 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import FoldScore, Proxy
+from ..registry import check_least
+from .base import FoldScore, Proxy, early, epochs_watched
 
 if TYPE_CHECKING:
     import torch
@@ -30,21 +31,26 @@ class Confidence(FoldScore):
     """The probability of the label in the training steps, averaged over epochs. In [0, 1]; low is hard.
 
     Arguments:
-        share: The share of the epochs that is watched, from the first, in (0, 1]; DUAL's is 30 / 200.
+        first_epochs: The first epochs that are watched; all by default.
+        early: Whether those are watched that DUAL watches by default: 15 % of the proxy's, at least ten.
     """
 
     higher_is_harder = False
 
-    share: float = 1.0
+    first_epochs: int | None = None
+    early: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.share <= 1:
-            raise ValueError(f"Confidence.share is a share of the epochs in (0, 1], got {self.share}.")
+        check_least(self, 1, "first_epochs")
+        if self.early and self.first_epochs is not None:
+            raise ValueError(
+                f"Confidence watches early epochs or the first ones, got first_epochs={self.first_epochs}."
+            )
 
     def last(self, epochs: int) -> int:
         """See `FoldScore`."""
-        return max(1, round(self.share * epochs))
+        return epochs_watched(self, self.first_epochs, epochs, early(epochs) if self.early else epochs)
 
     def begin(self, n: int, num_classes: int, device: torch.device) -> State:
         """See `FoldScore`."""

@@ -10,7 +10,8 @@ References:
 
 Differences: the official code multiplies by ten, which ranks alike. T is 30 of 200 epochs on CIFAR; here the same
 share of the proxy's epochs by default. The method DUAL is this score with the strategy `BetaSampling`, as the paper has
-it for high pruning ratios; `DUAL+Hardest` keeps the highest scores.
+it for high pruning ratios; `DUAL+Hardest` keeps the highest scores. With another `window` or `first_epochs`, name the
+mean over the same epochs (`DUAL[first_epochs=20, mean_score=Confidence[first_epochs=20]]`).
 """
 
 from __future__ import annotations
@@ -18,16 +19,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import epochs_watched
+from .base import early, epochs_watched
 from .window_score import WindowScore
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["DUAL", "EARLY"]
-
-EARLY = 30 / 200
-"""The share of the training that is watched on CIFAR: 30 of 200 epochs."""
+__all__ = ["DUAL"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class DUAL(WindowScore):
 
     def last(self, epochs: int) -> int:
         """See `FoldScore`."""
-        return epochs_watched(self, self.first_epochs, epochs, max(self.window, round(EARLY * epochs)), self.window)
+        return epochs_watched(self, self.first_epochs, epochs, early(epochs, self.window), self.window)
 
     def of_window(self, probabilities: Tensor) -> Tensor:
         """See `WindowScore`."""

@@ -9,7 +9,8 @@ References:
     https://arxiv.org/abs/2311.13613 https://github.com/zhangxin-xd/Dataset-Pruning-TDDS (`importance_evaluation.py`)
 
 Differences: none known in the score. The official code stores all probabilities of all epochs; here those of the last
-epoch are held, which is n x C numbers in memory (5.1 GB for ImageNet). It takes another (T, J) for each budget; the
+epoch are held until T, which is n x C numbers in memory and in checkpoints (5.1 GB for ImageNet), so that a pass
+records this score only where it is named. It takes another (T, J) for each budget; the
 default here is that of its read-me, J = 10 and T = 30 of 200 epochs. DUAL's copy does not slide the window, and takes
 logarithms of logits; its list of (T, J) for 30, 50, 70, 80 and 90 % pruned is (90, 10), (70, 10), (60, 20), (20, 10),
 (10, 5).
@@ -21,8 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..registry import check_least
-from .base import FoldScore, Proxy, epochs_watched
-from .dual import EARLY
+from .base import FoldScore, Proxy, early, epochs_watched
 
 if TYPE_CHECKING:
     import torch
@@ -48,6 +48,7 @@ class TDDS(FoldScore):
     """
 
     higher_is_harder = True
+    frugal = False
 
     window: int = 10
     first_epochs: int | None = None
@@ -61,7 +62,7 @@ class TDDS(FoldScore):
 
     def last(self, epochs: int) -> int:
         """See `FoldScore`."""
-        return epochs_watched(self, self.first_epochs, epochs, max(self.window, round(EARLY * epochs)), self.window)
+        return epochs_watched(self, self.first_epochs, epochs, early(epochs, self.window), self.window)
 
     def begin(self, n: int, num_classes: int, device: torch.device) -> State:
         """See `FoldScore`."""
@@ -85,6 +86,11 @@ class TDDS(FoldScore):
             recent = state["recent"][index]
             spread = (recent - recent.mean(dim=1, keepdim=True)).norm(dim=1)
             state["score"][index] = (1 - self.decay) * state["score"][index] + self.decay * spread
+
+    def release(self, state: State, epoch: int, epochs: int) -> None:
+        """See `FoldScore`."""
+        if epoch == self.last(epochs):
+            state["before"] = state["before"][:0].clone()
 
     def compute(self, state: State, proxy: Proxy) -> Tensor:
         """See `FoldScore`."""

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from ..artifacts import Scores
+from ..artifacts import Features, Scores
 from ..registry import check_fields
 
 __all__ = [
@@ -48,9 +48,9 @@ class Workbench(Protocol):
         set, float32[n, d].
         """
 
-    def proxy_features(self) -> np.ndarray:
-        """Penultimate features of the whole training set from the proxy that was trained on all of it, float32[n, d],
-        in the order of the scores.
+    def proxy_features(self) -> Features:
+        """Penultimate features of the whole training set from the proxy that was trained on all of it, in the order of
+        the scores.
         """
 
     def scores(self, name: str) -> Scores:

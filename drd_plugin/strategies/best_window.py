@@ -19,7 +19,7 @@ References:
 Differences: the official BWS finds a window's ends by thresholds on scores that it jitters anew for each window; here
 ties are broken once, at random, and every window has exactly the budget of its class (but for `heldout`, where the
 windows that are compared have the same share of what is left). It draws the random subset class by class and shows it
-with replacement. Its Forgetting is the variant `bws` of that score.
+with replacement. Its own count of forgetting is the variant `bws` of that score; the paper names Toneva's.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ..registry import check_least
 from .base import Selection, Strategy, Workbench, by_hardness, class_budgets, grouped
 from .ridge import best_by_ridge
 
-__all__ = ["BestWindow"]
+__all__ = ["BestWindow", "window_at"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class BestWindow(Strategy):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_least(self, 1, "proxy_epochs")
+        if self.ridge <= 0:
+            raise ValueError(f"the ridge penalty is positive, got {self.ridge}.")
         if not 0 < self.step <= 1 or not 0 <= self.max_start <= 1:
             raise ValueError(
                 f"expected step in (0, 1] and max_start in [0, 1], got step={self.step} and max_start={self.max_start}."
@@ -85,7 +87,8 @@ class BestWindow(Strategy):
     def select(
         self, scores: Scores, k: int | np.ndarray, rng: np.random.Generator, workbench: Workbench | None = None
     ) -> Selection:
-        """See `Strategy`; `chosen` holds the start and the accuracy of every start.
+        """See `Strategy`; `chosen` holds the start and the accuracy of every start (for `ridge` and a reference of more
+        than 65,536 examples, estimates for the windows that are clearly not the best).
 
         Raises:
             ValueError: If there is no workbench, or a class would get no example.
@@ -98,15 +101,15 @@ class BestWindow(Strategy):
         budgets = class_budgets(scores.labels, k)
         total = int(budgets.sum())
         fraction = total / len(scores)
-        ranks = self._class_rankings(scores, rng)
+        ranks = self.rankings(scores, rng)
         heldout = self._heldout(ranks, rng)
         starts = self.starts(fraction)
         compared = [np.setdiff1d(r, heldout, assume_unique=True) if len(heldout) else r for r in ranks]
         tried = _share(compared, fraction) if len(heldout) else budgets
-        windows = [self._window(compared, tried, start) for start in starts]
+        windows = [window_at(compared, tried, start) for start in starts]
         chosen, results = self._judged(windows, scores.labels, total, rng, workbench, heldout)
         best = float(starts[chosen])
-        indices = self._window(ranks, budgets, best)
+        indices = window_at(ranks, budgets, best)
         return Selection(
             indices,
             {
@@ -117,7 +120,7 @@ class BestWindow(Strategy):
             },
         )
 
-    def _class_rankings(self, scores: Scores, rng: np.random.Generator) -> list[np.ndarray]:
+    def rankings(self, scores: Scores, rng: np.random.Generator) -> list[np.ndarray]:
         """The positions of each class, from `origin` on."""
         order = by_hardness(scores, rng)
         if self.origin == "hardest":
@@ -127,7 +130,7 @@ class BestWindow(Strategy):
     def _heldout(self, ranks: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
         if self.reference == "train":
             return np.empty(0, np.int64)
-        return np.concatenate([rng.choice(r, max(1, len(r) // 5), replace=False) for r in ranks])
+        return np.concatenate([rng.choice(r, len(r) // 5, replace=False) for r in ranks if len(r)])
 
     def _judged(
         self,
@@ -148,10 +151,11 @@ class BestWindow(Strategy):
         features = workbench.features(rng.choice(pool, min(k, len(pool)), replace=False), self.proxy_epochs)
         return best_by_ridge(features, labels, windows, reference, rng, self.ridge)
 
-    @staticmethod
-    def _window(ranks: list[np.ndarray], budgets: np.ndarray, start: float) -> np.ndarray:
-        firsts = [min(len(r) - round((1 - start) * len(r)), len(r) - b) for r, b in zip(ranks, budgets, strict=True)]
-        return np.concatenate([r[f : f + b] for r, f, b in zip(ranks, firsts, budgets, strict=True)])
+
+def window_at(ranks: list[np.ndarray], budgets: np.ndarray, start: float) -> np.ndarray:
+    """The window of each class from `start` on, as a share of its ranking; never beyond its end, int64[k]."""
+    firsts = [min(len(r) - round((1 - start) * len(r)), len(r) - b) for r, b in zip(ranks, budgets, strict=True)]
+    return np.concatenate([r[f : f + b] for r, f, b in zip(ranks, firsts, budgets, strict=True)])
 
 
 def _share(ranks: list[np.ndarray], share: float) -> np.ndarray:

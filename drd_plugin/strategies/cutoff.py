@@ -20,7 +20,7 @@ CIFAR10_CUTOFFS = {0.7: 0.0, 0.5: 0.0, 0.3: 0.1, 0.2: 0.1, 0.1: 0.3}
 
 def paper_cutoff(fraction: float) -> float:
     """The paper's CIFAR-10 cut-off at the nearest kept fraction, never more than may be dropped."""
-    nearest = min(CIFAR10_CUTOFFS, key=lambda f: (abs(f - fraction), -f))
+    nearest = min(CIFAR10_CUTOFFS, key=lambda f: (round(abs(f - fraction), 9), -f))
     return min(CIFAR10_CUTOFFS[nearest], max(0.0, 1 - fraction))
 
 
@@ -39,7 +39,8 @@ def cut_off(
         scores: The scores that the strategy works with.
         k: How many examples will be selected.
         cutoff: The share that is dropped; None for that of CCS's paper.
-        by: The name of the score that says which are the hardest; empty for `scores` itself.
+        by: The name of the score that says which are the hardest; empty for `scores` itself, which also stand in for a
+            score of their name where there is no workbench.
         rng: Breaks ties.
         workbench: Knows the other score.
 
@@ -62,7 +63,7 @@ def cut_off(
 
 
 def _judge(scores: Scores, by: str, workbench: Workbench | None) -> Scores:
-    if by in ("", scores.name):
+    if by == "" or (workbench is None and by == scores.name):
         return scores
     if workbench is None:
         raise ValueError(

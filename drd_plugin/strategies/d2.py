@@ -14,8 +14,10 @@ References:
 
 Differences: the official code holds an n x n matrix; here neighbours are found in blocks, and the graph is sparse. Its
 forward kernel has no gamma, and so has ours. Of equal u it takes the first in the data set; here a random one. It drops
-0.4 of CIFAR-10 for 10 % kept, and other shares for other budgets; the default here is CCS's cut-off. Scores with
-negative hardness (AUM) are shifted to start at 0.
+0.4 of CIFAR-10 for 10 % kept, and other shares for other budgets; the default here is CCS's cut-off. Its Forgetting is
+the variant `ccs`; the paper names Toneva's. Importance is hardness here, whatever the score, shifted to start at 0
+where it is negative; the official code takes AUM as it is in its graph and class modes, so that easy examples count as
+important there. Neighbours that are read from files make a directed graph there; here an edge always goes both ways.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from .strata import allocate
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["D2", "neighbour_graph"]
+__all__ = ["D2", "kept_of", "neighbour_graph"]
 
 LEAST = 1e-7
 """The least importance that a neighbour passes on, as in the official code."""
@@ -92,10 +94,13 @@ class D2(Strategy):
         if workbench is None:
             raise ValueError(
                 "D2 looks for neighbours in the proxy's feature space: give it a workbench (on the command line, "
-                "--features or the data set)."
+                "--features)."
             )
         easy, cutoff = cut_off(scores, int(np.sum(k)), self.cutoff, self.cutoff_score, rng, workbench)
-        features, importance = workbench.proxy_features(), scores.hardness - min(0.0, float(scores.hardness.min()))
+        features, importance = (
+            workbench.proxy_features().values,
+            scores.hardness - min(0.0, float(scores.hardness.min())),
+        )
         easy = rng.permutation(easy)
         classes = int(scores.labels.max()) + 1
         pools = [easy] if self.graph == "global" else grouped(easy, scores.labels[easy], classes)
@@ -108,20 +113,29 @@ class D2(Strategy):
                 "kept: lower the cut-off."
             )
         parts = [
-            pool[self._kept(features[pool], importance[pool], int(budget))]
+            pool[kept_of(features[pool], importance[pool], int(budget), self.neighbors, self.gamma)]
             for pool, budget in zip(pools, budgets, strict=True)
             if budget
         ]
         return Selection(np.concatenate(parts), {"cutoff": cutoff})
 
-    def _kept(self, features: np.ndarray, importance: np.ndarray, budget: int) -> np.ndarray:
-        """Which of a pool in random order are kept, int64[budget]."""
-        if len(features) <= max(self.neighbors, budget):
-            return np.arange(budget)
-        graph = neighbour_graph(features, self.neighbors)
-        forward = graph.copy()
-        forward.data = np.exp(-graph.data)
-        return _backward(graph, importance + forward @ np.maximum(importance, LEAST), self.gamma, budget)
+
+def kept_of(features: np.ndarray, importance: np.ndarray, budget: int, neighbors: int, gamma: float) -> np.ndarray:
+    """Which examples of a pool are kept, int64[budget]; of equal ones the first.
+
+    Arguments:
+        features: float[m, d].
+        importance: x, non-negative, float[m].
+        budget: How many are kept, at most m.
+        neighbors: k.
+        gamma: As in `D2`.
+    """
+    if len(features) <= max(neighbors, budget):
+        return np.arange(budget)
+    graph = neighbour_graph(features, neighbors)
+    forward = graph.copy()
+    forward.data = np.exp(-graph.data)
+    return _backward(graph, importance + forward @ np.maximum(importance, LEAST), gamma, budget)
 
 
 def neighbour_graph(features: np.ndarray, neighbors: int) -> csr_array:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from ..artifacts import Scores
+from ..artifacts import Features, Scores
 from .base import Selection, Strategy, Workbench, class_budgets, grouped
 from .hardest import Hardest
 
@@ -82,5 +82,6 @@ class _OneClass:
     def features(self, indices: np.ndarray, epochs: int) -> np.ndarray:
         return self.workbench.features(self.members[indices], epochs)[self.members]
 
-    def proxy_features(self) -> np.ndarray:
-        return self.workbench.proxy_features()[self.members]
+    def proxy_features(self) -> Features:
+        found = self.workbench.proxy_features()
+        return replace(found, values=found.values[self.members])

@@ -2,7 +2,7 @@
 
 Each window is fitted by one-vs-all ridge regression, (X'X + lambda I) W = X'Y, with a bias column in X that is
 penalised too, as in the official code; in the dual form where a window is no larger than the features are wide.
-Neighbouring windows share most of their examples, so X'X of one follows from that of the last by what enters and what
+Where a window shares most of its examples with the one before, its X'X follows from that one's by what enters and what
 leaves.
 
 The windows race: they are judged on a random part of the reference first, and those that are behind the best by more
@@ -94,9 +94,9 @@ def _fitted(
             continue
         now = np.zeros(len(features), bool)
         now[window] = True
-        if (now & before).any():
-            moments += _moments(features, labels, now & ~before, classes)
-            moments -= _moments(features, labels, before & ~now, classes)
+        come, gone = now & ~before, before & ~now
+        if come.sum() + gone.sum() < now.sum():
+            moments += _moments(features, labels, come, classes) - _moments(features, labels, gone, classes)
         else:
             moments = _moments(features, labels, now, classes)
         before = now

@@ -13,7 +13,9 @@ References:
 
 Differences: the official code raises the greatest value by a factor of 1.0001, so that the last stratum holds it; where
 that value is negative, its last stratum loses examples, and ours does not. Its budget is int(fraction * n), and where
-the allocation ends short of the budget it keeps fewer. The paper tunes the cut-off for each data set and budget; the
+the allocation ends short of the budget it keeps fewer. Its AUM is that of probabilities
+(`AUM[margin=probabilities]+CCS[cutoff_score=AUM[margin=probabilities]]`); the paper names the AUM of Pleiss et al. The
+paper tunes the cut-off for each data set and budget; the
 default here takes its CIFAR-10 settings. DRD's paper does not say how many strata it has; 50 here, as in CCS.
 """
 

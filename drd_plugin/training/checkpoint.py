@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -32,10 +33,13 @@ class Checkpoint:
         path: The file.
         identity: The digest of what decides the training.
         every: Seconds between two checkpoints.
+        note: What is written down beside the training, ready for JSON.
     """
 
-    def __init__(self, path: Path, identity: str, every: float = EVERY) -> None:
-        self.path, self.identity, self.every = path, identity, every
+    def __init__(
+        self, path: Path, identity: str, every: float = EVERY, note: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        self.path, self.identity, self.every, self.note = path, identity, every, note
         self._written = time.perf_counter()
 
     @property
@@ -50,7 +54,7 @@ class Checkpoint:
             tensors: By name.
             said: What else is to be known, ready for JSON.
         """
-        save_tensors(tensors, self.path, json.dumps({"identity": self.identity, **said}))
+        save_tensors(tensors, self.path, json.dumps({"identity": self.identity, **self.note, **said}))
         self._written = time.perf_counter()
 
     def read(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from ..artifacts import ArtifactError
 from ..processes import Team
 from .checkpoint import Checkpoint, optimizer_tensors, restore_optimizer
 from .nets import Net
@@ -52,6 +53,7 @@ class Course:
         recorder: Watches.
         checkpoint: Where the course is written down; one that is there is taken up.
         us: The processes that share the training; the first writes.
+        start: When it began, by `time.perf_counter`.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Course:
         recorder: Recorder | None,
         checkpoint: Checkpoint | None,
         us: Team,
+        start: float,
     ) -> None:
         self.net, self.recipe, self.steps, self.recorder = net, recipe, steps, recorder
         self.checkpoint, self.us = checkpoint, us
@@ -69,7 +72,7 @@ class Course:
         self.milestones = {round(steps * i / recipe.evaluations) for i in range(1, recipe.evaluations + 1)} | {steps}
         self.step, self.seen, self.results = 0, 0, list[tuple[float, int]]()
         self.diverged = torch.zeros((), dtype=torch.bool, device=next(net.parameters()).device)
-        self.start = time.perf_counter()
+        self.start = start
         self._take_up()
 
     def advance(self, loss: Tensor) -> None:
@@ -110,6 +113,8 @@ class Course:
 
     def _take_up(self) -> None:
         found = None if self.checkpoint is None else self.checkpoint.read()
+        if self.us.same(found is None) != (found is None):
+            raise ArtifactError("the processes see different checkpoints: give a folder that all of them share.")
         if found is None:
             return
         tensors, said = found

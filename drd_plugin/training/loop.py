@@ -8,6 +8,7 @@ normalisation.
 from __future__ import annotations
 
 import itertools
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -75,7 +76,7 @@ def train(
         FloatingPointError: If the loss becomes NaN or infinite.
         ValueError: If there are more processes than examples in a batch.
     """
-    on = us.device or resolve_device(device)
+    start, on = time.perf_counter(), us.device or resolve_device(device)
     check_split(split)
     if test is not None:
         check_split(test)
@@ -84,7 +85,7 @@ def train(
     loader = Loader(split, on)
     held_out = None if test is None else Loader(test, on, split.statistics)
     net = _to_device(build(recipe.net, split.shape[0], split.shape[1], split.num_classes, seed_init), on)
-    course = Course(net, recipe, recipe.total_steps(len(subset)), recorder, checkpoint, us)
+    course = Course(net, recipe, recipe.total_steps(len(subset)), recorder, checkpoint, us, start)
     net_of_all, augment, cast = us.shared(net), AUGMENTATIONS[recipe.augment], _autocast(recipe, on)
     chance, weight = torch.Generator(on), _weights(subset, on)
     pending: deque[_Presentation] = deque()

@@ -1,7 +1,8 @@
 """The `Recorder`: one training run, watched by any number of fold scores at once.
 
 The training loop hands it what the network said about each example (`Outputs`). A fold keeps what it needs in a
-dictionary of tensors of length n; nothing of size n x C is stored.
+dictionary of tensors of length n, a few numbers for each example; logits are not stored (but for TDDS, which holds the
+probabilities of the last epoch).
 """
 
 from __future__ import annotations
@@ -88,6 +89,9 @@ class Fold(Protocol):
     def update(self, state: State, outputs: Outputs) -> None:
         """Takes one batch into the statistics."""
 
+    def release(self, state: State, epoch: int, epochs: int) -> None:
+        """After an epoch; lets go of what no later one needs."""
+
 
 class Recorder:
     """Hands the outputs of one training run to every fold.
@@ -160,6 +164,8 @@ class Recorder:
         watching = self.watching(epoch, "eval")
         for piece in evaluate() if watching else ():
             self._hand(watching, Outputs(epoch, *self.us.together(*piece)))
+        for fold, state in zip(self.folds, self.states, strict=True):
+            fold.release(state, epoch, self.epochs)
         if self._broken < len(self.presented):
             raise FloatingPointError(
                 f"the network gave NaN or infinite logits for example {int(self._broken)} in epoch {epoch}: lower the "
@@ -186,8 +192,10 @@ class Recorder:
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Takes over what `tensors` gave."""
-        for name, value in self.tensors().items():
-            value.copy_(tensors[name])
+        device = self.presented.device
+        self.presented = tensors["presented"].to(device)
+        for i, state in enumerate(self.states):
+            state.update({name: tensors[f"{i}.{name}"].to(device) for name in state})
 
     def _flush(self, epoch: int) -> None:
         if not self._waiting:
