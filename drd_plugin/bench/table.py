@@ -209,7 +209,7 @@ def definitions(runs: pd.DataFrame) -> str:
         if found[method]["method"]
     ]
     trained = f"- networks: {_said(made['recipe'])}; proxies: {_said(made['proxy'])}"
-    return "\n".join(["What was compared (settings at their default of none are left out):", "", *lines, trained])
+    return "\n".join(["What was compared (settings without a value are left out):", "", *lines, trained])
 
 
 def _said(thing: Mapping[str, Any]) -> str:
