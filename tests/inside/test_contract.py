@@ -24,14 +24,16 @@ def base_of(place):
 def test_the_contract_holds(name, place, quick, capsys):
     data = Shapes()
     method = method_class(name, base_of(place))(
-        data, args_of(), 0.2, 3, epochs=2, selection_method="Entropy", balance=True, greedy="x", function="y"
+        data, args_of(), 0.2, 3, epochs=12, selection_method="Entropy", balance=True, greedy="x", function="y"
     )
     result = method.select()
     indices, counts = result["indices"], np.bincount(data.targets)
     assert set(result) == {"indices", "scores"}
     assert (indices.dtype, result["scores"].shape) == (np.int64, (130,))
     assert len(set(indices.tolist())) == len(indices)
-    assert np.bincount(data.targets[indices]).tolist() == [round(0.2 * int(count)) for count in counts]
+    kept, balanced = np.bincount(data.targets[indices]), [round(0.2 * int(count)) for count in counts]
+    assert kept.sum() == sum(balanced)
+    assert kept.tolist() == balanced or name == "DRoP", "only DRoP sets the classes' shares itself"
     assert f"drd_plugin: {name} = " in capsys.readouterr().out
 
 
@@ -65,9 +67,10 @@ def test_scores_and_subset_are_kept_and_found_again(tmp_path, quick, monkeypatch
     np.testing.assert_array_equal(subset.indices, chosen)
     assert subset.provenance["score"]["provenance"]["score"]["timestep"] == 3
     kept = {folder.name.split("-")[0] for folder in (tmp_path / "scores").iterdir()}
-    assert kept == {"DRD", "AUM", "EL2N", "Forgetting", "Moderate"}
+    assert kept == {"DRD", "AUM", "Confidence", "EL2N", "Forgetting", "Moderate"}
     monkeypatch.setattr("drd_plugin.score_cache.score", None)
     monkeypatch.setattr("drd_plugin.score_cache.record", None)
+    monkeypatch.setattr("drd_plugin.score_cache.record_into", None)
     np.testing.assert_array_equal(method_class("DRD+CCS")(data, args, 0.2, 1, epochs=2).select()["indices"], chosen)
     assert len(method_class("DRD+CCS")(data, args, 0.4, 1, epochs=2).select()["indices"]) > len(chosen)
     method_class("EL2N")(data, args, 0.2, 1, epochs=2).select()

@@ -35,7 +35,7 @@ def test_the_launcher_reads_a_file_of_options(tmp_path, flag):
     (tmp_path / "options.toml").write_text("[CCS]\nstrata = 4\n")
     done = launch(tmp_path, "--selection", "CCS", own=[flag, "options.toml"])
     assert done.returncode == 0, done.stderr
-    assert "Strata(strata=4" in done.stdout
+    assert "strata=4, " in done.stdout
 
 
 @pytest.mark.parametrize(

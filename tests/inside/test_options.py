@@ -17,7 +17,7 @@ def test_options_from_a_call_come_before_those_of_the_file(tmp_path, monkeypatch
     method = method_class("CCS")(Shapes(60), args_of(save_path=str(tmp_path)), 0.2, 0, epochs=1)
     assert (method.method.strategy.strata, method.method.strategy.cutoff) == (9, 0.1)
     method.select()
-    assert "Strata(strata=9, cutoff=0.1" in capsys.readouterr().out
+    assert "Strata(variant='official', strata=9, cutoff=0.1" in capsys.readouterr().out
     stored = json.loads(next(tmp_path.glob("CCS_0.2_seed0_*.subset.json")).read_text())
     assert '"strata": 9' in json.dumps(stored)
     method.select()
