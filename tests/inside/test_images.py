@@ -94,6 +94,7 @@ def test_data_that_cannot_be_used():
 
 def test_a_list_of_targets_is_converted_and_named_once():
     data = Shapes(60)
+    method_class("EL2N")(data, args_of(), 0.2, 0, epochs=1).select()  # what is imported late resets the warnings
     data.targets = data.targets.tolist()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("default")
