@@ -97,10 +97,8 @@ class D2(Strategy):
                 "--features)."
             )
         easy, cutoff = cut_off(scores, int(np.sum(k)), self.cutoff, self.cutoff_score, rng, workbench)
-        features, importance = (
-            workbench.proxy_features().values,
-            scores.hardness - min(0.0, float(scores.hardness.min())),
-        )
+        features = workbench.proxy_features().values
+        importance = scores.hardness - min(0.0, float(scores.hardness.min()))
         easy = rng.permutation(easy)
         classes = int(scores.labels.max()) + 1
         pools = [easy] if self.graph == "global" else grouped(easy, scores.labels[easy], classes)
