@@ -66,7 +66,7 @@ def plot_effects(path: Path) -> None:
     from matplotlib import pyplot as plt
 
     variants = [of for of in rows() if of.base]
-    figure, axes = plt.subplots(1, len(STUDIES), figsize=(11, 7.5), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, len(STUDIES), figsize=(11, 8), sharex=True, sharey=True, layout="constrained")
     for ax, (name, study) in zip(axes, STUDIES.items(), strict=True):
         table = accuracies(study)
         for shift, fraction in zip((-0.22, 0, 0.22), FRACTIONS, strict=True):
@@ -74,14 +74,16 @@ def plot_effects(path: Path) -> None:
             gaps = [table.loc[of.name, fraction] - table.loc[of.base, fraction] for _, of in known]
             ax.errorbar(
                 [gap.mean() for gap in gaps], [y + shift for y, _ in known], xerr=[gap.std() for gap in gaps],
-                fmt="o", ms=3.5, lw=1, label=f"{fraction:.0%} kept",
+                fmt="o", ms=3.5, lw=1, label=f"{100 * fraction:g} % kept",
             )  # fmt: skip
         ax.axvline(0, color="black", lw=0.8)
-        ax.set(title=name, xlabel="points above or below the default, mean ± std of 3 seeds")
+        ax.set_title(name)
         ax.grid(alpha=0.3)
-    axes[0].set_yticks(range(len(variants)), [of.name for of in variants], fontsize="small")
-    axes[0].invert_yaxis()
+    names = [of.name.replace("]+", "]\n+") if len(of.name) > 50 else of.name for of in variants]
+    axes[0].set_yticks(range(len(variants)), names, fontsize="small")
+    axes[0].set_ylim(len(variants), -1)
     axes[0].legend(fontsize="small")
+    figure.supxlabel("accuracy, points above or below the default; mean ± standard deviation over the seeds")
     figure.savefig(path, dpi=110)
 
 
