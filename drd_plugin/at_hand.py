@@ -22,7 +22,7 @@ class AtHand:
     Arguments:
         of: The scores that order the examples.
         others: Further scores.
-        features_at_hand: The features of a proxy.
+        known_features: The features of a proxy.
 
     Raises:
         ArtifactError: If a score or the features are of another data set than `of`.
@@ -30,13 +30,13 @@ class AtHand:
 
     of: Scores
     others: Sequence[Scores] = ()
-    features_at_hand: Features | None = None
+    known_features: Features | None = None
 
     def __post_init__(self) -> None:
         for scores in self.others:
             check_fingerprint(scores.fingerprint, self.of.fingerprint, f"the {scores.name} score")
-        if self.features_at_hand is not None:
-            self.features_at_hand.check(len(self.of), self.of.fingerprint)
+        if self.known_features is not None:
+            self.known_features.check(len(self.of), self.of.fingerprint)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -61,22 +61,18 @@ class AtHand:
             )
         return found[0]
 
-    def known_features(self) -> Features:
-        """The features.
+    def proxy_features(self) -> Features:
+        """See `Workbench`.
 
         Raises:
             ArtifactError: If there are none.
         """
-        if self.features_at_hand is None:
+        if self.known_features is None:
             raise ArtifactError(
                 "the strategy asks for the features of a proxy: give the file that `drd-plugin record --features` "
                 "writes, or a .npy file, with --features."
             )
-        return self.features_at_hand
-
-    def proxy_features(self) -> Features:
-        """See `Workbench`."""
-        return self.known_features()
+        return self.known_features
 
     def predictions(self, indices: np.ndarray) -> np.ndarray:
         """See `Workbench`; refused."""

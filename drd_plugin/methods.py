@@ -93,11 +93,23 @@ class Method:
         name: The name in tables.
         score: Orders the examples.
         strategy: Selects from the order.
+
+    Raises:
+        ValueError: If DUAL's sampling takes the mean probability over other epochs than DUAL watches.
     """
 
     name: str
     score: Score
     strategy: Strategy
+
+    def __post_init__(self) -> None:
+        default = isinstance(self.strategy, BetaSampling) and self.strategy.mean_score == BetaSampling.mean_score
+        if default and isinstance(self.score, DUAL) and self.score != DUAL():
+            raise ValueError(
+                f"{self.name}: the sampling takes the label's mean probability over the epochs and proxies that DUAL "
+                "watches by default; name it for these settings, as in "
+                "DUAL[first_epochs=20, mean_score=Confidence[first_epochs=20]]."
+            )
 
     @property
     def scores(self) -> list[Score]:
@@ -253,7 +265,7 @@ def parse(text: str) -> Selector:
         ValueError: If a setting is not a field of its score or strategy, or has the wrong type.
     """
     text = text.strip()
-    sides = re.split(r"\+(?![^\[]*\])", text)
+    sides = _split(text, "+")
     if len(sides) > 2:
         raise ValueError(f"a method is SCORE+STRATEGY, got {len(sides)} parts in {text!r}.")
     if len(sides) == 2:
@@ -273,9 +285,12 @@ def parse_score(text: str) -> Score:
 
 
 def is_of(given: Scores, wanted: Score) -> bool:
-    """Whether scores are those that are asked for: made with these very settings, or imported under the name."""
-    imported = given.name if "imported" in given.provenance else None
-    return describe(wanted) == given.provenance.get("score") or type(wanted).__name__ == imported
+    """Whether scores are those that are asked for: made with these very settings, or imported under the name, with the
+    same direction.
+    """
+    if "imported" in given.provenance:
+        return given.name == type(wanted).__name__ and given.higher_is_harder == wanted.higher_is_harder
+    return describe(wanted) == given.provenance.get("score")
 
 
 def parse_strategy(text: str) -> Strategy:
@@ -295,8 +310,6 @@ def parse_strategy(text: str) -> Strategy:
     own = {known: method.strategy for known, method in PUBLISHED.items() if method.strategy != Hardest()}
     if name not in own and name not in STRATEGIES:
         raise unknown("strategy", name, {*STRATEGIES, *own})
-    if "inner" in settings:
-        settings["inner"] = parse_strategy(str(settings["inner"]))
     strategy = configure(own[name] if name in own else STRATEGIES[name](), settings)
     for asked in strategy.asks:
         parse_score(asked)
@@ -304,7 +317,7 @@ def parse_strategy(text: str) -> Strategy:
 
 
 def configure(thing: T, settings: Mapping[str, Any]) -> T:
-    """A score or strategy with other settings.
+    """A score or strategy with other settings; an inner strategy is given by name.
 
     Raises:
         UnknownName: If a setting is not one of its fields.
@@ -313,6 +326,8 @@ def configure(thing: T, settings: Mapping[str, Any]) -> T:
     for key in settings:
         if key not in _fields(thing):
             raise unknown(f"setting of {type(thing).__name__}", key, _fields(thing))
+    if "inner" in settings:
+        settings = {**settings, "inner": parse_strategy(str(settings["inner"]))}
     return replace(thing, **settings) if settings else thing  # type: ignore[type-var]
 
 
@@ -326,7 +341,19 @@ def _settings(text: str) -> tuple[str, dict[str, Any]]:
     if match is None:
         raise ValueError(f"cannot read {text!r}: expected Name or Name[field=value, ...].")
     name, inside = match.groups()
-    return name, read_settings(re.split(r",(?![^\[]*\])", inside) if inside else [])
+    return name, read_settings(_split(inside, ",") if inside else [])
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """The parts of a text between separators that are in no brackets."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character == "[") - (character == "]")
+        if character == separator and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
 
 
 def read_settings(pairs: Iterable[str]) -> dict[str, Any]:

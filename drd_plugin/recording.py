@@ -60,12 +60,14 @@ def record(
     Raises:
         ArtifactError: If a score comes out NaN, or `work` holds another pass.
         FloatingPointError: If a training diverges; the example and the epoch are named.
-        ValueError: If the recipe is measured in steps, since folds count epochs, or is too short for a fold; or if a
-            score watches no proxy.
+        ValueError: If the recipe is measured in steps, since folds count epochs, or is too short for a fold; if a score
+            watches no proxy; or if nothing is asked for.
     """
     from .training.loader import resolve_device
 
     wanted = [fold_of(fold) if isinstance(fold, str) else fold for fold in folds]
+    if not wanted and keep_features is None:
+        raise ValueError("there is nothing to record: name at least one score.")
     _check(split, wanted, recipe, seed)
     us, made = team(resolve_device(device)), environment(str(resolve_device(device)))
     columns: list[list[np.ndarray]] = [[] for _ in wanted]

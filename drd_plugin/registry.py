@@ -61,10 +61,10 @@ def _is(value: Any, kind: type) -> bool:
 
 
 def check_least(thing: Any, least: int, *names: str) -> None:
-    """Raises ValueError if one of the named fields is smaller than `least`; None passes."""
+    """Raises ValueError unless each of the named fields is at least `least`, or None."""
     for name in names:
         value = getattr(thing, name)
-        if value is not None and value < least:
+        if value is not None and not value >= least:
             raise ValueError(f"{type(thing).__name__}.{name} must be at least {least}, got {value}.")
 
 

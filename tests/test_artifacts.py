@@ -137,7 +137,7 @@ def test_impossible_indices_are_refused(indices):
         Subset(np.array(indices, np.int64), 10, "x", "f")
 
 
-@pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [1.0, np.nan]])
+@pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [1.0, np.nan], [0.0, 0.0]])
 def test_impossible_weights_are_refused(weights):
     with pytest.raises(ArtifactError, match="2 finite, non-negative weights"):
         Subset(np.array([1, 2]), 10, "x", "f", np.array(weights))

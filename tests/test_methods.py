@@ -56,6 +56,9 @@ def test_settings_in_brackets():
     one_side = parse("DRD[draws=2,max_start=0.7]")
     assert (one_side.score.draws, one_side.strategy.max_start) == (2, 0.7)
     assert parse_strategy("PerClass[inner=Strata[cutoff=0.0]]") == PerClass(Strata(cutoff=0.0))
+    nested = "PerClass[inner=Strata[cutoff=0.1, cutoff_score=AUM[margin=probabilities]]]"
+    assert parse_strategy(nested) == PerClass(Strata(cutoff=0.1, cutoff_score="AUM[margin=probabilities]"))
+    assert parse("DRoP[inner=Window]").strategy == ClassQuotas(Window())
     assert parse_score("EL2N[epoch=5]") == EL2N(5)
     assert parse_score("Forgetting[variant=ccs, proxies=5]") == Forgetting("ccs", proxies=5)
     assert parse("CCS[variant=drd]").strategy == Strata("drd")
@@ -69,6 +72,8 @@ def test_settings_in_brackets():
     [
         ("DDR", UnknownName, "unknown method 'DDR': did you mean 'DRD'"),
         ("Forgeting+BWS", UnknownName, "unknown score 'Forgeting'.*'Forgetting'"),
+        ("DUAL[first_epochs=20]", ValueError, "mean probability over the epochs and proxies"),
+        ("D2[gamma=nan]", ValueError, "D2.gamma must be at least 0, got nan"),
         ("DRD+BSW", UnknownName, "unknown strategy 'BSW'.*'BWS'"),
         ("DRD[drawz=3]", UnknownName, "unknown setting of DRD 'drawz': did you mean 'draws'"),
         ("DRD[draws=many]+BWS", ValueError, r"DRD.draws: expected int, got 'many'"),

@@ -282,8 +282,9 @@ def test_features_of_other_tools_and_broken_ones(tmp_path):
     save_tensors({"features": torch.ones(2, 2)}, tmp_path / "other.safetensors")
     with pytest.raises(ArtifactError, match="holds no features as `drd-plugin record --features` writes them"):
         Features.load(tmp_path / "other.safetensors")
-    with pytest.raises(ArtifactError, match=r"shape \[n, d\], got \(3,\)"):
-        Features(np.ones(3))
+    for values in (np.ones(3), np.ones((3, 0)), np.array([["a"]]), np.ones((2, 2), complex)):
+        with pytest.raises(ArtifactError, match=r"expected features, numbers of shape \[n, d\], got"):
+            Features(values)
     with pytest.raises(ArtifactError, match=r"features of 1 examples are NaN or infinite \(the first: \[1\]\)"):
         Features(np.array([[0.0], [np.nan]]))
     with pytest.raises(ArtifactError, match="there is no file"):
@@ -301,7 +302,9 @@ def test_broken_logits_name_the_example_and_the_epoch():
     watch.end_epoch(1, lambda: iter(()))
     logits[1, 2] = torch.inf
     watch.step(2, torch.tensor([3, 2, 1, 0]), logits, torch.zeros(4, dtype=torch.int64))
-    with pytest.raises(FloatingPointError, match="logits for example 2 in epoch 2"):
+    watch._flush(2)
+    watch.step(2, torch.arange(4), torch.full((4, 3), torch.nan), torch.zeros(4, dtype=torch.int64))
+    with pytest.raises(FloatingPointError, match="logits for example 2 in epoch 2"):  # the first, not the lowest
         watch.end_epoch(2, lambda: iter(()))
 
 
@@ -360,7 +363,7 @@ def test_two_processes_give_the_scores_of_one(tmp_path):
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     alone = [sys.executable, tmp_path / "script.py", tmp_path / "one"]
     shared = [
-        sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29617",
+        sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone",
         tmp_path / "script.py", tmp_path / "two",
     ]  # fmt: skip
     for command in (alone, shared):

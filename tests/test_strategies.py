@@ -21,6 +21,7 @@ from drd_plugin.strategies import (
     class_budgets,
     kept,
 )
+from drd_plugin.strategies.best_window import window_at
 from drd_plugin.strategies.beta import beta_parameters, density
 from drd_plugin.strategies.cutoff import paper_cutoff
 from drd_plugin.strategies.d2 import neighbour_graph
@@ -200,12 +201,24 @@ def test_the_papers_cutoffs():
 
 def test_starts_of_both_papers():
     bws, drd = BestWindow(), BestWindow(selector="train", origin="easiest", max_start=0.5)
-    assert len(bws.starts(0.1)) == 19
-    assert bws.starts(0.1)[-1] == pytest.approx(0.9)
-    assert drd.starts(0.1)[-1] == pytest.approx(0.5)
-    assert len(drd.starts(0.1)) == 11
-    assert drd.starts(0.75)[-1] == pytest.approx(0.25)
-    assert drd.starts(1.0).tolist() == [0]
+    assert bws.starts(100, 1000) == pytest.approx(np.arange(0, 0.91, 0.05))
+    assert drd.starts(100, 1000) == pytest.approx(np.arange(0, 0.51, 0.05))
+    assert drd.starts(750, 1000)[-1] == pytest.approx(0.25)
+    assert drd.starts(1000, 1000).tolist() == [0]
+
+
+@pytest.mark.parametrize("n", [150, 1437, 9469, 1_281_167])
+@pytest.mark.parametrize("fraction", [0.05, 0.1, 0.3, 0.5, 0.75])
+def test_a_budget_that_is_rounded_up_costs_no_start(n, fraction):
+    """BWS's code has `np.arange(0, 1.0001 - fraction, 0.05)`."""
+    assert BestWindow().starts(kept(fraction, n), n) == pytest.approx(np.arange(0, 1.0001 - fraction, 0.05))
+
+
+def test_windows_end_where_those_of_bws_do():
+    """BWS's windows begin where round((1 - start) * size) examples are left."""
+    found = window_at([np.arange(33), np.arange(100, 151)], np.array([3, 5]), 0.05)
+    assert found.tolist() == [2, 3, 4, 103, 104, 105, 106, 107]
+    assert window_at([np.arange(33)], np.array([3]), 0.95).tolist() == [30, 31, 32]
 
 
 @pytest.mark.parametrize(("origin", "start"), [("easiest", 0.3), ("hardest", 0.6)])
@@ -329,7 +342,7 @@ def test_strata_keep_the_official_margin_and_the_greatest_of_negative_values():
 
 
 def test_every_member_of_a_stratum_may_be_drawn():
-    scores = Scores("AUM", np.repeat([0.0, 1.0], 50)[:, None], np.zeros(100), False, "f")
+    scores = Scores("AUM", np.arange(100.0)[:, None], np.zeros(100), False, "f")
     seen = np.zeros(100)
     for seed in range(400):
         seen[Strata(strata=2, cutoff=0.0).select(scores, 20, np.random.default_rng(seed)).indices] += 1
@@ -385,6 +398,16 @@ def test_d2_by_hand():
     first = d2(scores, bench, 3, gamma=0.0)
     assert first == [1, 3, 5]  # at gamma 0 all neighbours lose everything
     assert d2(scores, bench, 3, gamma=50.0)[2] in (0, 2)  # and at a large one nothing
+
+
+def test_d2_breaks_ties_by_the_seed():
+    scores, bench = (
+        Scores("Forgetting", np.ones((60, 1)), np.zeros(60), True, "f"),
+        FakeBench(np.zeros(60), np.ones(60)),
+    )
+    bench.matrix = np.zeros((60, 2))
+    firsts = {int(D2(cutoff=0.0).select(scores, 1, np.random.default_rng(s), bench).indices[0]) for s in range(20)}
+    assert len(firsts) > 5
 
 
 def test_d2_shifts_hardness_that_is_negative():
@@ -478,6 +501,17 @@ def test_beta_sampling_draws_in_proportion_and_easier_the_fewer_are_kept():
     assert len(BetaSampling().select(scores, 400, np.random.default_rng(0), bench).indices) == 400
 
 
+def test_the_first_that_beta_sampling_draws_has_the_odds_of_its_weight():
+    mean = np.array([0.3, 0.5, 0.7, 0.9])
+    labels = np.zeros(4)
+    scores = Scores("DUAL", np.array([[0.4], [0.3], [0.2], [0.1]]), labels, True, "f")
+    confidence = Scores("Confidence", mean[:, None], labels, False, "f")
+    bench = FakeBench(labels, mean, others={"Confidence[early=true]": confidence})
+    weight = density(mean, *beta_parameters(float(mean.mean()), 0.75, 4.0)) * scores.values
+    drawn = [BetaSampling().select(scores, 1, np.random.default_rng(seed), bench).indices[0] for seed in range(2000)]
+    assert np.bincount(drawn, minlength=4) / 2000 == pytest.approx(weight / weight.sum(), abs=0.04)
+
+
 def test_beta_sampling_needs_probabilities():
     scores, mean, confidence = dual()
     bench = FakeBench(
@@ -487,8 +521,9 @@ def test_beta_sampling_needs_probabilities():
         BetaSampling().select(scores, 4, np.random.default_rng(0), bench)
     with pytest.raises(ValueError, match="needs the Confidence"):
         BetaSampling().select(scores, 4, np.random.default_rng(0))
-    with pytest.raises(ValueError, match="c is positive"):
-        BetaSampling(c=0.0)
+    for c in (0.0, math.nan):
+        with pytest.raises(ValueError, match="c is positive"):
+            BetaSampling(c=c)
 
 
 def test_badly_learned_classes_keep_more():
@@ -519,14 +554,35 @@ def test_badly_learned_classes_keep_more():
         ClassQuotas(Strata("drd"))
 
 
+def test_drop_counts_examples_and_metriq_classes():
+    """All of class 0 is held to be class 1, so its recall is 1 of its held-out examples and two more."""
+    labels = np.repeat([0, 1], [300, 100])
+    scores = Scores("Uniform", np.random.default_rng(0).random((400, 1)), labels, True, "f")
+
+    class AllOne(FakeBench):
+        def predictions(self, indices):
+            self.asked.append(indices)
+            return np.ones(400, np.int64)
+
+    for variant in ("drop", "metriq"):
+        bench = AllOne(labels, np.ones(400))
+        chosen = ClassQuotas(variant=variant).select(scores, 40, np.random.default_rng(0), bench).chosen
+        out = np.bincount(labels[np.setdiff1d(np.arange(400), bench.asked[0])])
+        recalls = np.array([1 / (out[0] + 2), (out[1] + 1) / (out[1] + 2)])
+        assert chosen["recalls"] == np.round(recalls, 4).tolist()
+        assert chosen["quotas"] == quotas(recalls, np.array([300, 100]), 40, variant == "drop").tolist()
+    assert quotas(recalls, np.array([300, 100]), 40, True).tolist() != chosen["quotas"]
+
+
 def test_a_class_of_one_or_none_takes_part_where_a_fifth_is_held_out():
     labels = np.concatenate([np.repeat([0, 3], 20), [1]])
     scores = Scores("x", np.arange(41.0)[:, None], labels, True, "f")
     how = BestWindow(selector="train", reference="heldout", step=0.5)
     chosen = how.select(scores, np.array([4, 1, 0, 4]), np.random.default_rng(0), FakeBench(labels, np.ones(41)))
     assert np.bincount(labels[chosen.indices]).tolist() == [4, 1, 0, 4]
-    with pytest.raises(ValueError, match=r"the ridge penalty is positive, got -1\.0"):
-        BestWindow(ridge=-1.0)
+    for ridge in (-1.0, math.nan):
+        with pytest.raises(ValueError, match=f"the ridge penalty is positive, got {ridge}"):
+            BestWindow(ridge=ridge)
 
 
 def test_best_window_needs_a_workbench():

@@ -154,7 +154,7 @@ def _d2(d: Dynamics, checkouts: Path, pools: list[np.ndarray], fraction: float) 
         ours = kept_of(features, x, budget, 5, 0.1)
         agreed += len(set(ours.tolist()) & set(map(int, theirs.select_batch_(budget))))
         total += budget
-    text = f"{agreed} of {total} kept examples are the same (EL2N, {fraction:.0%})"
+    text = f"{agreed} of {total} kept examples are the same (EL2N, {100 * fraction:g} % of each graph, no cut-off)"
     return agreed == total, f"{text}; importance after the forward pass at most {forward:.0e} apart"
 
 

@@ -34,9 +34,12 @@ class Features:
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", np.asarray(self.values, np.float32))
-        if self.values.ndim != 2 or not len(self.values):
-            raise ArtifactError(f"expected features of shape [n, d], got {self.values.shape}.")
+        given = np.asarray(self.values)
+        if given.ndim != 2 or not given.size or given.dtype.kind not in "iuf":
+            raise ArtifactError(
+                f"expected features, numbers of shape [n, d], got {given.dtype} of shape {given.shape}."
+            )
+        object.__setattr__(self, "values", np.asarray(given, np.float32))
         broken = np.flatnonzero(~np.isfinite(self.values.sum(axis=1)))
         if len(broken):
             raise ArtifactError(

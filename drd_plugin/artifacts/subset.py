@@ -56,9 +56,11 @@ class Subset:
             )
         if self.weights is not None:
             weights = np.asarray(self.weights, np.float32)
-            if weights.shape != indices.shape or not np.isfinite(weights).all() or (weights < 0).any():
+            sound = np.isfinite(weights).all() and (weights >= 0).all() and weights.any()
+            if weights.shape != indices.shape or not sound:
                 raise ArtifactError(
-                    f"expected {len(indices)} finite, non-negative weights, got {weights.shape}: {weights}."
+                    f"expected {len(indices)} finite, non-negative weights, not all zero, got {weights.shape}: "
+                    f"{weights}."
                 )
             object.__setattr__(self, "weights", weights[order])
 

@@ -33,8 +33,11 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path, header: str = "", fi
 
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with write_aside(path, first) as aside:
+        aside.touch()
+        readable = aside.stat().st_mode  # which save_file narrows to the owner
         try:
             save_file(plain, aside, {"format": "pt", "drd_plugin": header})
+            aside.chmod(readable)
         except SafetensorError as error:
             raise OSError(f"{path} cannot be written: {error}.") from error
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..artifacts.reliability import verdict
 from ..methods import METHODS, parse
+from ..scores import FoldScore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,8 +34,9 @@ def summary(runs: pd.DataFrame, baseline: str = "Random") -> pd.DataFrame:
 
     Returns:
         The columns net, method, fraction, k, n (seeds), mean, std, best_mean, best_std (in percent; std with n - 1),
-        start (the mean window start that was chosen), origin (the end of the ranking it is counted from), score,
-        select, train (mean seconds), difference, low, high (against the baseline, in points; 95 % interval).
+        start (the mean window start that was chosen), origin (the end of the ranking it is counted from), cutoff (the
+        share that was dropped as too hard), score, select, train (mean seconds), difference, low, high (against the
+        baseline, in points; 95 % interval).
     """
     import pandas as pd
 
@@ -56,6 +58,7 @@ def summary(runs: pd.DataFrame, baseline: str = "Random") -> pd.DataFrame:
                 "best_std": cell["acc_best"].std(),
                 "start": np.mean([of.get("start", np.nan) for of in chosen]),
                 "origin": _list(of.get("origin", "") for of in chosen),
+                "cutoff": np.mean([of.get("cutoff", np.nan) for of in chosen]),
                 "score": cell["seconds_score"].mean(),
                 "select": cell["seconds_select"].mean(),
                 "train": cell["seconds_train"].mean(),
@@ -191,25 +194,34 @@ def markdown(runs: pd.DataFrame, left_out: Mapping[str, str] = {}) -> str:
             parts.append(against.to_markdown(index=False, disable_numparse=True))
         parts.append(
             "Mean seconds for a subset (scores are shared by fractions, and by methods that watch the same proxy), and "
-            "the window start chosen:"
+            "the window start and cut-off chosen:"
         )
         parts.append(_costs(long).to_markdown(index=False, disable_numparse=True))
     return "\n\n".join([*parts, definitions(runs), f"{_origin(runs)}{_left_out(left_out)}"]) + "\n"
 
 
 def definitions(runs: pd.DataFrame) -> str:
-    """What each method is, its score and strategy with all settings that are given, and how networks and proxies were
-    trained.
+    """What each method is, its score and strategy with all settings that are given, how long its scores watch where
+    that is not to the end, and how networks and proxies were trained.
     """
     found = {method: json.loads(text) for method, text in zip(runs["method"], runs["provenance"], strict=True)}
     made = next(iter(found.values()))
     lines = [
-        f"- {method}: {' + '.join(map(_said, found[method]['method']))}"
+        f"- {method}: {' + '.join(map(_said, found[method]['method']))}{_watched(method, made['proxy'].get('epochs'))}"
         for method in sorted(found, key=lambda name: _place("", name, 0))
         if found[method]["method"]
     ]
     trained = f"- networks: {_said(made['recipe'])}; proxies: {_said(made['proxy'])}"
     return "\n".join(["What was compared (settings without a value are left out):", "", *lines, trained])
+
+
+def _watched(method: str, epochs: int | None) -> str:
+    """Up to which of the proxy's epochs the scores of a method watch, where that is not the last."""
+    try:
+        last = {type(of).__name__: of.last(epochs or 0) for of in parse(method).scores if isinstance(of, FoldScore)}
+    except ValueError:  # a method that is not known here
+        return ""
+    return "".join(f"; {name} watches up to epoch {to}" for name, to in last.items() if to != epochs)
 
 
 def _said(thing: Mapping[str, Any]) -> str:
@@ -289,6 +301,7 @@ def _costs(long: pd.DataFrame) -> pd.DataFrame:
     text = [
         f"{cell.score:.1f} + {cell.select:.1f} + {cell.train:.1f}"
         + ("" if np.isnan(cell.start) else f"; start {100 * cell.start:.0f} % from {cell.origin}")
+        + ("" if np.isnan(cell.cutoff) else f"; cut-off {100 * cell.cutoff:.0f} %")
         for cell in long.itertuples()
     ]
     return _wide(long.assign(text=text)).rename(columns={"method": "method: score + select + train"})

@@ -70,7 +70,7 @@ def _workbench(at_hand: AtHand, data: Data, seeds: Seeds, recipe: Recipe, device
 
     train = data.load().train
     check_fingerprint(at_hand.of.fingerprint, train.fingerprint, f"the {at_hand.of.name} score")
-    return TrainingWorkbench(train, recipe, PROXY, seeds, at_hand.scores, at_hand.known_features, device)
+    return TrainingWorkbench(train, recipe, PROXY, seeds, at_hand.scores, at_hand.proxy_features, device)
 
 
 def _short(chosen: Any) -> str:

@@ -67,7 +67,7 @@ class BestWindow(Strategy):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_least(self, 1, "proxy_epochs")
-        if self.ridge <= 0:
+        if not self.ridge > 0:
             raise ValueError(f"the ridge penalty is positive, got {self.ridge}.")
         if not 0 < self.step <= 1 or not 0 <= self.max_start <= 1:
             raise ValueError(
@@ -79,9 +79,11 @@ class BestWindow(Strategy):
         """See `Strategy`."""
         return True
 
-    def starts(self, fraction: float) -> np.ndarray:
-        """The starts that are tried, as shares of a class, float64."""
-        last = min(self.max_start, 1 - fraction)
+    def starts(self, k: int, n: int) -> np.ndarray:
+        """The starts that are tried where k of n examples are kept, as shares of a class, float64. That k is a rounded
+        share of n costs no start.
+        """
+        last = min(self.max_start, 1 - (k - 0.5) / n)
         return self.step * np.arange(int(last / self.step + 1e-9) + 1)
 
     def select(
@@ -103,7 +105,7 @@ class BestWindow(Strategy):
         fraction = total / len(scores)
         ranks = self.rankings(scores, rng)
         heldout = self._heldout(ranks, rng)
-        starts = self.starts(fraction)
+        starts = self.starts(total, len(scores))
         compared = [np.setdiff1d(r, heldout, assume_unique=True) if len(heldout) else r for r in ranks]
         tried = _share(compared, fraction) if len(heldout) else budgets
         windows = [window_at(compared, tried, start) for start in starts]

@@ -49,7 +49,7 @@ class BetaSampling(Strategy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.c <= 0:
+        if not self.c > 0:
             raise ValueError(f"BetaSampling.c is positive, got {self.c}.")
 
     @property

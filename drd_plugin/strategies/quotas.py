@@ -42,7 +42,7 @@ class ClassQuotas(Strategy):
     Arguments:
         inner: The strategy within classes; the hardest first by default, which is random for the score Uniform.
         variant: `drop` or `metriq`, see above.
-        holdout: The share of each class that the recalls are measured on, in (0, 1).
+        holdout: The share of the examples that the recalls are measured on, in (0, 1).
     """
 
     trains = True

@@ -207,8 +207,9 @@ class Recorder:
         self._size = 0
 
     def _hand(self, watching: Iterable[tuple[Fold, State]], outputs: Outputs) -> None:
-        finite = outputs.logits.sum(1).isfinite()  # a NaN or an infinity makes its row's sum one
-        broken = torch.where(finite, len(self.presented), outputs.index)
-        self._broken = torch.minimum(self._broken, broken.amin())
+        broken = ~outputs.logits.sum(1).isfinite()  # a NaN or an infinity makes its row's sum one
+        first = outputs.index.index_select(0, broken.int().argmax().view(1)).squeeze(0)
+        unbroken = self._broken == len(self.presented)
+        self._broken = torch.where(broken.any() & unbroken, first, self._broken)
         for fold, state in watching:
             fold.update(state, outputs)
