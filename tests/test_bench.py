@@ -76,10 +76,13 @@ def test_the_table_says_what_each_method_is():
     lines = definitions(runs).splitlines()
     assert lines.pop(3).endswith("Strata(variant=official, strata=50, cutoff=0.0, cutoff_score=AUM)")
     assert lines[2] == "- CCS: AUM(proxies=1, margin=logits) + Strata(variant=official, strata=50, cutoff_score=AUM)"
+    assert lines[3].endswith("; EL2N watches up to epoch 10")
     assert "BWS: EL2N(proxies=1, first_epochs=10, outputs=eval, aggregate=mean) + BestWindow(selector=ridge" in lines[3]
     assert lines[4].startswith("- networks: Recipe(net=convnet, steps=300,")
     assert "; proxies: Recipe(net=convnet, epochs=30," in lines[4]
     assert definitions(runs) in markdown(runs)
+    runs = pd.DataFrame([asdict(run("CCS", 0.1, seed, 50, cutoff=0.3)) for seed in range(2)])
+    assert "1.0 + 2.0 + 3.0; cut-off 30 %" in markdown(runs)
 
 
 def test_a_grid_is_read_with_the_proxy_like_the_recipe(grid_file):
