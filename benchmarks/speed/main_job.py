@@ -31,7 +31,7 @@ def main(grid: str = "digits") -> None:
         subprocess.run([sys.executable, "-m", "drd_plugin", "bench", grid, "--out", folder], check=True)
         wall = time.perf_counter() - start
         runs = RunStore(Path(folder)).frame()
-        scores = {path.name: Scores.load(path) for path in sorted(Path(folder, "scores").iterdir())}
+        scores = {path.name: Scores.load(path) for path in sorted(Path(folder, "scores").iterdir()) if path.is_dir()}
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     proxies = {s.provenance["seed"]: s.provenance["seconds"] for s in scores.values() if "recipe" in s.provenance}
     print(f"\n{grid}: {len(runs)} runs in {wall:.0f} s, peak memory {peak:.2f} GiB")
