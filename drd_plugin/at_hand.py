@@ -54,10 +54,13 @@ class AtHand:
         if len(found) > 1:
             raise ArtifactError(f"{len(found)} of the given scores are {wanted!r}: give one of them.")
         if not found:
-            known = ", ".join(str(scores.provenance.get("score", scores.name)) for scores in (self.of, *self.others))
+            known = ", ".join(
+                str(scores.provenance.get("score")) if scores.name == type(wanted).__name__ else scores.name
+                for scores in (self.of, *self.others)
+            )
             raise ArtifactError(
                 f"the strategy asks for the {name} score too, made as {wanted!r}: give its folder with --other-scores, "
-                f"or name in the strategy's settings what is at hand: {known}."
+                f"or let the strategy's settings name another (cutoff_score, mean_score). At hand: {known}."
             )
         return found[0]
 

@@ -117,12 +117,12 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     first, second = (
         {
             **made,
-            **{f"score's {key}": value for key, value in made.get("score", {}).items()},
+            **{f"{part}'s {key}": value for part in ("score", "recipe") for key, value in made.get(part, {}).items()},
             **made.get("settings", {}),
         }
         for made in map(deciding, (one, other))
     )
-    keys = [key for key in dict.fromkeys([*first, *second]) if key not in ("score", "settings")]
+    keys = [key for key in dict.fromkeys([*first, *second]) if key not in ("score", "recipe", "settings")]
     return "; ".join(
         f"{key}: {str(first.get(key))[:40]}, not {str(second.get(key))[:40]}"
         for key in keys

@@ -16,7 +16,7 @@ import numpy as np
 
 from .artifacts import ArtifactError, Features, Scores
 from .data import check_split
-from .methods import parse_score
+from .methods import PUBLISHED, parse_score
 from .plan import begin, plan_of
 from .processes import Team, speaks, team
 from .provenance import describe, digest, environment
@@ -189,9 +189,11 @@ def fold_of(name: str) -> FoldScore:
 
     Raises:
         UnknownName: If there is no such score.
-        ValueError: If it watches no proxy.
+        ValueError: If it watches no proxy, or is a method that goes by another name than its score.
     """
-    what = parse_score(name)
+    what, kind = parse_score(name), name.partition("[")[0].strip()
+    if kind not in SCORES:
+        raise ValueError(f"{kind} is a method, whose score is {type(what).__name__}: name the score.")
     if not isinstance(what, FoldScore):
         raise ValueError(f"{name} does not watch a proxy: compute it with `drd-plugin score {type(what).__name__}`.")
     return what
@@ -199,10 +201,13 @@ def fold_of(name: str) -> FoldScore:
 
 def fitting_folds(recipe: Recipe) -> dict[str, FoldScore]:
     """Every registered score, with its defaults, that watches a proxy for no longer than this one trains, and whose
-    statistics are a few numbers for each example (TDDS's are not), by name.
+    statistics are a few numbers for each example (TDDS's are not), and the scores that the strategies of their methods
+    ask for, by name.
     """
     folds = {name: of() for name, of in SCORES.items() if issubclass(of, FoldScore) and of.frugal}
-    return {name: fold for name, fold in folds.items() if _fits(fold, recipe)}
+    fitting = {name: fold for name, fold in folds.items() if _fits(fold, recipe)}
+    asked = [name for of in PUBLISHED.values() if of.score in fitting.values() for name in of.strategy.asks]
+    return fitting | {name: fold_of(name) for name in asked}
 
 
 def _fits(fold: FoldScore, recipe: Recipe) -> bool:

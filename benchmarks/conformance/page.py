@@ -66,7 +66,7 @@ def plot_effects(path: Path) -> None:
     from matplotlib import pyplot as plt
 
     variants = [of for of in rows() if of.base]
-    figure, axes = plt.subplots(1, len(STUDIES), figsize=(11, 8), sharex=True, sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, len(STUDIES), figsize=(11, 9), sharex=True, sharey=True, layout="constrained")
     for ax, (name, study) in zip(axes, STUDIES.items(), strict=True):
         table = accuracies(study)
         for shift, fraction in zip((-0.22, 0, 0.22), FRACTIONS, strict=True):
@@ -80,7 +80,7 @@ def plot_effects(path: Path) -> None:
         ax.set_title(name)
         ax.grid(alpha=0.3)
     names = [of.name.replace("]+", "]\n+") if len(of.name) > 50 else of.name for of in variants]
-    axes[0].set_yticks(range(len(variants)), names, fontsize="small")
+    axes[0].set_yticks(range(len(variants)), names, fontsize=7.5)
     axes[0].set_ylim(len(variants), -1)
     axes[0].legend(fontsize="small")
     figure.supxlabel("accuracy, points above or below the default; mean ± standard deviation over the seeds")
@@ -90,7 +90,7 @@ def plot_effects(path: Path) -> None:
 def agreement(of: Row, checks: pd.DataFrame) -> str:
     """What the comparisons found."""
     found = [
-        f"[{row.code}]({row.address}): {row.found}"
+        f"[{row.code}]({row.address}), {row.variant.partition(' (default')[0]}: {row.found}"
         for here, variant in of.checks
         for row in checks[(checks["here"] == here) & (checks["variant"] == variant)].itertuples()
     ]

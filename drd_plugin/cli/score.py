@@ -127,7 +127,8 @@ def record(
     Arguments:
         out: The folder for a folder of each score; a pass that was killed goes on.
         scores: The scores, with settings in brackets: Forgetting, "EL2N[first_epochs=10, outputs=train]",
-            "AUM[proxies=3]"; by default all of those that watch a proxy for as long as it trains.
+            "AUM[proxies=3]"; by default all those that watch no longer than the proxy trains, but TDDS, which needs
+            room for n x C numbers.
         features: Keep the features of the first proxy too, for D2.
         seed: The proxies' seed.
         device: auto, or a torch device.
