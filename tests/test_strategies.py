@@ -401,11 +401,8 @@ def test_d2_by_hand():
 
 
 def test_d2_breaks_ties_by_the_seed():
-    scores, bench = (
-        Scores("Forgetting", np.ones((60, 1)), np.zeros(60), True, "f"),
-        FakeBench(np.zeros(60), np.ones(60)),
-    )
-    bench.matrix = np.zeros((60, 2))
+    scores = Scores("Forgetting", np.ones((60, 1)), np.zeros(60), True, "f")
+    bench = FakeBench(scores.labels, np.ones(60), np.zeros((60, 2)))
     firsts = {int(D2(cutoff=0.0).select(scores, 1, np.random.default_rng(s), bench).indices[0]) for s in range(20)}
     assert len(firsts) > 5
 
