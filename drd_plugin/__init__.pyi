@@ -1,6 +1,6 @@
 from .artifacts import Scores as Scores
 from .artifacts import Subset as Subset
-from .bench.grid import find_grid as find_grid
+from .bench.experiment import find_grid as find_grid
 from .bench.plots import plot_accuracy as plot_accuracy
 from .bench.run import run_grid as run_grid
 from .bench.table import table as table

@@ -9,9 +9,7 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -22,6 +20,7 @@ from .provenance import describe
 from .registry import Registry, unknown
 from .rng import generator
 from .scores import AUM, DRD, DUAL, EL2N, ELBO, SCORES, TDDS, DynUnc, Forgetting, Moderate, Score, Uniform
+from .settings import read_name, split_outside
 from .strategies import (
     D2,
     STRATEGIES,
@@ -49,7 +48,6 @@ __all__ = [
     "parse",
     "parse_score",
     "parse_strategy",
-    "read_settings",
     "select_by",
 ]
 
@@ -257,31 +255,44 @@ PUBLISHED: dict[str, Method] = {
 METHODS: Registry[Selector] = Registry("method", "drd_plugin.methods", PUBLISHED)
 
 
-def parse(text: str) -> Selector:
+def parse(text: str, defaults: Mapping[str, Mapping[str, Any]] = {}) -> Selector:
     """A method from its name.
+
+    Arguments:
+        text: The name.
+        defaults: For scores, by name, the settings of the score that orders the examples where the name says nothing
+            else.
 
     Raises:
         UnknownName: If a part is not known; the message gives the nearest known ones.
         ValueError: If a setting is not a field of its score or strategy, or has the wrong type.
     """
     text = text.strip()
-    sides = _split(text, "+")
+    sides = split_outside(text, "+")
     if len(sides) > 2:
         raise ValueError(f"a method is SCORE+STRATEGY, got {len(sides)} parts in {text!r}.")
     if len(sides) == 2:
-        return Method(text, parse_score(sides[0]), parse_strategy(sides[1]))
-    name, settings = _settings(text)
-    return METHODS[name].configured(text, settings)
+        return Method(text, parse_score(sides[0], defaults), parse_strategy(sides[1]))
+    name, settings = read_name(text)
+    method = METHODS[name]
+    if isinstance(method, Method):
+        method = replace(method, score=_with_defaults(method.score, defaults))
+    return method.configured(text, settings)
 
 
-def parse_score(text: str) -> Score:
-    """A score from `Name` or `Name[field=value, ...]`; a method's name stands for its score."""
-    name, settings = _settings(text)
-    if name in PUBLISHED:
-        return configure(PUBLISHED[name].score, settings)
-    if name not in SCORES:
+def parse_score(text: str, defaults: Mapping[str, Mapping[str, Any]] = {}) -> Score:
+    """A score from `Name` or `Name[field=value, ...]`; a method's name stands for its score, and `defaults` for the
+    settings that are not given.
+    """
+    name, settings = read_name(text)
+    if name not in PUBLISHED and name not in SCORES:
         raise unknown("score", name, {*SCORES, *PUBLISHED})
-    return configure(SCORES[name](), settings)
+    score = PUBLISHED[name].score if name in PUBLISHED else SCORES[name]()
+    return configure(_with_defaults(score, defaults), settings)
+
+
+def _with_defaults(score: Score, defaults: Mapping[str, Mapping[str, Any]]) -> Score:
+    return configure(score, defaults.get(type(score).__name__, {}))
 
 
 def is_of(given: Scores, wanted: Score) -> bool:
@@ -300,7 +311,7 @@ def parse_strategy(text: str) -> Strategy:
     Raises:
         ValueError: For a method that is a score, from which the hardest are kept.
     """
-    name, settings = _settings(text)
+    name, settings = read_name(text)
     if name in PUBLISHED and PUBLISHED[name].strategy == Hardest():
         kind = type(PUBLISHED[name].score).__name__
         raise ValueError(
@@ -333,43 +344,3 @@ def configure(thing: T, settings: Mapping[str, Any]) -> T:
 
 def _fields(thing: Any) -> set[str]:
     return {f.name for f in fields(thing)}
-
-
-def _settings(text: str) -> tuple[str, dict[str, Any]]:
-    """The name and the settings in `Name[key=value, ...]`."""
-    match = re.fullmatch(r"\s*([^\[\]]+?)\s*(?:\[(.*)\])?\s*", text)
-    if match is None:
-        raise ValueError(f"cannot read {text!r}: expected Name or Name[field=value, ...].")
-    name, inside = match.groups()
-    return name, read_settings(_split(inside, ",") if inside else [])
-
-
-def _split(text: str, separator: str) -> list[str]:
-    """The parts of a text between separators that are in no brackets."""
-    parts, depth = [""], 0
-    for character in text:
-        depth += (character == "[") - (character == "]")
-        if character == separator and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts
-
-
-def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
-    """Settings from `field=value` texts; values are read as TOML, and as plain text where they are none.
-
-    Raises:
-        ValueError: If there is no equals sign.
-    """
-    return dict(map(_pair, pairs))
-
-
-def _pair(text: str) -> tuple[str, Any]:
-    key, equals, value = (part.strip() for part in text.partition("="))
-    if not equals:
-        raise ValueError(f"cannot read the setting {text.strip()!r}: expected field=value.")
-    try:
-        return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key, value

@@ -72,14 +72,17 @@ def _gpu(device: str) -> str:
 
 
 def environment(device: str) -> dict[str, Any]:
-    """Versions, commit, device, its processor (the GPU's name, or the CPU's), system and the time (UTC, ISO 8601),
-    ready for JSON.
+    """Versions, commit, device, its processor (the GPU's name, or the CPU's), the threads of this process, system and
+    the time (UTC, ISO 8601), ready for JSON.
     """
+    import torch
+
     return {
         "versions": versions(),
         "git": git_commit(),
         "device": device,
         "processor": _gpu(device) if device.startswith("cuda") else processor(),
+        "threads": torch.get_num_threads(),
         "system": platform.platform(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -8,12 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .artifacts import ArtifactError, Features, Scores
+from .artifacts.scores import read_part
 from .data import Split
 from .engine import score
 from .provenance import describe, digest
 from .recording import record, record_into
 from .scores import FoldScore, MapScore, Score
+from .scores.diffused import DiffusionScore
 from .training.recipe import Recipe
 
 __all__ = ["ScoreCache"]
@@ -25,7 +29,8 @@ class ScoreCache:
     Arguments:
         split: The training split.
         proxy: How the proxy is trained whose run the fold scores watch, in epochs.
-        together: The fold scores that will be asked for; they watch the same proxies.
+        together: The scores that will be asked for: folds watch the same proxies, and one that asks a diffusion model
+            for fewer draws than another takes them from there.
         features: Whether the first proxy's features will be asked for too.
         folder: Where scores are kept and found again, a folder each; in memory by default.
         images: The split as a map score takes it, where that is another than `split`.
@@ -46,7 +51,9 @@ class ScoreCache:
         progress: bool = True,
     ) -> None:
         self.split, self.proxy, self.keeps, self.folder = split, proxy, features, folder
-        self.together = [fold for fold in dict.fromkeys(together) if isinstance(fold, FoldScore)]
+        asked = dict.fromkeys(together)
+        self.together = [fold for fold in asked if isinstance(fold, FoldScore)]
+        self.drawn = [of for of in asked if isinstance(of, DiffusionScore)]
         self.images, self.device, self.progress = images or (lambda _: split), device, progress
         self._known: dict[tuple[Score, int], Scores] = {}
         self._inputs: dict[Score, Mapping[str, Any]] = {}
@@ -86,6 +93,9 @@ class ScoreCache:
         return self._known.get((what, seed))
 
     def _compute(self, what: Score, seed: int) -> None:
+        if isinstance(what, DiffusionScore) and (longer := self._longer(what)):
+            self.put(what, seed, self._first_draws(longer, what, seed))
+            return
         if isinstance(what, MapScore):
             out = None if self.folder is None else self._place(what, seed)
             images, on = self.images(what), self.device
@@ -94,6 +104,38 @@ class ScoreCache:
             return
         assert isinstance(what, FoldScore)
         self._record([fold for fold in dict.fromkeys([*self.together, what]) if self._kept(fold, seed) is None], seed)
+
+    def _longer(self, what: DiffusionScore) -> DiffusionScore | None:
+        """The same score with the most draws that will be asked for, where those are more."""
+        alike = [of for of in self.drawn if of.draws > what.draws and replace(of, draws=what.draws) == what]
+        return max(alike, key=lambda of: of.draws, default=None)
+
+    def _first_draws(self, longer: DiffusionScore, what: DiffusionScore, seed: int) -> Scores:
+        """The first draws of more, as if they were all, since noise is keyed by the draw; with their share of the
+        seconds, and all that went before the first draw (what parts took over their median).
+        """
+        whole, share = self.get(longer, seed), what.draws / longer.draws
+        parts = [] if self.folder is None else sorted(self._place(longer, seed).glob("part-*.parquet"))
+        seconds = [float(read_part(path)[1].provenance["seconds"]) for path in parts]
+        total = float(whole.provenance["seconds"])
+        drawing = min(total, float(np.median(seconds)) * len(seconds)) if seconds else total
+        made = {**whole.provenance, "score": describe(what), "seconds": round(total - (1 - share) * drawing, 3)}
+        return replace(whole, estimates=whole.estimates[:, : round(share * whole.estimates.shape[1])], provenance=made)
+
+    def has_watched(self, seed: int) -> bool:
+        """Whether all that is asked of the proxies with this seed is there."""
+        return not self._missing(seed) and not (self.keeps and self._features_missing(seed))
+
+    def watch(self, seed: int) -> None:
+        """Records what is missing of the proxies with this seed, in one pass."""
+        if not self.has_watched(seed):
+            self._record(self._missing(seed), seed)
+
+    def _missing(self, seed: int) -> list[FoldScore]:
+        return [fold for fold in self.together if self._kept(fold, seed) is None]
+
+    def _features_missing(self, seed: int) -> bool:
+        return seed not in self._features and (self.folder is None or not self._place_of_features(seed).exists())
 
     def _record(self, folds: list[FoldScore], seed: int) -> None:
         """One pass for all that is missing."""
@@ -117,8 +159,7 @@ class ScoreCache:
         """
         if seed not in self._features:
             self.keeps = True
-            if self.folder is None or not self._place_of_features(seed).exists():
-                self._record([fold for fold in self.together if self._kept(fold, seed) is None], seed)
+            self.watch(seed)
             if self.folder is not None:
                 self._features[seed] = Features.load(self._place_of_features(seed))
         return self._features[seed]

@@ -1,28 +1,23 @@
-"""A `Grid`: methods x fractions x seeds x nets on one data set, read from TOML."""
+"""A `Grid`: methods x fractions x seeds x nets on one data set."""
 
 from __future__ import annotations
 
-import sys
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 
+from ..data import Dataset, load, plant, take
 from ..methods import Selector, parse
 from ..provenance import describe
 from ..registry import unknown
 from ..rng import Seeds
-from ..scores import FoldScore
+from ..scores import SCORES, FoldScore
 from ..training.recipe import PROXY, Recipe
 
-__all__ = ["Grid", "GridError", "find_grid", "grid_names", "read_grid"]
+__all__ = ["Grid", "GridError", "grid_from"]
 
-PLACES = (
-    Path("benchmarks"),
-    Path(__file__).parents[2] / "benchmarks",
-    Path(sys.prefix) / "share" / "drd_plugin" / "benchmarks",
-)
+
+DATASET_KEYS = ("name", "root", "size", "examples", "wrong_labels", "corrupted")
 
 
 class GridError(ValueError):
@@ -39,11 +34,14 @@ class Grid:
         fractions: The shares that are kept, each in (0, 1].
         seeds: One run for each; a run's seeds for proxy, selection, initialisation, order and noise are this number,
             but for those in `pin`.
-        dataset: `name`, and where needed `root` and `size`.
+        dataset: `name`, and where needed `root` and `size`; `examples` for that many of the training set, and
+            `wrong_labels` and `corrupted`, the shares of it that are planted (see `drd_plugin.data.planted`).
         recipe: How the networks on the subsets, and the candidates of strategies that train, are trained.
         proxy: How the proxy is trained whose run the fold scores watch; in epochs.
         nets: The networks to train on each subset; the recipe's by default.
         pin: Seeds that stay the same in all runs.
+        scores: For scores that ask a diffusion model, by name, the settings that methods have where they say nothing
+            else: how many draws this data set is worth, say.
     """
 
     name: str
@@ -55,6 +53,7 @@ class Grid:
     proxy: Recipe = PROXY
     nets: tuple[str, ...] = ()
     pin: Mapping[str, int] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for fraction in self.fractions:
@@ -73,24 +72,45 @@ class Grid:
         if "name" not in self.dataset:
             raise GridError(f"{self.name}: dataset.name is missing.")
         for key in self.dataset:
-            if key not in ("name", "root", "size"):
-                raise unknown("key of a grid's dataset", key, ("name", "root", "size"))
+            if key not in DATASET_KEYS:
+                raise unknown("key of a grid's dataset", key, DATASET_KEYS)
         for key in self.pin:
             if key not in {f.name for f in fields(Seeds)}:
                 raise unknown("seed to pin", key, {f.name for f in fields(Seeds)})
         for seed in self.seeds:
             self.seeds_of(seed)
+        for name in self.scores:
+            if name not in SCORES or issubclass(SCORES[name], FoldScore):
+                folds = {known for known, kind in SCORES.items() if issubclass(kind, FoldScore)}
+                raise unknown("score with settings for a whole grid", name, {*SCORES} - folds)
         _check_names(self)
 
     @property
     def parsed(self) -> list[Selector]:
         """The methods."""
-        return [parse(name) for name in self.methods]
+        return [self.method(name) for name in self.methods]
+
+    def method(self, name: str) -> Selector:
+        """One of the methods."""
+        return parse(name, self.scores)
 
     @property
     def trained_nets(self) -> tuple[str, ...]:
         """The networks that are trained on each subset."""
         return self.nets or (self.recipe.net,)
+
+    def load(self) -> Dataset:
+        """The data set, with what is planted in it.
+
+        Raises:
+            DataError: If the data are missing, damaged or cannot be used.
+        """
+        wanted = dict(self.dataset)
+        planted = {key: wanted.pop(key) for key in ("wrong_labels", "corrupted") if key in wanted}
+        examples = wanted.pop("examples", None)
+        whole = load(**wanted)
+        train = whole.train if examples is None else take(whole.train, examples)
+        return Dataset(plant(train, **planted).split if planted else train, whole.test)
 
     def seeds_of(self, seed: int) -> Seeds:
         """The single seeds of the run with this number."""
@@ -105,34 +125,36 @@ class Grid:
         return described
 
 
-def read_grid(path: Path) -> Grid:
-    """A grid from a TOML file.
+def grid_from(name: str, content: Mapping[str, Any], where: str) -> Grid:
+    """A grid from the keys of a TOML file.
+
+    Arguments:
+        name: The grid's name.
+        content: Its keys.
+        where: The file, for messages.
 
     Raises:
-        GridError: If the file cannot be read, or a key, a value or a name is wrong.
+        GridError: If a key is missing, or a value wrong.
+        UnknownName: If a key or a name is not known.
     """
-    try:
-        content = tomllib.loads(Path(path).read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise GridError(f"{path} cannot be read as a grid: {error}.") from error
     known = {f.name for f in fields(Grid)} - {"name"}
     for key in content:
         if key not in known:
-            raise unknown(f"key in {path}", key, known)
+            raise unknown(f"key in {where}", key, known)
     for key in ("methods", "fractions", "seeds", "dataset"):
         if key not in content:
-            raise GridError(f"{path}: the key {key} is missing.")
+            raise GridError(f"{where}: the key {key} is missing.")
     try:
-        recipe = _recipe(Recipe(), content.pop("recipe", {}))
-        proxy = _recipe(recipe.for_epochs(recipe.epochs or 30), content.pop("proxy", {}))
-        lists: dict[str, Any] = {
-            key: tuple(value) if isinstance(value := content.pop(key), list) else value
-            for key in ("methods", "fractions", "seeds", "nets")
-            if key in content
+        recipe = _recipe(Recipe(), content.get("recipe", {}))
+        proxy = _recipe(recipe.for_epochs(recipe.epochs or 30), content.get("proxy", {}))
+        rest: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in content.items()
+            if key not in ("recipe", "proxy")
         }
-        return Grid(name=Path(path).stem, recipe=recipe, proxy=proxy, **lists, **content)
+        return Grid(name=name, recipe=recipe, proxy=proxy, **rest)
     except TypeError as error:
-        raise GridError(f"{path}: {error}.") from error
+        raise GridError(f"{where}: {error}.") from error
 
 
 def _check_names(grid: Grid) -> None:
@@ -154,25 +176,3 @@ def _recipe(base: Recipe, changes: Mapping[str, Any]) -> Recipe:
     other = {"steps": "epochs", "epochs": "steps"}
     cleared = {other[key]: None for key in changes if key in other and other[key] not in changes}
     return replace(base, **{**cleared, **changes})
-
-
-def grid_names() -> dict[str, Path]:
-    """The grids that can be named: those in ./benchmarks, in this checkout, and those installed with the package."""
-    found: dict[str, Path] = {}
-    for place in PLACES:
-        for path in sorted(place.glob("*.toml")):
-            found.setdefault(path.stem, path)
-    return found
-
-
-def find_grid(name: str | Path) -> Grid:
-    """A grid by name or by path.
-
-    Raises:
-        UnknownName: If there is no such grid.
-    """
-    if Path(name).suffix == ".toml":
-        return read_grid(Path(name))
-    if name not in grid_names():
-        raise unknown("grid", str(name), grid_names())
-    return read_grid(grid_names()[str(name)])

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
 
 from ..artifacts import Run, Scores, Subset
-from ..data import Dataset, load
+from ..data import Dataset
 from ..methods import Selector, parse_score
 from ..provenance import describe, digest, environment
 from ..rng import Seeds
 from ..score_cache import ScoreCache
-from ..scores import FoldScore, Score
+from ..scores import FoldScore, MapScore, Score
 from ..selection import TrainingWorkbench
 from ..training.loader import resolve_device
 from ..training.loop import train
 from ..training.recipe import Recipe
 from .grid import Grid
+from .lab import Lab
 from .store import RunStore
 
-__all__ = ["run_grid"]
+__all__ = ["Bench", "begin", "open_bench", "run_grid", "run_in"]
 
 
-def run_grid(grid: Grid, out: Path, device: str = "auto", progress: bool = True) -> RunStore:
+def run_grid(
+    grid: Grid,
+    out: Path,
+    device: str = "auto",
+    progress: bool = True,
+    *,
+    scores: Path | None = None,
+    workers: int | None = None,
+) -> RunStore:
     """Runs what is missing of a grid.
 
     Arguments:
@@ -38,30 +48,65 @@ def run_grid(grid: Grid, out: Path, device: str = "auto", progress: bool = True)
             cannot select here is left out, with the reason in the store's `left_out`.
         device: `auto`, or a torch device.
         progress: Whether to show progress bars.
+        scores: Another folder for the scores, which grids of the same data can share.
+        workers: How many trainings run side by side, each in a process of its own; see `Lab`.
 
     Raises:
         ArtifactError: If the folder holds another grid's runs.
         ValueError: If the device is unknown.
     """
-    resolve_device(device)
-    place = {key: grid.dataset[key] for key in ("root", "size") if key in grid.dataset}
-    dataset = load(grid.dataset["name"], **place)
-    store = RunStore(out, grid.identity | {"fingerprint": dataset.train.fingerprint})
-    bench = _Bench(grid, dataset, Path(out), device, progress)
+    return run_in(Lab(Path(out), scores, device, workers, progress), grid)
+
+
+def run_in(lab: Lab, grid: Grid) -> RunStore:
+    """Runs what is missing of a grid in a lab; see `run_grid`."""
+    start, bench = time.perf_counter(), begin(grid, lab)
+    store = RunStore(lab.out, grid.identity | {"fingerprint": bench.dataset.train.fingerprint})
     done = set(store.frame()["key"])
     missing = [cell for cell in bench.cells() if cell.key not in done]
     left_out = {cell.method_name: bench.obstacle(cell.method) for cell in _one_each(missing)}
     store.leave_out(left_out)
     cells = [cell for cell in missing if not left_out[cell.method_name]]
-    if done and cells and progress:
-        tqdm.write(f"adding {len(cells)} runs to the {len(done)} in {out}")
-    with tqdm(cells, "runs", len(done) + len(cells), disable=not progress, unit="run", initial=len(done)) as bar:
-        for cell in cells:
-            bar.set_postfix_str(f"{cell.method_name} {100 * cell.fraction:g} % seed {cell.seed}")
-            store.append(bench.run(cell))
-            bar.update()
+    if done and cells and lab.progress:
+        tqdm.write(f"adding {len(cells)} runs to the {len(done)} in {lab.out}")
+    bench.score_all([(cell.method, cell.seeds) for cell in cells])
+    alike = itertools.groupby(cells, lambda cell: (cell.method_name, cell.fraction, cell.seed))
+    try:
+        for _, runs in lab.each(partial(_run, grid, lab), [_Cells(tuple(group)) for _, group in alike], "run"):
+            for run in runs:
+                store.append(run)
+    finally:
+        store.note(seconds=time.perf_counter() - start)
     store.compact()
     return store
+
+
+_OPEN: dict[str, Bench] = {}
+
+
+def begin(grid: Grid, lab: Lab) -> Bench:
+    """A bench, which `open_bench` finds in this process."""
+    _OPEN.clear()
+    _OPEN[digest([grid, lab])] = Bench(grid, lab)
+    return _OPEN[digest([grid, lab])]
+
+
+def open_bench(grid: Grid, lab: Lab) -> Bench:
+    """The bench of this process for a grid; in a worker, begun quietly."""
+    key = digest([grid, lab])
+    if key not in _OPEN:
+        _OPEN.clear()
+        _OPEN[key] = Bench(grid, replace(lab, progress=False))
+    return _OPEN[key]
+
+
+def _run(grid: Grid, lab: Lab, cells: _Cells) -> list[Run]:
+    bench = open_bench(grid, lab)
+    return [bench.run(cell) for cell in cells.alike]
+
+
+def _watch(grid: Grid, lab: Lab, seed: int) -> None:
+    open_bench(grid, lab).scores.watch(seed)
 
 
 def _one_each(cells: Iterable[_Cell]) -> Iterable[_Cell]:
@@ -92,13 +137,28 @@ class _Cell:
         return "Full" if self.method is None else self.method.name
 
 
+@dataclass(frozen=True)
+class _Cells:
+    """Runs on the same subset."""
+
+    alike: tuple[_Cell, ...]
+
+    def __str__(self) -> str:
+        cell = self.alike[0]
+        return f"{cell.method_name} {100 * cell.fraction:g} % seed {cell.seed}"
+
+
 @dataclass(frozen=True, eq=False)
-class _Bench:
+class Bench:
+    """A grid in a lab: its data set, its scores, and what is done with them."""
+
     grid: Grid
-    dataset: Dataset
-    out: Path
-    device: str
-    progress: bool
+    lab: Lab
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The data set."""
+        return self.grid.load()
 
     @cached_property
     def scores(self) -> ScoreCache:
@@ -108,10 +168,23 @@ class _Bench:
             self.grid.proxy,
             together=[of for method in self.grid.parsed for of in method.scores],
             features=any(method.sees_features for method in self.grid.parsed),
-            folder=self.out / "scores",
-            device=self.device,
-            progress=self.progress,
+            folder=self.lab.place_of_scores,
+            device=self.lab.device,
+            progress=self.lab.progress,
         )
+
+    def score_all(self, wanted: Sequence[tuple[Selector | None, Seeds]]) -> None:
+        """Computes the scores that methods need: maps by all cores one after another, the proxies side by side."""
+        methods = [(method, seeds) for method, seeds in wanted if method is not None]
+        needed = [(of, getattr(seeds, of.seeded_by)) for method, seeds in methods for of in method.scores]
+        for of, seed in dict.fromkeys(needed):
+            if isinstance(of, MapScore):
+                self.scores.get(of, seed)
+        watched = [seed for of, seed in needed if isinstance(of, FoldScore)]
+        watched += [seeds.proxy for method, seeds in methods if method.sees_features]
+        unwatched = [seed for seed in dict.fromkeys(watched) if not self.scores.has_watched(seed)]
+        for _ in self.lab.each(partial(_watch, self.grid, self.lab), unwatched, "proxy"):
+            pass
 
     def cells(self) -> Iterator[_Cell]:
         """All runs, seed by seed, so that a stopped grid has whole seeds."""
@@ -139,12 +212,11 @@ class _Bench:
 
     def obstacle(self, method: Selector | None) -> str:
         """Why a method cannot run; empty if it can."""
-        return "" if method is None else method.obstacle(self.dataset.train, self.grid.proxy, self.device)
+        return "" if method is None else method.obstacle(self.dataset.train, self.grid.proxy, self.lab.device)
 
     def run(self, cell: _Cell) -> Run:
         """Selects, trains and tests."""
-        on = str(resolve_device(self.device))
-        made = environment(on)
+        made = self.provenance(cell.method, cell.seeds, cell.recipe)
         subset, seconds_score, seconds_select = None, 0.0, 0.0
         if cell.method is not None:
             subset, seconds_score, seconds_select = self.subset(cell.method, cell.fraction, cell.seeds)
@@ -155,17 +227,8 @@ class _Bench:
             seed_order=cell.seeds.order,
             subset=subset,
             test=self.dataset.test,
-            device=self.device,
+            device=self.lab.device,
         )
-        provenance = {
-            "recipe": describe(cell.recipe),
-            "proxy": describe(self.grid.proxy),
-            "seeds": describe(cell.seeds),
-            "test": self.dataset.test.fingerprint,
-            "method": None if cell.method is None else describe(cell.method.definition),
-            "reliability": [] if cell.method is None else self.reliability(cell.method, cell.seeds),
-            "environment": made,
-        }
         return Run(
             key=cell.key,
             method=cell.method_name,
@@ -183,10 +246,32 @@ class _Bench:
             seconds_score=seconds_score,
             seconds_select=seconds_select,
             seconds_train=trained.seconds,
-            device=on,
+            device=made["environment"]["device"],
             chosen=json.dumps({} if subset is None else dict(subset.chosen)),
-            provenance=json.dumps(provenance),
+            provenance=json.dumps(made),
         )
+
+    def provenance(self, method: Selector | None, seeds: Seeds, recipe: Recipe) -> dict[str, Any]:
+        """How a row came about, ready for JSON."""
+        return {
+            "recipe": describe(recipe),
+            "proxy": describe(self.grid.proxy),
+            "seeds": describe(seeds),
+            "test": self.dataset.test.fingerprint,
+            "method": None if method is None else describe(method.definition),
+            "reliability": [] if method is None else self.reliability(method, seeds),
+            "environment": environment(str(resolve_device(self.lab.device))),
+        }
+
+    def score(self, method: Selector, seeds: Seeds) -> Scores:
+        """The scores that order the examples for a method.
+
+        Raises:
+            ValueError: If the method has no score.
+        """
+        if not method.scores:
+            raise ValueError(f"{method.name} selects without a score, and this study looks at scores.")
+        return self.scores.get(method.scores[0], getattr(seeds, method.scores[0].seeded_by))
 
     def reliability(self, method: Selector, seeds: Seeds) -> list[Any]:
         """The reliability of the score that orders the examples, the number of its estimates and what they are; empty
@@ -194,7 +279,7 @@ class _Bench:
         """
         if not method.scores:
             return []
-        of = self.scores.get(method.scores[0], getattr(seeds, method.scores[0].seeded_by))
+        of = self.score(method, seeds)
         count = of.estimates.shape[1]
         return [of.reliability, count, of.drawn] if count > 1 else []
 
@@ -202,7 +287,7 @@ class _Bench:
         """The method's subset, and the seconds of its scores and of its selection; kept, and found again."""
         made = [self.scores.inputs(of) for of in method.scores]
         name = digest([method.definition, made, fraction, seeds, self.grid.identity])
-        path = self.out / "subsets" / f"{name}.json"
+        path = self.lab.out / "subsets" / f"{name}.json"
         known = {of: self.scores.get(of, getattr(seeds, of.seeded_by)) for of in method.scores}
         spent = _seconds(known)
         if path.exists():
@@ -216,8 +301,8 @@ class _Bench:
             seeds,
             lambda name: known[parse_score(name)],
             lambda: self.scores.features(seeds.proxy),
-            self.device,
-            self.progress,
+            self.lab.device,
+            self.lab.progress,
         )
         ordering = known[method.scores[0]] if method.scores else None
         subset = method.select(ordering, fraction, seeds.selection, bench)

@@ -1,14 +1,14 @@
-"""The `RunStore`: the runs of one grid, one small Parquet file each as they finish, one file for all of them in the
+"""The `RunStore`: the rows of one study, one small Parquet file each as they finish, one file for all of them in the
 end.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ..artifacts import ArtifactError, Run, write_aside
 
@@ -18,26 +18,48 @@ if TYPE_CHECKING:
 __all__ = ["RunStore"]
 
 
+class Row(Protocol):
+    """One row, a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def key(self) -> str:
+        """The digest of everything that decides the row."""
+
+    @property
+    def provenance(self) -> str:
+        """How it was made, as JSON text."""
+
+
 class RunStore:
-    """A folder of runs.
+    """A folder of rows; by default the runs of a grid.
 
     Arguments:
         folder: The folder; made where it does not exist.
-        identity: What all its runs have in common. None opens a folder as it is, for reading.
+        identity: What all its rows have in common. None opens a folder as it is, for reading.
+        row: What a row is, a dataclass.
+        cell: The fields by which `latest` tells cells apart.
 
     Raises:
-        ArtifactError: If the folder holds another grid's runs, or none where it is opened for reading.
+        ArtifactError: If the folder holds another grid's rows, or none where it is opened for reading.
     """
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any] | None = None) -> None:
-        self.folder = Path(folder)
+    def __init__(
+        self,
+        folder: Path,
+        identity: Mapping[str, Any] | None = None,
+        row: type = Run,
+        cell: Sequence[str] = ("net", "method", "fraction", "seed"),
+    ) -> None:
+        self.folder, self.columns, self.cell = Path(folder), [f.name for f in fields(row)], [*cell]
         path = self.folder / "grid.json"
         text = None if identity is None else json.dumps(identity, indent=2, sort_keys=True) + "\n"
         if path.exists() and (text is None or any(self.runs.glob("*.parquet"))):
             if text is not None and path.read_text() != text:
                 raise ArtifactError(
-                    f"{self.folder} holds the runs of another grid (data set, recipe, proxy or pinned seeds differ, "
-                    f"see {path}): give another folder with --out, or remove this one."
+                    f"{self.folder} holds the runs of another grid ({_apart(path.read_text(), text)}; see {path}): "
+                    "give another folder with --out, or remove this one."
                 )
         elif text is None:
             raise ArtifactError(
@@ -52,8 +74,8 @@ class RunStore:
         """Where the Parquet files lie."""
         return self.folder / "runs"
 
-    def append(self, run: Run) -> None:
-        """Adds a run; it is there whole or not at all."""
+    def append(self, run: Row) -> None:
+        """Adds a row; it is there whole or not at all."""
         import pandas as pd
 
         self._write(pd.DataFrame([asdict(run)]), self.runs / f"{run.key}.parquet")
@@ -71,8 +93,22 @@ class RunStore:
             with write_aside(self.folder / "left_out.json") as aside:
                 aside.write_text(json.dumps(noted, indent=2) + "\n")
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """What is known of the study as a whole: its name, size and command, and the wall-clock `seconds` that it took,
+        scores and selections included.
+        """
+        path = self.folder / "about.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def note(self, seconds: float = 0.0, **known: Any) -> None:
+        """Notes things of the study as a whole, and adds to its seconds."""
+        spent = {"seconds": round(self.about.get("seconds", 0.0) + seconds, 1)}
+        with write_aside(self.folder / "about.json") as aside:
+            aside.write_text(json.dumps({**self.about, **known, **spent}, indent=2) + "\n")
+
     def frame(self) -> pd.DataFrame:
-        """All runs, one row each, with the columns of `Run`.
+        """All rows.
 
         Raises:
             ArtifactError: If a file is damaged.
@@ -88,19 +124,18 @@ class RunStore:
                 raise ArtifactError(
                     f"{path} is damaged ({error}): remove it and run the grid again, it repeats what is missing."
                 ) from error
-        columns = [f.name for f in fields(Run)]
         return (
-            pd.concat(parts).drop_duplicates("key").reset_index(drop=True)[columns]
+            pd.concat(parts).drop_duplicates("key").reset_index(drop=True)[self.columns]
             if parts
-            else pd.DataFrame(columns=columns)
+            else pd.DataFrame(columns=self.columns)
         )
 
     def latest(self) -> pd.DataFrame:
-        """The runs for tables: where a cell was run again with another definition of its method, the newest alone."""
+        """The rows for tables: where a cell was run again with another definition of its method, the newest alone."""
         frame = self.frame()
         created = [json.loads(text)["environment"]["created"] for text in frame["provenance"]]
         newest = frame.assign(created=created).sort_values("created", kind="stable")
-        kept = newest.drop_duplicates(["net", "method", "fraction", "seed"], keep="last").index
+        kept = newest.drop_duplicates(self.cell, keep="last").index
         return frame.loc[sorted(kept)].reset_index(drop=True)
 
     def compact(self) -> None:
@@ -109,7 +144,7 @@ class RunStore:
         """
         together = self.runs / "all.parquet"
         single = [path for path in self.runs.glob("*.parquet") if path != together]
-        self._write(self.frame().sort_values(["seed", "method", "fraction", "net"], ignore_index=True), together)
+        self._write(self.frame().sort_values(self.cell[::-1], ignore_index=True), together)
         for path in single:
             path.unlink()
 
@@ -117,3 +152,12 @@ class RunStore:
     def _write(frame: pd.DataFrame, path: Path) -> None:
         with write_aside(path) as aside:
             frame.to_parquet(aside, index=False, compression="zstd")
+
+
+def _apart(one: str, other: str) -> str:
+    """What two identities differ in."""
+    from pandas import json_normalize
+
+    first, second = (json_normalize(json.loads(text)).astype(object).iloc[0].to_dict() for text in (one, other))
+    keys = [key for key in {**first, **second} if first.get(key) != second.get(key)]
+    return "; ".join(f"{key} {first.get(key)}, not {second.get(key)}" for key in keys)

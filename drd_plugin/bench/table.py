@@ -20,7 +20,18 @@ from ..scores import FoldScore
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_one_net", "definitions", "difference", "latex", "markdown", "summary", "table"]
+__all__ = [
+    "check_one_net",
+    "definitions",
+    "difference",
+    "fraction_name",
+    "latex",
+    "markdown",
+    "mean_and_std",
+    "origin",
+    "summary",
+    "table",
+]
 
 METRICS = {"acc_last": "accuracy after the last step", "acc_best": "best accuracy during training"}
 
@@ -134,10 +145,10 @@ def table(
             value, spread = getattr(cell, mean), getattr(cell, std)
             text = f"{value:.1f}" if np.isnan(spread) else f"{value:.1f} ± {spread:.1f}"
             text += f" (n = {cell.n})" if long["n"].nunique() > 1 else ""
-            rows.setdefault(str(cell.method), {})[_percent(float(fraction))] = (
+            rows.setdefault(str(cell.method), {})[fraction_name(float(fraction))] = (
                 _bold(text, style) if round(value, 1) >= best else text
             )
-    columns = [_percent(f) for f in sorted(long["fraction"].unique())]
+    columns = [fraction_name(f) for f in sorted(long["fraction"].unique())]
     result = (
         pd.DataFrame.from_dict({m: rows[m] for m in dict.fromkeys(long["method"])}, orient="index")
         .reindex(columns=columns)
@@ -155,8 +166,16 @@ def check_one_net(runs: pd.DataFrame) -> None:
         )
 
 
-def _percent(fraction: float) -> str:
+def fraction_name(fraction: float) -> str:
+    """A share as a table has it: `10 %`."""
     return f"{100 * fraction:g} %"
+
+
+def mean_and_std(values: Iterable[float], digits: int = 1) -> str:
+    """`mean ± std`, with n - 1; the value alone where there is one."""
+    known = np.array([*values], float)
+    text = f"{known.mean():.{digits}f}"
+    return text if len(known) < 2 else f"{text} ± {known.std(ddof=1):.{digits}f}"
 
 
 def _bold(text: str, style: str) -> str:
@@ -169,20 +188,21 @@ def latex(runs: pd.DataFrame, left_out: Mapping[str, str] = {}) -> str:
     frame.index = frame.index.str.replace("_", r"\_")
     frame.columns = [column.replace("%", r"\%") for column in frame.columns]
     seeds = _list(sorted(summary(runs)["n"]))
-    note = f"% {_list(runs['net'])}, test accuracy in %, mean ± std over {seeds} seeds; {_origin(runs)}"
+    note = f"% {_list(runs['net'])}, test accuracy in %, mean ± std over {seeds} seeds; {origin(runs)}"
     return f"{note}{_left_out(left_out)}\n{frame.reset_index().to_latex(index=False, escape=False)}"
 
 
-def markdown(runs: pd.DataFrame, left_out: Mapping[str, str] = {}) -> str:
-    """All of a grid's tables as markdown: accuracies, differences against Random, and what it cost.
+def markdown(runs: pd.DataFrame, left_out: Mapping[str, str] = {}, baseline: str = "Random") -> str:
+    """All of a grid's tables as markdown: accuracies, differences against a baseline, and what it cost.
 
     Arguments:
         runs: Rows as in `Run`.
         left_out: The methods that could not run, and why.
+        baseline: The method that the others are compared with.
     """
     parts = []
     for net, cells in runs.groupby("net", sort=False):
-        long = summary(cells)
+        long = summary(cells, baseline)
         seeds = sorted({int(n) for n in long["n"]})
         over = f", mean ± standard deviation over {_list(seeds)} seeds" if seeds[-1] > 1 else " of one seed"
         parts.append(f"{net}, test accuracy in % {METRICS['acc_last'].removeprefix('accuracy ')}{over}:")
@@ -190,14 +210,14 @@ def markdown(runs: pd.DataFrame, left_out: Mapping[str, str] = {}) -> str:
         against = _differences(long)
         if not against.empty:
             interval = ", with a 95 % bootstrap interval over the seeds (too narrow where the seeds are few)"
-            parts.append(f"Difference from Random in points, paired by seed{interval if seeds[-1] > 1 else ''}:")
+            parts.append(f"Difference from {baseline} in points, paired by seed{interval if seeds[-1] > 1 else ''}:")
             parts.append(against.to_markdown(index=False, disable_numparse=True))
         parts.append(
             "Mean seconds for a subset (scores are shared by fractions, and by methods that watch the same proxy), and "
             "the window start and cut-off chosen:"
         )
         parts.append(_costs(long).to_markdown(index=False, disable_numparse=True))
-    return "\n\n".join([*parts, definitions(runs), f"{_origin(runs)}{_left_out(left_out)}"]) + "\n"
+    return "\n\n".join([*parts, definitions(runs), f"{origin(runs)}{_left_out(left_out)}"]) + "\n"
 
 
 def definitions(runs: pd.DataFrame) -> str:
@@ -240,7 +260,7 @@ def _left_out(reasons: Mapping[str, str]) -> str:
     return f" Left out: {'; '.join(f'{method} ({why})' for method, why in reasons.items())}." if reasons else ""
 
 
-def _origin(runs: pd.DataFrame) -> str:
+def origin(runs: pd.DataFrame) -> str:
     """The data, machine, versions and commit behind the runs; where they differ, all of them."""
     made = [json.loads(text)["environment"] for text in runs["provenance"]]
     machines = _list(f"{of['device']} ({of['processor']})" for of in made)
@@ -311,5 +331,5 @@ def _wide(long: pd.DataFrame) -> pd.DataFrame:
     wide = (
         long.pivot(index="method", columns="fraction", values="text").reindex(dict.fromkeys(long["method"])).fillna("")
     )
-    wide.columns = [_percent(f) for f in wide.columns]
+    wide.columns = [fraction_name(f) for f in wide.columns]
     return wide.reset_index()

@@ -1,64 +1,68 @@
-"""`bench`: run a grid."""
+"""`bench`: run an experiment, or any grid."""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import tyro
 
-from ..bench.grid import Grid, find_grid
-
-if TYPE_CHECKING:
-    from ..bench.store import RunStore
+from ..bench.experiment import experiments, find_experiment
+from ..bench.lab import Lab
+from ..bench.results import run_experiment
 
 __all__ = ["bench"]
 
 
 def bench(
-    grid: Annotated[str, tyro.conf.Positional] = "digits",
+    experiment: Annotated[str, tyro.conf.Positional] = "main",
+    size: str = "",
+    list_: Annotated[bool, tyro.conf.arg(name="list")] = False,
     out: Path | None = None,
+    scores: Path | None = None,
     methods: tuple[str, ...] = (),
     fractions: tuple[float, ...] = (),
     seeds: tuple[int, ...] = (),
     root: Path | None = None,
     device: str = "auto",
+    workers: int | None = None,
 ) -> None:
-    """Run a grid and print its table. A grid that was stopped goes on where it stopped.
+    """Run an experiment and print its tables. One that was stopped goes on where it stopped.
 
     Arguments:
-        grid: The name of a grid (see `drd-plugin list`), or a TOML file.
-        out: The folder for the results; runs/NAME by default.
-        methods: Methods instead of the grid's.
-        fractions: Kept fractions instead of the grid's.
-        seeds: Seeds instead of the grid's.
+        experiment: The name of an experiment (see --list), or a TOML file.
+        size: What to run it on; the first of its sizes by default.
+        list_: Show the experiments, their sizes and the hours to expect, and run nothing.
+        out: The folder for the results; runs/EXPERIMENT/SIZE by default.
+        scores: The folder for the scores, which experiments on the same data can share; OUT/scores by default, and
+            runs/scores without OUT.
+        methods: Methods instead of the experiment's.
+        fractions: Kept fractions instead of the experiment's.
+        seeds: Seeds instead of the experiment's.
         root: Where the data lie.
         device: auto, or a torch device.
+        workers: How many trainings run side by side; by default one for each core, up to 8, and one on a GPU.
     """
-    from ..bench.run import run_grid
-
-    wanted: Grid = find_grid(grid)
+    if list_:
+        print(_listed())
+        return
+    wanted = find_experiment(experiment, size)
     changes: dict[str, Any] = {"methods": methods, "fractions": fractions, "seeds": seeds}
     if root is not None:
-        changes["dataset"] = {**wanted.dataset, "root": root}
-    wanted = replace(wanted, **{key: value for key, value in changes.items() if value})
-    folder = out or Path("runs") / wanted.name
-    store = run_grid(wanted, folder, device)
-    _report(store, folder)
+        changes["dataset"] = {**wanted.grid.dataset, "root": root}
+    wanted = replace(wanted, grid=replace(wanted.grid, **{key: value for key, value in changes.items() if value}))
+    folder = out or Path("runs") / wanted.place
+    lab = Lab(folder, scores or (None if out else Path("runs") / "scores"), device, workers)
+    found = run_experiment(wanted, lab)
+    print(f"\n{found.text}")
+    print(f"Written to {folder}: {' '.join(sorted(path.name for path in folder.iterdir()))}")
 
 
-def _report(store: "RunStore", folder: Path) -> None:
-    """Writes table.md, table.tex, table.csv and accuracy.png, and prints the first."""
-    from ..bench.plots import plot_accuracy, save
-    from ..bench.table import latex, markdown, summary
+def _listed() -> str:
+    from tabulate import tabulate
 
-    runs, left_out = store.latest(), store.left_out
-    text = markdown(runs, left_out)
-    (folder / "table.md").write_text(text)
-    summary(runs).to_csv(folder / "table.csv", index=False)
-    print(f"\n{text}")
-    nets = dict(list(runs.groupby("net")))
-    (folder / "table.tex").write_text("\n".join(latex(part, left_out) for part in nets.values()))
-    plots = {"accuracy.png" if len(nets) == 1 else f"accuracy-{net}.png": part for net, part in nets.items()}
-    for name, part in plots.items():
-        save(plot_accuracy(part), folder / name)
-    print(f"Written to {folder}: runs/ scores/ subsets/ table.md table.csv table.tex {' '.join(plots)}")
+    rows = []
+    for name, about, sizes in experiments():
+        for place, size in enumerate(sizes):
+            hours = "" if size.hours is None else f"{size.hours:g}"
+            rows.append(("" if place else name, size.name, hours, size.on, "" if place else about))
+    return tabulate(rows, ["experiment", "size", "hours", "on", "about"], maxcolwidths=[None, None, None, 40, 60])

@@ -33,7 +33,7 @@ def launch(
     """
     from ..deepcore.compat import REPAIRS
     from ..deepcore.launcher import run_script
-    from ..methods import read_settings
+    from ..settings import read_settings
 
     repairs = () if compat is None else compat or tuple(REPAIRS)
     run_script(script, arguments, method_config, read_settings(settings), repairs)

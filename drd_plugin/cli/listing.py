@@ -12,7 +12,7 @@ import tyro
 
 from ..artifacts import ArtifactError, Scores, Subset
 from ..artifacts.reliability import verdict
-from ..bench.grid import grid_names
+from ..bench.experiment import experiments
 from ..data import DATASETS
 from ..methods import METHODS
 from ..scores import SCORES
@@ -50,8 +50,8 @@ def list_() -> None:
             maxcolwidths=[None, 60, 60],
         )
     )
-    print("\ngrids")
-    print(tabulate(list(grid_names().items()), tablefmt="plain"))
+    print("\nexperiments (`drd-plugin bench --list` says what each costs)")
+    print(tabulate([(name, about) for name, about, _ in experiments()], tablefmt="plain", maxcolwidths=[None, 100]))
 
 
 def show(path: Annotated[Path, tyro.conf.Positional], provenance: bool = False) -> None:
@@ -64,15 +64,13 @@ def show(path: Annotated[Path, tyro.conf.Positional], provenance: bool = False) 
     if path.suffix == ".json" and path.is_file():
         _show_subset(Subset.load(path), provenance)
     elif (path / "grid.json").exists():
+        from ..bench.results import read_results
         from ..bench.store import RunStore
-        from ..bench.table import markdown
 
-        store = RunStore(path)
         if json.loads((path / "grid.json").read_text()) == SOURCE:
-            show_imported(store)
+            show_imported(RunStore(path))
             return
-        print(markdown(store.latest(), store.left_out))
-        _details(json.loads((path / "grid.json").read_text()))
+        print(read_results(path).text)
     elif (path / "card.json").exists():
         _details(json.loads((path / "card.json").read_text()))
     elif list(path.glob("part-*.parquet")):

@@ -54,6 +54,8 @@ class Split:
         classes: The class names, in order.
         content: What identifies the images (for a folder, the paths and sizes of its files); images in memory are
             identified by their pixels.
+        made_from: The fingerprint of the split that this one was made from, by leaving out or planting examples; ""
+            for none. Whoever has a model for that one has a model for this.
 
     Raises:
         DataError: If lengths differ, a label is out of range or a class has no example.
@@ -64,6 +66,7 @@ class Split:
     labels: np.ndarray = field(repr=False)
     classes: tuple[str, ...]
     content: str = field(default="", repr=False)
+    made_from: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         labels = np.asarray(self.labels).astype(np.int64)

@@ -204,7 +204,7 @@ def denoiser_folder(name: str, split: Split) -> Path:
     """
     if name != "auto":
         return local_folder(name)
-    folder = bundled(split.fingerprint)
+    folder = bundled(split.made_from or split.fingerprint)
     if folder is None:
         raise DenoiserError(
             f"no denoiser is bundled for {split.fingerprint}: fit one ({how_to_fit(split)}) and give its "

@@ -35,7 +35,7 @@ class DiffusionScore(MapScore):
         draws: Noise draws an image, averaged.
         antithetic: Whether draws come in pairs of opposite noise.
         precision: What the denoiser computes in.
-        compiled: Whether the denoiser is compiled, which rounds otherwise.
+        compiled: Whether the denoiser is compiled (which needs a C++ compiler on CPUs): faster, and rounded otherwise.
         latents: A folder in which encoded images are kept for other scores; none by default.
         batch_size: The most latents in a forward pass, fewer where they are large; it does not change the scores.
     """
@@ -46,7 +46,7 @@ class DiffusionScore(MapScore):
     draws: int = 8
     antithetic: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
-    compiled: bool = False
+    compiled: bool = field(default=False, metadata={"identity": False})
     latents: str = field(default="", metadata={"identity": False})
     batch_size: int = field(default=2048, metadata={"identity": False})
 

@@ -60,8 +60,8 @@ class Window(Strategy):
         if self.classwise:
             return PerClass(replace(self, ranking="global")).select(scores, k, rng)
         n, k = len(scores), int(k)
-        first = round((n - k) / 2) if self.start is None else round(self.start * n)
-        if first + k > n:
+        first = round((n - k) / 2) if self.start is None else min(round(self.start * n), n - k)
+        if self.start is not None and self.start > 1 - (k - 0.5) / n + 1e-9:  # that k is rounded costs no start
             raise ValueError(
                 f"a window of {k} from {self.start} on reaches beyond the {n} examples: start at {(n - k) / n:.3f} or "
                 "before."

@@ -111,7 +111,8 @@ def train(
             if now.first:
                 chance.manual_seed(_chance(seed_order, "augmentation", now.epoch, us))
                 torch.manual_seed(_chance(seed_order, "dropout", now.epoch, us))
-            net.train()
+            if not net.training:
+                net.train()
             labels = loader.labels[index]
             with cast:
                 logits = net_of_all(augment(images, chance))

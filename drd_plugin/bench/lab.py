@@ -1,0 +1,94 @@
+"""A `Lab`: where a study works, and in how many processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from tqdm.auto import tqdm
+
+from ..training.loader import resolve_device
+
+__all__ = ["Lab"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+MOST = 8
+"""The most processes that are started unasked; each holds the data set."""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Where a study works.
+
+    Arguments:
+        out: The folder of its results.
+        scores: The folder of the scores, which studies of the same data can share; `out/scores` by default.
+        device: `auto`, or a torch device.
+        workers: How many trainings run side by side, each in a process of its own; by default one on a GPU, and one for
+            each core, up to 8, on a CPU. They share the cores.
+        progress: Whether to show progress bars.
+
+    Raises:
+        ValueError: If the device is unknown, or there are no workers.
+    """
+
+    out: Path
+    scores: Path | None = None
+    device: str = "auto"
+    workers: int | None = None
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        resolve_device(self.device)
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"expected at least one worker, got {self.workers}.")
+
+    @property
+    def place_of_scores(self) -> Path:
+        """The folder of the scores."""
+        return Path(self.scores or Path(self.out) / "scores")
+
+    @cached_property
+    def processes(self) -> int:
+        """How many workers there are."""
+        from joblib import cpu_count
+
+        if self.workers is not None:
+            return self.workers
+        return 1 if resolve_device(self.device).type == "cuda" else min(MOST, cpu_count())
+
+    def each(self, do: Callable[[T], R], items: Sequence[T], what: str, done: int = 0) -> Iterator[tuple[T, R]]:
+        """Does something with each item, and gives the items with the results as they come, which is in order only
+        where there is one worker.
+
+        Arguments:
+            do: Must be picklable, and its results too.
+            items: What it is done with.
+            what: What an item is called, for the progress bar.
+            done: How many were done before.
+        """
+        from joblib import Parallel, cpu_count, delayed, parallel_config
+
+        total, most = len(items) + done, min(self.processes, len(items))
+        with tqdm(total=total, desc=f"{what}s", unit=what, initial=done, disable=not self.progress or not items) as bar:
+            if most <= 1:
+                results: Iterator[tuple[T, R]] = ((item, do(item)) for item in items)
+            else:
+                threads = max(1, cpu_count() // most)
+                with parallel_config("loky", inner_max_num_threads=threads):
+                    results = Parallel(most, return_as="generator_unordered", batch_size=1, pre_dispatch=2 * most)(
+                        delayed(_paired)(do, item) for item in items
+                    )
+            for item, result in results:
+                bar.set_postfix_str(str(item))
+                yield item, result
+                bar.update()
+
+
+def _paired(do: Callable[[T], R], item: T) -> tuple[T, R]:
+    return item, do(item)

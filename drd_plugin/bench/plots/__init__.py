@@ -1,0 +1,20 @@
+"""Pictures. Each function draws on the axis it is given, or on a new one, and returns it."""
+
+from .axes import save
+from .diffusion import plot_reconstructions, plot_snr, plot_timesteps
+from .runs import plot_accuracy, plot_cost, plot_windows
+from .studies import plot_cross, plot_detection, plot_stability, plot_strata
+
+__all__ = [
+    "plot_accuracy",
+    "plot_cost",
+    "plot_cross",
+    "plot_detection",
+    "plot_reconstructions",
+    "plot_snr",
+    "plot_stability",
+    "plot_strata",
+    "plot_timesteps",
+    "plot_windows",
+    "save",
+]

@@ -1,0 +1,79 @@
+"""The results of an experiment: read from its folder, with a header and what was published, and written out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from ..artifacts import write_aside
+from ..registry import unknown
+from .experiment import Experiment
+from .lab import Lab
+from .plots import save
+from .published import published
+from .store import RunStore
+from .studies import STUDIES, Results, study_from
+
+__all__ = ["read_results", "run_experiment", "write_results"]
+
+
+def run_experiment(wanted: Experiment, lab: Lab) -> Results:
+    """Runs what is missing of an experiment, writes its tables and pictures, and gives them.
+
+    Raises:
+        ArtifactError: If the folder holds another experiment's rows.
+        DataError: If the data are missing, damaged or cannot be used.
+    """
+    wanted.study.run(wanted.grid, lab)
+    name = next(name for name, kind in STUDIES.items() if kind is type(wanted.study))
+    RunStore(lab.out).note(
+        experiment=wanted.name,
+        size=wanted.size.name,
+        about=wanted.about,
+        published=wanted.published,
+        study={"name": name, **asdict(wanted.study)},
+    )
+    return write_results(lab.out)
+
+
+def read_results(folder: Path) -> Results:
+    """What was found, under a header: what was asked, the command and the hours; published numbers stand below.
+
+    Raises:
+        ArtifactError: If the folder holds no results.
+    """
+    store = RunStore(folder)
+    about = store.about
+    kind = json.loads((Path(folder) / "grid.json").read_text()).get("study", "comparison")
+    if kind not in STUDIES:
+        raise unknown(f"study in {folder}", str(kind), STUDIES)
+    found = study_from(about.get("study", {"name": kind}), str(folder)).read(Path(folder))
+    beside = published(about["published"]) if about.get("published") else ""
+    return replace(found, text=f"{_header(about)}{found.text}{beside}")
+
+
+def _header(about: dict[str, Any]) -> str:
+    if "experiment" not in about:
+        return ""
+    size = f" --size {about['size']}" if about["size"] else ""
+    title = about["experiment"] + (f" on {about['size']}" if about["size"] else "")
+    return (
+        f"# {title}\n\n{about['about']}\n\n`drd-plugin bench {about['experiment']}{size}`, "
+        f"{about['seconds'] / 3600:.2f} hours\n\n"
+    )
+
+
+def write_results(folder: Path) -> Results:
+    """Writes table.md, table.tex, the CSV files and the pictures into a folder of results, and gives them."""
+    found, folder = read_results(folder), Path(folder)
+    for name, text in (("table.md", found.text), ("table.tex", found.latex)):
+        if text:
+            with write_aside(folder / name) as aside:
+                aside.write_text(text)
+    for name, frame in found.frames.items():
+        frame.to_csv(folder / f"{name}.csv", index=False)
+    for name, plot in found.plots.items():
+        save(plot(None), folder / f"{name}.png")
+    return found

@@ -1,0 +1,46 @@
+"""What is done with a grid: the studies by name."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from ...registry import Registry, unknown
+from .base import Results, Study
+from .comparison import Comparison
+from .cross_evaluation import CrossEvaluation
+from .noise import Noise
+from .separation import Separation
+from .stability import Stability
+from .windows import Windows
+
+__all__ = ["STUDIES", "Results", "Study", "study_from"]
+
+STUDIES: Registry[type[Study]] = Registry(
+    "study",
+    "drd_plugin.studies",
+    {
+        "comparison": Comparison,
+        "cross_evaluation": CrossEvaluation,
+        "noise": Noise,
+        "separation": Separation,
+        "stability": Stability,
+        "windows": Windows,
+    },
+)
+
+
+def study_from(content: Mapping[str, Any], where: str) -> Study:
+    """A study from the table `study` of a TOML file: its `name`, and its settings.
+
+    Raises:
+        UnknownName: If the study or a setting is not known.
+    """
+    settings: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in content.items()
+    }
+    kind = STUDIES[settings.pop("name", "comparison")]
+    known = {f.name for f in fields(kind)}
+    for key in settings:
+        if key not in known:
+            raise unknown(f"setting of the study in {where}", key, known)
+    return kind(**settings)

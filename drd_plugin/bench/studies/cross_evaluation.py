@@ -1,0 +1,239 @@
+"""Figure 3 of the DRD paper: networks trained on each fifth of a ranking, and tested on all of them.
+
+References:
+    Diffusion Reconstruction-based Data Likelihood Estimation for Core-Set Selection (Chen et al., 2026), Figure 3,
+    https://arxiv.org/abs/2511.19274
+    BWS: Best Window Selection Based on Sample Scores for Data Pruning across Broad Ranges (Choi et al., 2024), which
+    the experiment is taken from, https://arxiv.org/abs/2406.03057
+
+Differences: the paper sorts the whole training set, which may give the parts other shares of the classes; here each
+part also comes with the shares of the whole, by sorting within classes. The test set stands beside the parts.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ...artifacts import Scores
+from ...provenance import digest
+from ...registry import unknown
+from ...rng import generator
+from ...strategies.base import by_hardness, grouped
+from ...training.loop import predict, train
+from ..grid import Grid
+from ..lab import Lab
+from ..plots import plot_cross
+from ..run import Bench, begin, open_bench
+from ..store import RunStore
+from ..table import mean_and_std, origin
+from .base import Results, Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CrossEvaluation", "CrossRun", "cross_table", "parts_of"]
+
+Ranking = Literal["global", "class"]
+CELL = ("method", "ranking", "seed", "trained_on", "tested_on")
+
+
+@dataclass(frozen=True)
+class CrossRun:
+    """One network, trained on one part and tested on another.
+
+    Arguments:
+        key: The digest of everything that decides the row.
+        method: The score's name.
+        ranking: `global`, or `class`: the parts have the classes' shares of the whole.
+        parts: How many parts there are.
+        trained_on: The part that it was trained on, from 0, the easiest (the most likely), on.
+        tested_on: The part that it was tested on; `parts` for the test set.
+        k: The examples it was trained on.
+        net: The network's name.
+        seed: The grid's seed.
+        accuracy: In percent.
+        seconds_score: Wall seconds that the score took, shared by all rows.
+        seconds_train: Wall seconds of the training, shared by the rows of this network.
+        fingerprint: The training set's fingerprint.
+        provenance: As in `Run`.
+    """
+
+    key: str
+    method: str
+    ranking: str
+    parts: int
+    trained_on: int
+    tested_on: int
+    k: int
+    net: str
+    seed: int
+    accuracy: float
+    seconds_score: float
+    seconds_train: float
+    fingerprint: str
+    provenance: str
+
+
+@dataclass(frozen=True)
+class CrossEvaluation(Study):
+    """Trains on each part and tests on all; the grid's fractions are not used.
+
+    Arguments:
+        parts: Into how many parts of equal size the ranking is cut.
+        rankings: Whether the whole set is ranked (`global`, as in the paper), or each `class` by itself.
+    """
+
+    parts: int = 5
+    rankings: tuple[str, ...] = ("global", "class")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.parts < 2:
+            raise ValueError(f"a ranking is cut into two parts or more, got {self.parts}.")
+        for ranking in self.rankings:
+            if ranking not in ("global", "class"):
+                raise unknown("ranking", ranking, ("global", "class"))
+
+    def run(self, grid: Grid, lab: Lab) -> None:
+        """See `Study`."""
+        start, bench = time.perf_counter(), begin(grid, lab)
+        store = _store(lab.out, grid, bench)
+        done = set(store.frame()["key"])
+        wanted = [
+            _Part(method.name, ranking, self.parts, part, seed)
+            for seed in grid.seeds
+            for method in grid.parsed
+            for ranking in self.rankings
+            for part in range(self.parts)
+        ]
+        missing = [part for part in wanted if part.key(bench, self.parts) not in done]
+        bench.score_all([(grid.method(part.method), grid.seeds_of(part.seed)) for part in missing])
+        try:
+            for _, rows in lab.each(partial(_cross, grid, lab), missing, "training", len(wanted) - len(missing)):
+                for row in rows:  # the test set's is the last, and says that the others are there
+                    store.append(row)
+        finally:
+            store.note(seconds=time.perf_counter() - start)
+        store.compact()
+
+    def read(self, folder: Path) -> Results:
+        """See `Study`."""
+        rows = RunStore(folder, row=CrossRun, cell=CELL).latest()
+        texts, plots = [], {}
+        for (method, ranking), cells in rows.groupby(["method", "ranking"], sort=False):
+            cut = "the whole ranking" if ranking == "global" else "the rankings of each class"
+            texts.append(
+                f"{method}, {cells['net'].iloc[0]}, parts of {cut}; accuracy in % over {cells['seed'].nunique()} seeds. "
+                "Rows: trained on, columns: tested on, from the easiest (most likely) on; the average leaves the test set "
+                "out."
+            )
+            texts.append(cross_table(cells).to_markdown(disable_numparse=True))
+            plots[f"cross-{method}-{ranking}"] = partial(plot_cross, cells)
+        return Results("\n\n".join([*texts, origin(rows)]) + "\n", {"table": _long(rows)}, plots)
+
+
+@dataclass(frozen=True)
+class _Part:
+    method: str
+    ranking: str
+    parts: int
+    part: int
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.method} part {self.part + 1} seed {self.seed}"
+
+    def key(self, bench: Bench, tested_on: int) -> str:
+        """The key of the row for one of the parts it is tested on."""
+        method = bench.grid.method(self.method)
+        made = [*method.scores[:1], *(bench.scores.inputs(of) for of in method.scores[:1])]
+        split, seeds = bench.dataset, bench.grid.seeds_of(self.seed)
+        about = [bench.grid.identity, split.train.fingerprint, split.test.fingerprint, made, seeds]
+        return digest([*about, self.ranking, self.parts, self.part, tested_on])
+
+
+def _store(folder: Path, grid: Grid, bench: Bench) -> RunStore:
+    identity = {"study": "cross_evaluation"} | grid.identity | {"fingerprint": bench.dataset.train.fingerprint}
+    return RunStore(folder, identity, CrossRun, CELL)
+
+
+def parts_of(scores: Scores, parts: int, ranking: Ranking, seed: int = 0) -> list[np.ndarray]:
+    """The ranking from the easiest on, cut into parts of equal size.
+
+    Arguments:
+        scores: The scores.
+        parts: How many.
+        ranking: `global`, or `class`: each class is cut, and the pieces are put together.
+        seed: Decides the order of ties.
+
+    Returns:
+        For each part the positions of its examples, ascending, int64[k].
+    """
+    order = by_hardness(scores, generator(seed, "selection"))
+    if ranking == "global":
+        return [np.sort(part) for part in np.array_split(order, parts)]
+    classes = grouped(order, scores.labels[order], int(scores.labels.max()) + 1)
+    cut = [np.array_split(of, parts) for of in classes]
+    return [np.sort(np.concatenate([of[part] for of in cut])) for part in range(parts)]
+
+
+def _cross(grid: Grid, lab: Lab, wanted: _Part) -> list[CrossRun]:
+    bench = open_bench(grid, lab)
+    method, seeds = grid.method(wanted.method), grid.seeds_of(wanted.seed)
+    scores, split = bench.score(method, seeds), bench.dataset.train
+    parts = parts_of(scores, wanted.parts, wanted.ranking, seeds.selection)  # type: ignore[arg-type]
+    trained = train(
+        split, grid.recipe, seed_init=seeds.init, seed_order=seeds.order, subset=parts[wanted.part],
+        test=bench.dataset.test, device=lab.device,
+    )  # fmt: skip
+    right = predict(trained.net, split, lab.device).argmax(1).numpy() == split.labels
+    accuracies = [100 * float(right[part].mean()) for part in parts] + [trained.acc_last]
+    provenance = json.dumps(bench.provenance(method, seeds, grid.recipe))
+    return [
+        CrossRun(
+            key=wanted.key(bench, tested_on),
+            method=wanted.method,
+            ranking=wanted.ranking,
+            parts=wanted.parts,
+            trained_on=wanted.part,
+            tested_on=tested_on,
+            k=len(parts[wanted.part]),
+            net=grid.recipe.net,
+            seed=wanted.seed,
+            accuracy=accuracy,
+            seconds_score=float(scores.provenance.get("seconds", 0.0)),
+            seconds_train=trained.seconds,
+            fingerprint=split.fingerprint,
+            provenance=provenance,
+        )
+        for tested_on, accuracy in enumerate(accuracies)
+    ]
+
+
+def part_names(parts: int) -> list[str]:
+    """`0-20 %`, ..., and the test set."""
+    return [*(f"{100 * i / parts:.0f}-{100 * (i + 1) / parts:.0f} %" for i in range(parts)), "test set"]
+
+
+def cross_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows: trained on; columns: tested on, the average over the parts, and the test set; each "mean ± std"."""
+    import pandas as pd
+
+    names = part_names(int(rows["parts"].iloc[0]))
+    wide = rows.groupby(["trained_on", "tested_on"])["accuracy"].agg(mean_and_std).unstack("tested_on")
+    wide.columns, wide.index = pd.Index(names), pd.Index(names[:-1], name="trained on")
+    parts = rows[rows["tested_on"] < rows["parts"]].groupby(["trained_on", "seed"])["accuracy"].mean()
+    wide.insert(len(names) - 1, "average", parts.groupby("trained_on").agg(mean_and_std).to_numpy())
+    return wide
+
+
+def _long(rows: pd.DataFrame) -> pd.DataFrame:
+    cells = rows.groupby(["method", "ranking", "trained_on", "tested_on"], sort=False)["accuracy"]
+    return cells.agg(["mean", "std", "count"]).rename(columns={"count": "n"}).reset_index()

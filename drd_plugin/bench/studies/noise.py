@@ -1,0 +1,171 @@
+"""What the scores make of bad data: wrong labels and corrupted images are planted, one kind at a time.
+
+Each score is asked whether it ranks the planted examples as the hardest (the area under the ROC curve: 0.5 is chance, 1
+means all of them come before all others), and networks are trained on the subsets and tested on the untouched test set.
+The subsets keep the planted labels; no method is told which are wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...data import load, plant, take
+from ...methods import Selector
+from ...provenance import digest
+from ...settings import split_outside
+from ..grid import Grid
+from ..lab import Lab
+from ..plots import plot_detection
+from ..run import Bench, begin, run_in
+from ..store import RunStore
+from ..table import fraction_name, mean_and_std, origin, summary
+from .base import Results, Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Detection", "Noise", "detection_auroc"]
+
+KINDS = {"wrong_labels": "wrong labels", "corrupted": "corrupted images"}
+CELL = ("method", "kind", "share", "seed")
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How well one score finds what was planted.
+
+    Arguments:
+        key: The digest of everything that decides the row.
+        method: The score's name.
+        kind: `wrong_labels` or `corrupted`.
+        share: The share that was planted.
+        seed: The grid's seed.
+        auroc: The area under the ROC curve of the score, hardest first, in [0, 1].
+        fingerprint: The fingerprint of the planted training set.
+        provenance: As in `Run`.
+    """
+
+    key: str
+    method: str
+    kind: str
+    share: float
+    seed: int
+    auroc: float
+    fingerprint: str
+    provenance: str
+
+
+@dataclass(frozen=True)
+class Noise(Study):
+    """Runs the grid once for each kind and share of noise, and asks each method's score to find it.
+
+    Arguments:
+        shares: The shares that are planted.
+        kinds: `wrong_labels`, `corrupted`.
+    """
+
+    shares: tuple[float, ...] = (0.1, 0.2, 0.4)
+    kinds: tuple[str, ...] = tuple(KINDS)
+
+    def run(self, grid: Grid, lab: Lab) -> None:
+        """See `Study`."""
+        store = RunStore(lab.out, {"study": "noise"} | grid.identity, Detection, CELL)
+        for kind in self.kinds:
+            for share in self.shares:
+                start = time.perf_counter()
+                planted = replace(grid, dataset={**grid.dataset, kind: share})
+                there = replace(lab, out=Path(lab.out) / _folder(kind, share), scores=lab.place_of_scores)
+                run_in(there, planted)
+                self._detect(planted, there, store, kind, share)
+                store.note(seconds=time.perf_counter() - start)
+        store.compact()
+
+    def _detect(self, grid: Grid, lab: Lab, store: RunStore, kind: str, share: float) -> None:
+        """A row for each score that can be asked, and each seed."""
+        bench, where = begin(grid, lab), _where(grid, kind)
+        scored = {method.scores[0]: method for method in reversed(grid.parsed) if method.scores}
+        for method in scored.values():
+            for seed in grid.seeds:
+                store.append(_detection(bench, method, seed, kind, share, where))
+
+    def read(self, folder: Path) -> Results:
+        """See `Study`."""
+        import pandas as pd
+
+        rows = RunStore(folder, row=Detection, cell=CELL).latest()
+        texts, runs = [], []
+        for kind in dict.fromkeys(rows["kind"]):
+            cells = rows[rows["kind"] == kind]
+            wide = cells.groupby(["method", "share"], sort=False)["auroc"].agg(partial(mean_and_std, digits=2))
+            texts.append(f"{KINDS[kind].capitalize()}: area under the ROC curve by the share that was planted")
+            texts.append(_wide(wide))
+            for share in sorted(set(cells["share"])):
+                found = RunStore(Path(folder) / _folder(kind, share)).latest()
+                runs.append(found.assign(kind=kind, share=share))
+        every = pd.concat(runs)
+        for (kind, fraction), cells in every[every["method"] != "Full"].groupby(["kind", "fraction"], sort=False):
+            full = every[(every["kind"] == kind) & (every["method"] == "Full")]
+            wide = pd.concat([cells, full]).groupby(["method", "share"], sort=False)["acc_last"].agg(mean_and_std)
+            kept = f"test accuracy in % with {fraction_name(fraction)} kept"
+            texts.append(f"{KINDS[kind].capitalize()}: {kept}, by the share that was planted")
+            texts.append(_wide(wide))
+        seeds = f"mean ± standard deviation over {rows['seed'].nunique()} seeds"
+        text = "\n\n".join([f"All numbers: {seeds}.", *texts, origin(every)]) + "\n"
+        detected = rows.groupby(list(CELL[:3]), sort=False)["auroc"].agg(["mean", "std", "count"]).reset_index()
+        accuracies = pd.concat(
+            [summary(part).assign(kind=kind, share=share) for (kind, share), part in every.groupby(["kind", "share"])]
+        )
+        plots = {f"detection-{kind}": partial(plot_detection, rows, kind) for kind in dict.fromkeys(rows["kind"])}
+        return Results(text, {"table": accuracies, "detection": detected}, plots)
+
+
+def _folder(kind: str, share: float) -> str:
+    return f"{kind}-{100 * share:g}"
+
+
+def _where(grid: Grid, kind: str) -> np.ndarray:
+    """Which training examples were planted, bool[n]."""
+    wanted = {key: of for key, of in grid.dataset.items() if key in ("name", "root", "size")}
+    train = load(**wanted).train
+    planted = plant(take(train, grid.dataset.get("examples", len(train))), **{kind: grid.dataset[kind]})
+    return planted.wrong if kind == "wrong_labels" else planted.corrupted
+
+
+def _detection(bench: Bench, method: Selector, seed: int, kind: str, share: float, where: np.ndarray) -> Detection:
+    seeds = bench.grid.seeds_of(seed)
+    made = [method.scores[0], bench.scores.inputs(method.scores[0])]
+    return Detection(
+        key=digest([bench.grid.identity, bench.dataset.train.fingerprint, made, seeds]),
+        method=split_outside(method.name, "+")[0].strip(),
+        kind=kind,
+        share=share,
+        seed=seed,
+        auroc=detection_auroc(bench.score(method, seeds).hardness, where),
+        fingerprint=bench.dataset.train.fingerprint,
+        provenance=json.dumps(bench.provenance(method, seeds, bench.grid.recipe)),
+    )
+
+
+def detection_auroc(hardness: np.ndarray, planted: np.ndarray) -> float:
+    """The chance that a planted example is ranked harder than another, ties counted half.
+
+    Arguments:
+        hardness: Larger is harder, float[n].
+        planted: Which are planted, bool[n].
+    """
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(planted, hardness))
+
+
+def _wide(cells: pd.Series) -> str:
+    wide = cells.unstack("share").sort_index(axis=1)
+    wide.columns = [fraction_name(share) for share in wide.columns]
+    return wide.fillna("").to_markdown(disable_numparse=True)

@@ -1,0 +1,50 @@
+"""Settings as they are written in names, `Name[field=value, ...]`, and on the command line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = ["read_name", "read_settings", "split_outside"]
+
+
+def read_name(text: str) -> tuple[str, dict[str, Any]]:
+    """The name and the settings in `Name[key=value, ...]`."""
+    match = re.fullmatch(r"\s*([^\[\]]+?)\s*(?:\[(.*)\])?\s*", text)
+    if match is None:
+        raise ValueError(f"cannot read {text!r}: expected Name or Name[field=value, ...].")
+    name, inside = match.groups()
+    return name, read_settings(split_outside(inside, ",") if inside else [])
+
+
+def split_outside(text: str, separator: str) -> list[str]:
+    """The parts of a text between separators that are in no brackets."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character == "[") - (character == "]")
+        if character == separator and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
+    """Settings from `field=value` texts; values are read as TOML, and as plain text where they are none.
+
+    Raises:
+        ValueError: If there is no equals sign.
+    """
+    return dict(map(_pair, pairs))
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    key, equals, value = (part.strip() for part in text.partition("="))
+    if not equals:
+        raise ValueError(f"cannot read the setting {text.strip()!r}: expected field=value.")
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, value
