@@ -104,7 +104,7 @@ def forecast(split: Split, what: DiffusionScore, device: torch.device) -> Foreca
     rows = pieces.latents_each * min(n, images_at_once(seen.shape))
     forward, batch = _each(
         lambda size: denoiser.predict_noise(*_inputs(denoiser, size, device)),
-        min(rows, forward_batch(what.batch_size, tuple(denoiser.latent_shape))),
+        min(rows, forward_batch(what.batch_size, tuple(denoiser.latent_shape), device)),
         device,
     )
     most = image_batch(tuple(denoiser.image_shape))

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from drd_plugin.artifacts import ArtifactError, Run, Scores, Subset
-from drd_plugin.bench.grid import Grid, GridError, find_grid, grid_names, read_grid
+from drd_plugin.bench.experiment import find_grid
+from drd_plugin.bench.grid import Grid, GridError
 from drd_plugin.bench.plots import plot_accuracy, save
 from drd_plugin.bench.run import run_grid
 from drd_plugin.bench.store import RunStore
@@ -86,7 +87,7 @@ def test_the_table_says_what_each_method_is():
 
 
 def test_a_grid_is_read_with_the_proxy_like_the_recipe(grid_file):
-    grid = read_grid(grid_file)
+    grid = find_grid(grid_file)
     assert grid.name == "quick"
     assert grid.recipe == Recipe(net="lenet", steps=5)
     assert grid.proxy == Recipe(net="lenet", epochs=2)
@@ -118,23 +119,14 @@ def test_a_grid_is_read_with_the_proxy_like_the_recipe(grid_file):
 def test_grids_that_cannot_be_run(grid_file, change, error, message):
     grid_file.write_text(grid_file.read_text().replace(*change))
     with pytest.raises(error, match=message):
-        read_grid(grid_file)
-
-
-def test_grids_are_found_by_name():
-    assert find_grid("digits").dataset["name"] == "digits"
-    assert all(find_grid(name).name == name for name in grid_names() if name != "deepcore")
-    with pytest.raises(ValueError, match="DeepCore is not importable"):
-        find_grid("deepcore")
-    with pytest.raises(UnknownName, match="unknown grid 'digit': did you mean 'digits'"):
-        find_grid("digit")
+        find_grid(grid_file)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
     (folder / "quick.toml").write_text(QUICK)
-    store = run_grid(read_grid(folder / "quick.toml"), folder / "out", "cpu", progress=False)
+    store = run_grid(find_grid(folder / "quick.toml"), folder / "out", "cpu", progress=False, workers=1)
     return folder, store
 
 
@@ -163,8 +155,8 @@ def test_all_folds_come_from_one_run_for_each_proxy(finished):
 def test_a_grid_judges_windows_by_its_own_recipe_and_not_the_proxys(tmp_path):
     text = QUICK.replace("epochs = 2", 'epochs = 2\nnet = "convnet_small"').replace("seeds = [0, 1]", "seeds = [0]")
     (tmp_path / "quick.toml").write_text(text)
-    grid = replace(read_grid(tmp_path / "quick.toml"), methods=("BWS[proxy_epochs=1,step=0.5]",), fractions=(0.1,))
-    run_grid(grid, tmp_path / "out", "cpu", progress=False)
+    grid = replace(find_grid(tmp_path / "quick.toml"), methods=("BWS[proxy_epochs=1,step=0.5]",), fractions=(0.1,))
+    run_grid(grid, tmp_path / "out", "cpu", progress=False, workers=1)
     [path] = (tmp_path / "out" / "subsets").iterdir()
     assert grid.proxy.net != grid.recipe.net
     assert Subset.load(path).provenance["trained"]["recipe"] == describe(grid.recipe)
@@ -173,33 +165,33 @@ def test_a_grid_judges_windows_by_its_own_recipe_and_not_the_proxys(tmp_path):
 def test_a_finished_grid_is_not_run_again_and_can_grow(finished, monkeypatch):
     folder, store = finished
     before = store.frame()
-    grid = read_grid(folder / "quick.toml")
+    grid = find_grid(folder / "quick.toml")
     with monkeypatch.context() as patch:
         patch.setattr("drd_plugin.bench.run.train", lambda *_, **__: pytest.fail("trained again"))
-        assert run_grid(grid, folder / "out", "cpu", progress=False).frame().equals(before)
+        assert run_grid(grid, folder / "out", "cpu", progress=False, workers=1).frame().equals(before)
     more = replace(grid, seeds=(0, 1, 2), methods=("Random",))
-    after = run_grid(more, folder / "out", "cpu", progress=False).frame()
+    after = run_grid(more, folder / "out", "cpu", progress=False, workers=1).frame()
     assert len(after) == len(before) + 3
     assert set(before["key"]) <= set(after["key"])
 
 
 def test_another_grids_folder_is_refused(finished):
     folder, _ = finished
-    grid = read_grid(folder / "quick.toml")
+    grid = find_grid(folder / "quick.toml")
     other = replace(grid, recipe=replace(grid.recipe, steps=6))
     with pytest.raises(ArtifactError, match="holds the runs of another grid"):
-        run_grid(other, folder / "out", "cpu", progress=False)
+        run_grid(other, folder / "out", "cpu", progress=False, workers=1)
 
 
 def test_the_test_set_takes_no_part_in_selection(digits, grid_file, tmp_path, monkeypatch):
     """With another test set, every subset is the same."""
     from drd_plugin.data import Dataset
 
-    grid = replace(read_grid(grid_file), seeds=(0,), fractions=(0.1,))
-    run_grid(grid, tmp_path / "one", "cpu", progress=False)
+    grid = replace(find_grid(grid_file), seeds=(0,), fractions=(0.1,))
+    run_grid(grid, tmp_path / "one", "cpu", progress=False, workers=1)
     swapped = Dataset(digits.train, replace(digits.test, labels=np.roll(digits.test.labels, 1)))
-    monkeypatch.setattr("drd_plugin.bench.run.load", lambda *_, **__: swapped)
-    run_grid(grid, tmp_path / "two", "cpu", progress=False)
+    monkeypatch.setattr("drd_plugin.bench.grid.load", lambda *_, **__: swapped)
+    run_grid(grid, tmp_path / "two", "cpu", progress=False, workers=1)
     picks = [
         {path.name: Subset.load(path).indices.tolist() for path in (tmp_path / part / "subsets").iterdir()}
         for part in ("one", "two")
@@ -211,11 +203,11 @@ def test_the_test_set_takes_no_part_in_selection(digits, grid_file, tmp_path, mo
 def test_a_grid_that_is_killed_goes_on_and_ends_with_the_same_rows(finished, grid_file, tmp_path):
     _, whole = finished
     program = (
-        "import sys; from pathlib import Path; from drd_plugin.bench.grid import read_grid;"
+        "import sys; from pathlib import Path; from drd_plugin.bench.experiment import find_grid;"
         "from drd_plugin.bench.run import run_grid;"
-        "run_grid(read_grid(Path(sys.argv[1])), Path(sys.argv[2]), 'cpu', False)"
+        "run_grid(find_grid(Path(sys.argv[1])), Path(sys.argv[2]), 'cpu', False, workers=int(sys.argv[3]))"
     )
-    command = [sys.executable, "-c", program, str(grid_file), str(tmp_path / "out")]
+    command = [sys.executable, "-c", program, str(grid_file), str(tmp_path / "out"), "2"]
     for kills in (3, 9):
         process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "2"})
         while process.poll() is None and len(list((tmp_path / "out" / "runs").glob("*.parquet"))) < kills:

@@ -195,7 +195,7 @@ def test_bench_prints_writes_and_resumes(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["bench", "digit"], "unknown grid 'digit': did you mean 'digits'"),
+        (["bench", "mane"], "unknown experiment 'mane': did you mean 'main'"),
         (["score", "AUM", "--dataset", "digitz", "--out", "x"], "unknown data set 'digitz': did you mean 'digits'"),
         (
             ["score", "DRD", "--dataset", "fashion_mnist", "--root", "/nowhere", "--out", "x"],
@@ -206,10 +206,10 @@ def test_bench_prints_writes_and_resumes(tmp_path, capsys):
         (["score", "AUM", "--dataset", "digits", "--device", "gpu", "--out", "x"], "unknown device 'gpu'"),
         (["score", "AUM", "--dataset", "digits", "--seed", "-1", "--out", "x"], "non-negative integer, got -1"),
         (["fit", "--dataset", "digits", "--epochs", "0", "--out", "x"], "epochs must be at least 1, got 0"),
-        (["bench", "digits", "--methods", "EL2N[epoch=abc]", "--out", "x"], "EL2N.epoch: expected int or None"),
+        (["bench", "main", "--methods", "EL2N[epoch=abc]", "--out", "x"], "EL2N.epoch: expected int or None"),
         (["score", "EL2N", "--dataset", "digits", "--epoch", "9", "--epochs", "3", "--out", "x"], "trains for 3"),
         (["score", "AUM", "--dataset", "digits", "--proxies", "0", "--out", "x"], "proxies must be at least 1, got 0"),
-        (["bench", "digits", "--device", "gpu", "--out", "x"], "unknown device 'gpu'"),
+        (["bench", "main", "--device", "gpu", "--out", "x"], "unknown device 'gpu'"),
         (["score", "AUM", "--dataset", "digits", "--out", "/dev/null/x"], "Not a directory"),
         (["show", "/nowhere"], "there is no /nowhere"),
         (["show", "/"], "holds nothing to show"),
@@ -250,8 +250,8 @@ def test_an_interrupt_says_that_the_run_goes_on(monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("drd_plugin.bench.run.run_grid", interrupted)
-    assert "130" in fails(capsys, "bench", "digits")
+    monkeypatch.setattr("drd_plugin.cli.bench.run_experiment", interrupted)
+    assert "130" in fails(capsys, "bench", "main")
 
 
 def test_scores_of_another_data_set_are_refused(tmp_path, capsys):

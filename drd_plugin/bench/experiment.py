@@ -77,7 +77,8 @@ class _File:
     @property
     def sizes(self) -> list[Size]:
         return [
-            Size(name, of.get("hours"), of.get("on", "")) for name, of in self.content.get("sizes", {"": {}}).items()
+            Size(name, of.get("hours"), of.get("on", ""))
+            for name, of in self.content.get("sizes", {"": self.content}).items()
         ]
 
     def experiment(self, size: str) -> Experiment:

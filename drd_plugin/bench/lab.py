@@ -74,7 +74,7 @@ class Lab:
         """
         from joblib import Parallel, cpu_count, delayed, parallel_config
 
-        total, most = len(items) + done, min(self.processes, len(items))
+        total, most = len(items) + done, min(self.processes, len(items) // 2)  # a process takes seconds to start
         with tqdm(total=total, desc=f"{what}s", unit=what, initial=done, disable=not self.progress or not items) as bar:
             if most <= 1:
                 results: Iterator[tuple[T, R]] = ((item, do(item)) for item in items)

@@ -50,7 +50,7 @@ class RunStore:
         folder: Path,
         identity: Mapping[str, Any] | None = None,
         row: type = Run,
-        cell: Sequence[str] = ("net", "method", "fraction", "seed"),
+        cell: Sequence[str] = ("net", "fraction", "method", "seed"),
     ) -> None:
         self.folder, self.columns, self.cell = Path(folder), [f.name for f in fields(row)], [*cell]
         path = self.folder / "grid.json"

@@ -286,7 +286,7 @@ def _reliabilities(runs: pd.DataFrame) -> str:
 
 def _pinned(runs: pd.DataFrame) -> str:
     """A sentence on the sources of chance that these methods depend on and that do not vary with the seed."""
-    if runs["seed"].nunique() < 2:
+    if "seed" not in runs or runs["seed"].nunique() < 2:
         return ""
     used = {"selection", "init", "order"}
     used |= {source for name in set(runs["method"]) - {"Full"} for source in _sources(name)}

@@ -12,9 +12,11 @@ from torch import Tensor
 __all__ = ["Batches", "forward_batch", "image_batch"]
 
 
-def forward_batch(most: int, shape: tuple[int, ...]) -> int:
-    """How many latents of this shape go through a denoiser at once: at most `most`, and at most 2^20 values."""
-    return max(1, min(most, 2**20 // math.prod(shape)))
+def forward_batch(most: int, shape: tuple[int, ...], device: torch.device) -> int:
+    """How many latents of this shape go through a denoiser at once: at most `most`, and at most 2^20 values; on a CPU
+    2^16, beyond which the maps within leave the cache.
+    """
+    return max(1, min(most, (2**16 if device.type == "cpu" else 2**20) // math.prod(shape)))
 
 
 def image_batch(shape: tuple[int, ...]) -> int:

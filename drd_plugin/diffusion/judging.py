@@ -89,4 +89,4 @@ def drawn(denoiser: Denoiser, labels: Tensor, seed: int, device: torch.device) -
         return denoiser.decode(latents).float().cpu()
 
     with torch.inference_mode():
-        return Batches(forward_batch(2048, shape)).over(torch.arange(len(labels)), of)
+        return Batches(forward_batch(2048, shape, device)).over(torch.arange(len(labels)), of)

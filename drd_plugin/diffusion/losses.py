@@ -38,7 +38,7 @@ class ImageLosses:
         self, denoiser: Denoiser, x_0: Tensor, index: np.ndarray, steps: int, seed: int, batch_size: int
     ) -> None:
         self.denoiser, self.x_0, self.index, self.steps, self.seed = denoiser, x_0, index, steps, seed
-        self.batches = Batches(forward_batch(batch_size, tuple(x_0.shape[1:])))
+        self.batches = Batches(forward_batch(batch_size, tuple(x_0.shape[1:]), x_0.device))
         self.forwards = 0
 
     def __call__(self, image: np.ndarray, step: np.ndarray, draw: np.ndarray, label: np.ndarray) -> np.ndarray:

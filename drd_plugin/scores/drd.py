@@ -125,7 +125,7 @@ class DRD(InformationBottleneck, DiffusionScore):
             embed = embedding(self.distance, split, seed, device, cache)
         settings = {"timesteps": starts.squeeze(1).tolist() if starts.shape[1] == 1 else list(self.timesteps)}
         settings |= {"distance": embed.name, "denoiser": dict(denoiser.card)}
-        deviation = Deviation(self, denoiser, embed, starts, seed, latents, settings)
+        deviation = Deviation(self, denoiser, embed, starts, seed, latents, settings, device=str(device))
         return deviation if starts.shape[1] == 1 else deviation.standardised(split, device)
 
     def pieces(self, split: Split, device: torch.device) -> Pieces:
@@ -205,6 +205,7 @@ class Deviation:
         settings: For the provenance.
         centre: What is taken off the deviations at each of the T steps, float64[T].
         scale: What they are divided by, float64[T].
+        device: Where it computes.
     """
 
     score: DRD
@@ -216,6 +217,7 @@ class Deviation:
     settings: Mapping[str, Any] = field(default_factory=dict)
     centre: np.ndarray = field(default_factory=lambda: np.zeros(1))
     scale: np.ndarray = field(default_factory=lambda: np.ones(1))
+    device: str = "cpu"
 
     def __call__(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
         """See `Scorer`."""
@@ -268,9 +270,12 @@ class Deviation:
     @cached_property
     def batches(self) -> Batches:
         """The batches of the forward passes, whose size is kept once it had to shrink."""
+        import torch
+
         from ..diffusion.batching import Batches, forward_batch
 
-        return Batches(forward_batch(self.score.batch_size, tuple(self.denoiser.latent_shape)))
+        shape, device = tuple(self.denoiser.latent_shape), torch.device(self.device)
+        return Batches(forward_batch(self.score.batch_size, shape, device))
 
     @cached_property
     def images_at_once(self) -> Batches:

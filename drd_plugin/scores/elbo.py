@@ -65,7 +65,7 @@ class ELBO(SNRWindow, DiffusionScore):
         denoiser, latents = self.load(split, device)
         window = self.window(denoiser)
         settings = {"window": window.tolist(), "denoiser": dict(denoiser.card)}
-        return DenoisingLoss(self, denoiser, window, seed, latents, settings)
+        return DenoisingLoss(self, denoiser, window, seed, latents, settings, str(device))
 
     def pieces(self, split: Split, device: torch.device) -> Pieces:
         """See `DiffusionScore`."""
@@ -87,6 +87,7 @@ class DenoisingLoss:
         seed: The noise seed.
         latents: Encodes the images.
         settings: For the provenance.
+        device: Where it computes.
     """
 
     score: ELBO
@@ -95,6 +96,7 @@ class DenoisingLoss:
     seed: int
     latents: Callable[[Tensor, Tensor], Tensor]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    device: str = "cpu"
 
     def __call__(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
         """See `Scorer`."""
@@ -129,6 +131,9 @@ class DenoisingLoss:
     @cached_property
     def batches(self) -> Batches:
         """The batches of the forward passes, whose size is kept once it had to shrink."""
+        import torch
+
         from ..diffusion.batching import Batches, forward_batch
 
-        return Batches(forward_batch(self.score.batch_size, tuple(self.denoiser.latent_shape)))
+        shape, device = tuple(self.denoiser.latent_shape), torch.device(self.device)
+        return Batches(forward_batch(self.score.batch_size, shape, device))

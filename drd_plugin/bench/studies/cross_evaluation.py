@@ -129,10 +129,10 @@ class CrossEvaluation(Study):
         texts, plots = [], {}
         for (method, ranking), cells in rows.groupby(["method", "ranking"], sort=False):
             cut = "the whole ranking" if ranking == "global" else "the rankings of each class"
+            seeds = cells["seed"].nunique()
             texts.append(
-                f"{method}, {cells['net'].iloc[0]}, parts of {cut}; accuracy in % over {cells['seed'].nunique()} seeds. "
-                "Rows: trained on, columns: tested on, from the easiest (most likely) on; the average leaves the test set "
-                "out."
+                f"{method}, {cells['net'].iloc[0]}, parts of {cut}; accuracy in % over {seeds} seeds. Rows: trained "
+                "on, columns: tested on, from the easiest (most likely) on; the average leaves the test set out."
             )
             texts.append(cross_table(cells).to_markdown(disable_numparse=True))
             plots[f"cross-{method}-{ranking}"] = partial(plot_cross, cells)

@@ -19,6 +19,7 @@ import numpy as np
 from ...data import load, plant, take
 from ...methods import Selector
 from ...provenance import digest
+from ...registry import unknown
 from ...settings import split_outside
 from ..grid import Grid
 from ..lab import Lab
@@ -74,6 +75,15 @@ class Noise(Study):
     shares: tuple[float, ...] = (0.1, 0.2, 0.4)
     kinds: tuple[str, ...] = tuple(KINDS)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for kind in self.kinds:
+            if kind not in KINDS:
+                raise unknown("kind of noise", kind, KINDS)
+        for share in self.shares:
+            if not 0 < share < 1:
+                raise ValueError(f"the share that is planted is in (0, 1), got {share}.")
+
     def run(self, grid: Grid, lab: Lab) -> None:
         """See `Study`."""
         store = RunStore(lab.out, {"study": "noise"} | grid.identity, Detection, CELL)
@@ -89,11 +99,12 @@ class Noise(Study):
 
     def _detect(self, grid: Grid, lab: Lab, store: RunStore, kind: str, share: float) -> None:
         """A row for each score that can be asked, and each seed."""
-        bench, where = begin(grid, lab), _where(grid, kind)
+        bench, done = begin(grid, lab), set(store.frame()["key"])
         scored = {method.scores[0]: method for method in reversed(grid.parsed) if method.scores}
-        for method in scored.values():
-            for seed in grid.seeds:
-                store.append(_detection(bench, method, seed, kind, share, where))
+        missing = [(of, seed) for of in scored.values() for seed in grid.seeds if _key(bench, of, seed) not in done]
+        where = _where(grid, kind) if missing else np.empty(0, bool)
+        for method, seed in missing:
+            store.append(_detection(bench, method, seed, kind, share, where))
 
     def read(self, folder: Path) -> Results:
         """See `Study`."""
@@ -138,11 +149,15 @@ def _where(grid: Grid, kind: str) -> np.ndarray:
     return planted.wrong if kind == "wrong_labels" else planted.corrupted
 
 
+def _key(bench: Bench, method: Selector, seed: int) -> str:
+    made = [method.scores[0], bench.scores.inputs(method.scores[0]), bench.grid.seeds_of(seed)]
+    return digest([bench.grid.identity, bench.dataset.train.fingerprint, made])
+
+
 def _detection(bench: Bench, method: Selector, seed: int, kind: str, share: float, where: np.ndarray) -> Detection:
     seeds = bench.grid.seeds_of(seed)
-    made = [method.scores[0], bench.scores.inputs(method.scores[0])]
     return Detection(
-        key=digest([bench.grid.identity, bench.dataset.train.fingerprint, made, seeds]),
+        key=_key(bench, method, seed),
         method=split_outside(method.name, "+")[0].strip(),
         kind=kind,
         share=share,

@@ -92,9 +92,11 @@ class Stability(Study):
             known: dict[str, dict[tuple[str, int], Scores]] = {method.name: {} for method in grid.parsed}
             for net in (grid.proxy.net, *self.proxies):
                 self._score(grid, replace(grid, proxy=replace(grid.proxy, net=net)), lab, known)
+            done = set(store.frame()["key"])
             for method in grid.parsed:
                 for row in self._rows(bench, method, known[method.name]):
-                    store.append(row)
+                    if row.key not in done:
+                        store.append(row)
         finally:
             store.note(seconds=time.perf_counter() - start)
         store.compact()
