@@ -15,7 +15,7 @@ from importlib.metadata import EntryPoints, entry_points
 from types import NoneType, UnionType
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-__all__ = ["Registry", "UnknownName", "check_fields", "check_least", "unknown"]
+__all__ = ["Registry", "UnknownName", "check_fields", "check_fraction", "check_least", "unknown"]
 
 T = TypeVar("T")
 
@@ -58,6 +58,13 @@ def _is(value: Any, kind: type) -> bool:
     if isinstance(value, bool):
         return kind is bool
     return isinstance(value, (int, float) if kind is float else kind)
+
+
+def check_fraction(fraction: float, whose: str = "") -> None:
+    """Raises ValueError unless a fraction is in (0, 1]."""
+    if not 0 < fraction <= 1:
+        meant = f" (for {fraction:g} %, {fraction / 100:g})" if 1 < fraction <= 100 else ""
+        raise ValueError(f"{whose}a fraction is the share of examples that is kept, in (0, 1]; got {fraction}{meant}.")
 
 
 def check_least(thing: Any, least: int, *names: str) -> None:

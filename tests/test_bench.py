@@ -99,7 +99,7 @@ def test_a_grid_is_read_with_the_proxy_like_the_recipe(grid_file):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (("fractions = [0.1, 0.3]", "fractions = [0.1, 30]"), GridError, r"in \(0, 1\]; got 30"),
+        (("fractions = [0.1, 0.3]", "fractions = [0.1, 30]"), ValueError, r"in \(0, 1\]; got 30 \(for 30 %, 0\.3\)"),
         (("fractions", "fraction"), UnknownName, "unknown key in .* 'fraction': did you mean 'fractions'"),
         (('"Forgetting"', '"Forgeting"'), UnknownName, "unknown method 'Forgeting'.*'Forgetting'"),
         (("steps = 5", "stepz = 5"), UnknownName, "unknown key of a recipe 'stepz'.*'steps'"),
@@ -275,6 +275,12 @@ def test_damaged_runs_and_empty_folders(tmp_path):
         store.frame()
     with pytest.raises(ArtifactError, match="holds no runs"):
         RunStore(tmp_path / "nothing")
+
+
+def test_runs_do_not_go_where_scores_lie(tmp_path, make_scores):
+    make_scores([1.0, 2.0]).save(tmp_path)
+    with pytest.raises(ArtifactError, match="holds scores: give another folder"):
+        RunStore(tmp_path, {"a": 1})
 
 
 def test_the_summary_by_hand(runs):

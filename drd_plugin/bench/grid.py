@@ -9,7 +9,7 @@ from typing import Any
 from ..data import Dataset, load, plant, take
 from ..methods import Selector, parse
 from ..provenance import describe
-from ..registry import unknown
+from ..registry import check_fraction, unknown
 from ..rng import Seeds
 from ..scores import SCORES, FoldScore
 from ..training.recipe import PROXY, Recipe
@@ -57,10 +57,7 @@ class Grid:
 
     def __post_init__(self) -> None:
         for fraction in self.fractions:
-            if not 0 < fraction <= 1:
-                raise GridError(
-                    f"{self.name}: a fraction is the share of examples that is kept, in (0, 1]; got {fraction}."
-                )
+            check_fraction(fraction, f"{self.name}: ")
         for what in ("methods", "fractions", "seeds", "nets"):
             values = getattr(self, what)
             if isinstance(values, str) or (not values and what != "nets"):

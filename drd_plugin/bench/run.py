@@ -67,8 +67,8 @@ def run_in(lab: Lab, grid: Grid) -> RunStore:
     left_out = {cell.method_name: bench.obstacle(cell.method) for cell in _one_each(missing)}
     store.leave_out(left_out)
     cells = [cell for cell in missing if not left_out[cell.method_name]]
-    if done and cells and lab.progress:
-        tqdm.write(f"adding {len(cells)} runs to the {len(done)} in {lab.out}")
+    if done and lab.progress:
+        tqdm.write(f"{len(done)} runs found in {lab.out}, {len(cells)} to do")
     bench.score_all([(cell.method, cell.seeds) for cell in cells])
     alike = itertools.groupby(cells, lambda cell: (cell.method_name, cell.fraction, cell.seed))
     try:

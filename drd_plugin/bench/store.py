@@ -61,6 +61,8 @@ class RunStore:
                     f"{self.folder} holds the runs of another grid ({_apart(path.read_text(), text)}; see {path}): "
                     "give another folder with --out, or remove this one."
                 )
+        elif next(self.folder.glob("part-*.parquet"), None):
+            raise ArtifactError(f"{self.folder} holds scores: give another folder for the runs.")
         elif text is None:
             raise ArtifactError(
                 f"{self.folder} holds no runs: expected grid.json and runs/, as `drd-plugin bench` writes them."

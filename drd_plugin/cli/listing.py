@@ -79,6 +79,8 @@ def show(path: Annotated[Path, tyro.conf.Positional], provenance: bool = False) 
         raise ArtifactError(f"there is no {path}.")
     elif (path / "plan.json").exists():
         raise ArtifactError(f"{path} holds scores that are not finished: run the command that began them again.")
+    elif inside := sorted({part.parent for part in path.glob("*/part-*.parquet")}):
+        raise ArtifactError(f"{path} holds folders of scores, show one of them: {', '.join(map(str, inside))}.")
     else:
         raise ArtifactError(
             f"{path} holds nothing to show: expected a folder of scores, of a grid's results or of a denoiser, or a "

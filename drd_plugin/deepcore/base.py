@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..registry import check_fraction
+
 __all__ = ["Args", "CoresetMethod"]
 
 
@@ -85,8 +87,7 @@ class CoresetMethod:
     def __init__(
         self, dst_train: Any, args: Any, fraction: float = 0.5, random_seed: int | None = None, **kwargs: Any
     ) -> None:
-        if not 0 < fraction <= 1:
-            raise ValueError(f"a fraction is the share of examples that is kept, in (0, 1]; got {fraction}.")
+        check_fraction(fraction)
         self.dst_train, self.args, self.fraction, self.random_seed = dst_train, args, fraction, random_seed
         self.num_classes, self.n_train = len(dst_train.classes), len(dst_train)
         self.coreset_size = round(self.n_train * fraction)

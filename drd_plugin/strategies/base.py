@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from ..artifacts import Features, Scores
-from ..registry import check_fields
+from ..registry import check_fields, check_fraction
 
 __all__ = [
     "Selection",
@@ -116,8 +116,7 @@ def kept(fraction: float, n: int) -> int:
     Raises:
         ValueError: If the fraction is not in (0, 1], or keeps no example.
     """
-    if not 0 < fraction <= 1:
-        raise ValueError(f"a fraction is the share of examples that is kept, in (0, 1]; got {fraction}.")
+    check_fraction(fraction)
     k = math.floor(fraction * n + 0.5)
     if k == 0:
         raise ValueError(f"the fraction {fraction} of {n} examples keeps none: take at least {0.5 / n:.2g}.")
