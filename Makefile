@@ -6,8 +6,8 @@ BIN = $(VENV)/bin
 
 .PHONY: table test check clean
 
-table: $(VENV)/installed  ## Regenerate the benchmark table on the embedded digits.
-	$(BIN)/drd-plugin bench digits
+table: $(VENV)/installed  ## Regenerate the benchmark table on the embedded digits: every method, six fractions, ten seeds.
+	$(BIN)/drd-plugin bench main
 
 test: $(VENV)/tested check  ## Run the checks and the tests.
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile

@@ -26,7 +26,7 @@ def main(grid: Annotated[str, tyro.conf.Positional] = "digits", rounds: int = 15
     """Measures and prints.
 
     Arguments:
-        grid: The grid's name or file.
+        grid: The name or file of an experiment.
         rounds: Pairs of trainings, after one that is not counted.
     """
     wanted, device = find_grid(grid), resolve_device()
