@@ -14,7 +14,7 @@ from ..rng import Seeds
 from ..scores import SCORES, FoldScore
 from ..training.recipe import PROXY, Recipe
 
-__all__ = ["Grid", "GridError", "grid_from"]
+__all__ = ["Grid", "GridError", "dataset_of", "grid_from"]
 
 
 DATASET_KEYS = ("name", "root", "size", "examples", "wrong_labels", "corrupted")
@@ -102,12 +102,7 @@ class Grid:
         Raises:
             DataError: If the data are missing, damaged or cannot be used.
         """
-        wanted = dict(self.dataset)
-        planted = {key: wanted.pop(key) for key in ("wrong_labels", "corrupted") if key in wanted}
-        examples = wanted.pop("examples", None)
-        whole = load(**wanted)
-        train = whole.train if examples is None else take(whole.train, examples)
-        return Dataset(plant(train, **planted).split if planted else train, whole.test)
+        return dataset_of(self.dataset)
 
     def seeds_of(self, seed: int) -> Seeds:
         """The single seeds of the run with this number."""
@@ -152,6 +147,19 @@ def grid_from(name: str, content: Mapping[str, Any], where: str) -> Grid:
         return Grid(name=name, recipe=recipe, proxy=proxy, **rest)
     except TypeError as error:
         raise GridError(f"{where}: {error}.") from error
+
+
+def dataset_of(wanted: Mapping[str, Any]) -> Dataset:
+    """The data set that a grid names; see `Grid`.
+
+    Raises:
+        DataError: If the data are missing, damaged or cannot be used.
+    """
+    named = {key: wanted[key] for key in ("name", "root", "size") if key in wanted}
+    planted = {key: wanted[key] for key in ("wrong_labels", "corrupted") if key in wanted}
+    whole = load(**named)
+    train = take(whole.train, wanted.get("examples", len(whole.train)))
+    return Dataset(plant(train, **planted).split if planted else train, whole.test)
 
 
 def _check_names(grid: Grid) -> None:

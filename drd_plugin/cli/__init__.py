@@ -18,6 +18,7 @@ from .deepcore import doctor, export, import_, launch
 from .diffusion import fit, timestep
 from .exchange import export_subset, import_scores
 from .listing import list_, show
+from .report import report
 from .score import merge, record, score_command, verify
 from .subset import select, train
 
@@ -45,6 +46,7 @@ def main(args: Sequence[str] | None = None) -> None:
         "timestep": timestep,
         "fit": fit,
         "show": show,
+        "report": report,
         "import-scores": import_scores,
         "export-subset": export_subset,
         "deepcore": launch,

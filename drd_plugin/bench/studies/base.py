@@ -25,12 +25,14 @@ class Results:
 
     Arguments:
         text: The tables and what they say, as markdown.
+        rows: What they were made from, one row each, with a column `provenance`.
         frames: Tables by name, for CSV files.
         plots: Pictures by name; each function draws on the axis it is given, or on a new one, and returns it.
         latex: The main table for LaTeX; "" for none.
     """
 
     text: str
+    rows: pd.DataFrame = field(repr=False)
     frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     plots: Mapping[str, Callable[[Axes | None], Axes]] = field(default_factory=dict)
     latex: str = ""

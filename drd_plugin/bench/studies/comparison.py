@@ -46,6 +46,7 @@ class Comparison(Study):
                 plots[f"cost{suffix}"] = partial(plot_cost, part)
         return Results(
             markdown(runs, left_out, self.baseline),
+            runs,
             {"table": summary(runs, self.baseline)},
             plots,
             "\n".join(latex(part, left_out) for part in nets.values()),

@@ -136,7 +136,7 @@ class CrossEvaluation(Study):
             )
             texts.append(cross_table(cells).to_markdown(disable_numparse=True))
             plots[f"cross-{method}-{ranking}"] = partial(plot_cross, cells)
-        return Results("\n\n".join([*texts, origin(rows)]) + "\n", {"table": _long(rows)}, plots)
+        return Results("\n\n".join([*texts, origin(rows)]) + "\n", rows, {"table": _long(rows)}, plots)
 
 
 @dataclass(frozen=True)

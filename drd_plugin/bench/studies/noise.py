@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...data import load, plant, take
+from ...data import plant
 from ...methods import Selector
 from ...provenance import digest
 from ...registry import unknown
 from ...settings import split_outside
-from ..grid import Grid
+from ..grid import Grid, dataset_of
 from ..lab import Lab
 from ..plots import plot_detection
 from ..run import Bench, begin, run_in
@@ -134,7 +134,7 @@ class Noise(Study):
             [summary(part).assign(kind=kind, share=share) for (kind, share), part in every.groupby(["kind", "share"])]
         )
         plots = {f"detection-{kind}": partial(plot_detection, rows, kind) for kind in dict.fromkeys(rows["kind"])}
-        return Results(text, {"table": accuracies, "detection": detected}, plots)
+        return Results(text, every, {"table": accuracies, "detection": detected}, plots)
 
 
 def _folder(kind: str, share: float) -> str:
@@ -143,9 +143,8 @@ def _folder(kind: str, share: float) -> str:
 
 def _where(grid: Grid, kind: str) -> np.ndarray:
     """Which training examples were planted, bool[n]."""
-    wanted = {key: of for key, of in grid.dataset.items() if key in ("name", "root", "size")}
-    train = load(**wanted).train
-    planted = plant(take(train, grid.dataset.get("examples", len(train))), **{kind: grid.dataset[kind]})
+    clean = dataset_of({key: of for key, of in grid.dataset.items() if key != kind}).train
+    planted = plant(clean, **{kind: grid.dataset[kind]})
     return planted.wrong if kind == "wrong_labels" else planted.corrupted
 
 

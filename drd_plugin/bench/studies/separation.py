@@ -136,7 +136,7 @@ class Separation(Study):
         plots = {f"strata-{method}": partial(plot_strata, map_, method) for method in rows["method"].unique()}
         summary = grouped[["silhouette", "ami"]].agg(["mean", "std", "count"])
         summary.columns = ["_".join(pair) for pair in summary.columns]
-        return Results(text, {"table": summary.reset_index()}, plots)
+        return Results(text, rows, {"table": summary.reset_index()}, plots)
 
 
 def _key(study: Separation, bench: Bench, method: Selector, seed: int) -> str:

@@ -162,7 +162,7 @@ class Stability(Study):
             f"the hardest tenth that both have:\n\n{wide.to_markdown(disable_numparse=True)}\n\n{origin(rows)}\n"
         )
         summary = grouped[["correlation", "hardest"]].mean().assign(n=grouped.size()).reset_index()
-        return Results(text, {"table": summary}, {"stability": partial(plot_stability, rows)})
+        return Results(text, rows, {"table": summary}, {"stability": partial(plot_stability, rows)})
 
 
 def _said(run: tuple[str, int]) -> str:
