@@ -14,6 +14,7 @@ from .artifacts import ArtifactError, Features, Scores
 from .artifacts.scores import read_part
 from .data import Split
 from .engine import score
+from .parts import score_shard
 from .provenance import describe, digest
 from .recording import record, record_into
 from .scores import FoldScore, MapScore, Score
@@ -121,6 +122,21 @@ class ScoreCache:
         drawing = min(total, float(np.median(seconds)) * len(seconds)) if seconds else total
         made = {**whole.provenance, "score": describe(what), "seconds": round(total - (1 - share) * drawing, 3)}
         return replace(whole, estimates=whole.estimates[:, : round(share * whole.estimates.shape[1])], provenance=made)
+
+    def has(self, what: Score, seed: int) -> bool:
+        """Whether the scores are there."""
+        return self._kept(what, seed) is not None
+
+    def share(self, what: DiffusionScore, seed: int, shard: tuple[int, int], progress: bool) -> None:
+        """Computes a shard i of N of a score into its folder; of the one with more draws, where it is taken from there.
+
+        Raises:
+            ArtifactError: If a score comes out NaN.
+        """
+        wanted = self._longer(what) or what
+        if not self.has(wanted, seed):
+            out = self._place(wanted, seed)
+            score_shard(self.images(wanted), wanted, shard, out=out, seed=seed, device=self.device, progress=progress)
 
     def has_watched(self, seed: int) -> bool:
         """Whether all that is asked of the proxies with this seed is there."""

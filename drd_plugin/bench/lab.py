@@ -62,7 +62,9 @@ class Lab:
             return self.workers
         return 1 if resolve_device(self.device).type == "cuda" else min(MOST, cpu_count())
 
-    def each(self, do: Callable[[T], R], items: Sequence[T], what: str, done: int = 0) -> Iterator[tuple[T, R]]:
+    def each(
+        self, do: Callable[[T], R], items: Sequence[T], what: str, done: int = 0, long: bool = False
+    ) -> Iterator[tuple[T, R]]:
         """Does something with each item, and gives the items with the results as they come, which is in order only
         where there is one worker.
 
@@ -71,10 +73,11 @@ class Lab:
             items: What it is done with.
             what: What an item is called, for the progress bar.
             done: How many were done before.
+            long: Whether an item is worth a process of its own, which takes seconds to start; else two are.
         """
         from joblib import Parallel, cpu_count, delayed, parallel_config
 
-        total, most = len(items) + done, min(self.processes, len(items) // 2)  # a process takes seconds to start
+        total, most = len(items) + done, min(self.processes, len(items) if long else len(items) // 2)
         with tqdm(total=total, desc=f"{what}s", unit=what, initial=done, disable=not self.progress or not items) as bar:
             if most <= 1:
                 results: Iterator[tuple[T, R]] = ((item, do(item)) for item in items)

@@ -19,7 +19,8 @@ from ..methods import Selector, parse_score
 from ..provenance import describe, digest, environment
 from ..rng import Seeds
 from ..score_cache import ScoreCache
-from ..scores import FoldScore, MapScore, Score
+from ..scores import FoldScore, Score
+from ..scores.diffused import DiffusionScore
 from ..selection import TrainingWorkbench
 from ..training.loader import resolve_device
 from ..training.loop import train
@@ -105,6 +106,24 @@ def _run(grid: Grid, lab: Lab, cells: _Cells) -> list[Run]:
     return [bench.run(cell) for cell in cells.alike]
 
 
+@dataclass(frozen=True)
+class _Shard:
+    """A part of a score's work."""
+
+    of: DiffusionScore
+    seed: int
+    index: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{type(self.of).__name__} {self.index + 1} of {self.count}"
+
+
+def _score(grid: Grid, lab: Lab, shard: _Shard) -> None:
+    speaks = lab.progress and shard.index == 0
+    open_bench(grid, lab).scores.share(shard.of, shard.seed, (shard.index, shard.count), speaks)
+
+
 def _watch(grid: Grid, lab: Lab, seed: int) -> None:
     open_bench(grid, lab).scores.watch(seed)
 
@@ -174,12 +193,14 @@ class Bench:
         )
 
     def score_all(self, wanted: Sequence[tuple[Selector | None, Seeds]]) -> None:
-        """Computes the scores that methods need: maps by all cores one after another, the proxies side by side."""
+        """Computes the scores that methods need, by all workers: a map score in shards, the proxies side by side."""
         methods = [(method, seeds) for method, seeds in wanted if method is not None]
         needed = [(of, getattr(seeds, of.seeded_by)) for method, seeds in methods for of in method.scores]
         for of, seed in dict.fromkeys(needed):
-            if isinstance(of, MapScore):
-                self.scores.get(of, seed)
+            if isinstance(of, DiffusionScore) and not self.scores.has(of, seed):
+                shards = [_Shard(of, seed, i, self.lab.processes) for i in range(self.lab.processes)]
+                for _ in self.lab.each(partial(_score, self.grid, self.lab), shards, "shard", long=True):
+                    pass
         watched = [seed for of, seed in needed if isinstance(of, FoldScore)]
         watched += [seeds.proxy for method, seeds in methods if method.sees_features]
         unwatched = [seed for seed in dict.fromkeys(watched) if not self.scores.has_watched(seed)]
