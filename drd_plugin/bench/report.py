@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,7 +162,7 @@ def _diffusion(folder: Path, known: dict[Path, Scores], root: Path | None, devic
         return
     if (path / "timesteps.json").exists():
         choice = _choice(path / "timesteps.json")
-        curves = [("timesteps", lambda ax: plot_timesteps(choice, split.classes, ax))]
+        curves = [("timesteps", partial(plot_timesteps, choice, split.classes))]
         yield Section("Timesteps", f"<p>{choice}.</p>", tuple(_pictures(curves)))
     try:
         bands = likelihood_bands(split, scores, device=device)

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_accuracy", "plot_cost", "plot_windows"]
 
+FAR = 15
+"""How many points below the lowest mean of Random a picture of accuracies goes."""
+
 
 def plot_accuracy(runs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Accuracy against the fraction kept, a line for each method, with bars of one standard deviation; the full data as
-    a dashed line.
+    a dashed line. What lies far below Random is out of the picture.
 
     Arguments:
         runs: Rows as in `Run`, of one net.
@@ -39,6 +42,8 @@ def plot_accuracy(runs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set_xlim(ticks[0] / 1.15, ticks[-1] * 1.15)
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
+    if len(random := long.loc[long["method"] == "Random", "mean"]) and long["mean"].min() < random.min() - FAR:
+        ax.set_ylim(random.min() - FAR)
     ax.grid(alpha=0.3)
     _legend(ax)
     return ax
