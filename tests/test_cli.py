@@ -250,7 +250,7 @@ def test_an_interrupt_says_that_the_run_goes_on(monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("drd_plugin.cli.bench.run_experiment", interrupted)
+    monkeypatch.setattr("drd_plugin.bench.results.run_experiment", interrupted)
     assert "130" in fails(capsys, "bench", "main")
 
 

@@ -10,8 +10,6 @@ from typing import TypeVar
 
 from tqdm.auto import tqdm
 
-from ..training.loader import resolve_device
-
 __all__ = ["Lab"]
 
 T = TypeVar("T")
@@ -44,6 +42,8 @@ class Lab:
     progress: bool = True
 
     def __post_init__(self) -> None:
+        from ..training.loader import resolve_device
+
         resolve_device(self.device)
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"expected at least one worker, got {self.workers}.")
@@ -57,6 +57,8 @@ class Lab:
     def processes(self) -> int:
         """How many workers there are."""
         from joblib import cpu_count
+
+        from ..training.loader import resolve_device
 
         if self.workers is not None:
             return self.workers

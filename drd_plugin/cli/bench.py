@@ -6,10 +6,6 @@ from typing import Annotated, Any
 
 import tyro
 
-from ..bench.experiment import experiments, find_experiment
-from ..bench.lab import Lab
-from ..bench.results import run_experiment
-
 __all__ = ["bench"]
 
 
@@ -45,6 +41,10 @@ def bench(
     if list_:
         print(_listed())
         return
+    from ..bench.experiment import find_experiment
+    from ..bench.lab import Lab
+    from ..bench.results import run_experiment
+
     wanted = find_experiment(experiment, size)
     changes: dict[str, Any] = {"methods": methods, "fractions": fractions, "seeds": seeds}
     if root is not None:
@@ -55,10 +55,13 @@ def bench(
     found = run_experiment(wanted, lab)
     print(f"\n{found.text}")
     print(f"Written to {folder}: {' '.join(sorted(path.name for path in folder.iterdir()))}")
+    print(f"One page of it all: drd-plugin report {folder}")
 
 
 def _listed() -> str:
     from tabulate import tabulate
+
+    from ..bench.experiment import experiments
 
     rows = []
     for name, about, sizes in experiments():

@@ -12,7 +12,6 @@ import tyro
 
 from ..artifacts import ArtifactError, Scores, Subset
 from ..artifacts.reliability import verdict
-from ..bench.experiment import experiments
 from ..data import DATASETS
 from ..methods import METHODS
 from ..scores import SCORES
@@ -26,6 +25,7 @@ def list_() -> None:
     """Show the data sets, scores, strategies, methods, nets and grids that can be named."""
     from tabulate import tabulate
 
+    from ..bench.experiment import experiments
     from ..training.nets import NETS
 
     kinds: list[tuple[str, Any]] = [

@@ -12,19 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..rng import generator
 from .split import DataError, Split, stratified
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["CORRUPTIONS", "Planted", "plant", "take"]
 
 
 def _noise(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Gaussian noise with a standard deviation of 0.3 of the range."""
+    import torch
+
     drawn = torch.from_numpy(rng.standard_normal(tuple(images.shape), np.float32))
     return (images + 0.3 * 255 * drawn).round().clamp(0, 255).to(torch.uint8)
 
@@ -124,6 +128,8 @@ def _mislabelled(split: Split, wrong: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _corrupted(images: Tensor, broken: np.ndarray, seed: int) -> Tensor:
+    import torch
+
     changed = images.clone()
     for place, (name, corrupt) in enumerate(CORRUPTIONS.items()):
         of = torch.from_numpy(broken[place :: len(CORRUPTIONS)])
@@ -143,6 +149,8 @@ def take(split: Split, examples: int) -> Split:
         return split
     if not split.in_memory:
         raise DataError(f"{split.name} is decoded as needed, and is not cut: give a folder with fewer images.")
+    import torch
+
     _, kept = stratified(split.labels, examples / len(split))
     return Split(
         split.name, split.images[torch.from_numpy(kept)], split.labels[kept], split.classes,
