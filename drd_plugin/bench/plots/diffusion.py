@@ -76,7 +76,7 @@ def plot_reconstructions(
     import torch
 
     count, pairs, channels, height, width = images.shape
-    gap = max(1, height // 8)
+    gap = max(2, height // 6)
     sheet = torch.full((channels, count * (height + gap), pairs * (2 * width + 1 + gap)), float("nan"))
     for row in range(count):
         for pair in range(pairs):

@@ -78,6 +78,9 @@ def plot_cost(runs: pd.DataFrame, ax: Axes | None = None) -> Axes:
         xlabel="seconds for scores, selection and one training; the numbers are the % kept",
         ylabel=f"test accuracy (%){_spread(long)}",
     )
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter("{x:g}")
+    ax.tick_params(which="minor", labelsize="x-small")
     ax.grid(alpha=0.3)
     _legend(ax)
     return ax
