@@ -4,18 +4,25 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from playwright.sync_api import sync_playwright
 
 from drd_plugin.artifacts import ArtifactError
 from drd_plugin.bands import likelihood_bands
 from drd_plugin.bench.experiment import find_experiment
+from drd_plugin.bench.grid import Grid, dataset_of
 from drd_plugin.bench.lab import Lab
 from drd_plugin.bench.report import report
+from drd_plugin.bench.report.seen import what_drd_sees
 from drd_plugin.bench.results import run_experiment
+from drd_plugin.bench.studies import CrossEvaluation, Stability
 from drd_plugin.cli import main
 from drd_plugin.engine import score
+from drd_plugin.training.recipe import Recipe
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRD = "DRD[draws=2,B=2,noises=2,search=staged,solver=dpmsolver++,solver_steps=2,distance=mse]"
@@ -45,24 +52,92 @@ def test_the_report_has_all_parts(page):
     text = page.read_text()
     for part in (
         "<h1>main on digits</h1>", "Figure 4 of the DRD paper", "drd-plugin bench main --size digits",
-        "Difference from Random in points", "<h2>Timesteps</h2>", "<h2>What DRD sees</h2>", "<h2>Reliability</h2>",
-        "Where it ran", "How networks were trained", "What was compared",
+        "<dt>Seeds</dt><dd>0, 1</dd>", "<dd>digits (digits:a2bec4f78cc38cdc)</dd>", "Difference from Random in points",
+        ">Accuracy and cost</h2>", ">Timesteps</h2>", ">What DRD sees</h2>", ">Reliability</h2>", ">Provenance</h2>",
+        "<summary>Where it ran</summary>", "<summary>How networks and proxies were trained</summary>",
+        "<summary>What was compared</summary>", "Forgetting(proxies=1, variant=toneva) + Hardest()",
     ):  # fmt: skip
         assert part in text
-    assert text.count("data:image/png;base64,") == 6
+    assert text.count("Forgetting(proxies=1") == 1  # in the fold alone
+    assert text.count("data:image/png;base64,") == 2 * (1 + 1 + 3)
     assert not re.search(r"""(src|href|srcset)=["']https?:""", text)
 
 
 def test_a_report_says_what_is_not_at_hand(folder, tmp_path):
     bare = shutil.copytree(folder, tmp_path / "results" / "bare", ignore=shutil.ignore_patterns("scores", "subsets"))
     text = report(bare)
-    assert "What DRD sees" not in text
+    assert "The scores of DRD are not at hand: give their folder with --scores." in text
     assert "Difference from Random" in text
-    with pytest.raises(ArtifactError, match="holds no runs"):
-        report(tmp_path)
     identity = json.loads((folder / "grid.json").read_text())
     (bare / "grid.json").write_text(json.dumps({**identity, "dataset": {"name": "digits", "examples": 100}}))
-    assert "The images are not at hand" in report(bare, scores=folder / "scores")
+    text = report(bare, scores=folder / "scores")
+    assert "The images are not at hand" in text
+    assert ">Timesteps</h2>" in text
+
+
+def test_scores_of_another_data_set_are_left_out_with_a_sentence(folder, tmp_path):
+    scores = shutil.copytree(folder / "scores", tmp_path / "scores")
+    [own] = scores.glob("DRD-*")
+    foreign = shutil.copytree(own, scores / "of-others")
+    plan = json.loads((foreign / "plan.json").read_text())
+    (foreign / "plan.json").write_text(json.dumps({**plan, "fingerprint": "other:data"}))
+    said = "Not shown: 1 other score of DRD in their folder, of another data set or with other settings."
+    text = report(folder, scores)
+    assert said in text
+    assert text.count("data:image/png;base64,") == 10
+    shutil.rmtree(own)
+    text = report(folder, scores)
+    assert f"The scores of DRD are not at hand, or not finished. {said}" in text
+    assert ">Timesteps</h2>" not in text
+
+
+def test_what_cannot_be_reported_is_refused(folder, tmp_path):
+    with pytest.raises(ArtifactError, match="holds no runs"):
+        report(tmp_path)
+    with pytest.raises(ArtifactError, match=r"there is no folder .*nowhere of scores"):
+        report(folder, tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="unknown device 'abacus'"):
+        report(folder, device="abacus")
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    shutil.copy(folder / "grid.json", begun)
+    with pytest.raises(ArtifactError, match="no finished runs yet"):
+        report(begun)
+    (begun / "grid.json").write_text('{"source": "deepcore"}')
+    with pytest.raises(ArtifactError, match="runs of another tool"):
+        report(begun)
+
+
+def test_a_folder_may_be_named_from_where_one_stands(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert ">Timesteps</h2>" in report(Path(), device="cpu")
+    monkeypatch.chdir(folder.parent)
+    assert ">Timesteps</h2>" in report(Path(folder.name), device="cpu")
+
+
+@pytest.mark.parametrize("study", [CrossEvaluation(parts=2), Stability()], ids=["cross", "stability"])
+def test_other_studies_have_a_report(study, tmp_path):
+    recipe = Recipe(net="lenet", steps=4)
+    dataset = {"name": "digits", "examples": 100}
+    grid = Grid("small", ("AUM[proxies=2]",), (0.3,), (0, 1), dataset, recipe, recipe.for_epochs(1))
+    study.run(grid, Lab(tmp_path, device="cpu", workers=1, progress=False))
+    text = report(tmp_path)
+    assert "<dd>digits, examples 100 (digits:" in text
+    assert ">Reliability</h2>" in text
+    assert "<td>AUM[proxies=2]</td><td>AUM(" in re.sub(r"\s*(</?t[dr]>)\s*", r"\1", text)
+    assert ">Accuracy and cost</h2>" not in text
+    assert text.count("<figure") == (2 if isinstance(study, CrossEvaluation) else 1)
+
+
+def test_what_was_planted_is_planted_again(tmp_path):
+    dataset, planted = {"name": "digits", "examples": 100}, {"wrong_labels": 0.1}
+    noisy = dataset_of({**dataset, **planted}).train
+    drd = "DRD[timestep=22,draws=1,solver=dpmsolver++,solver_steps=2,distance=mse]"
+    scores = score(noisy, drd, out=tmp_path / "scores" / "drd", device="cpu", progress=False)
+    made = json.dumps({"method": [scores.provenance["score"]]})
+    row = {"kind": "wrong_labels", "share": 0.1, "fingerprint": noisy.fingerprint, "provenance": made}
+    [section] = what_drd_sees(tmp_path, pd.DataFrame([row]), dataset, device="cpu")
+    assert [picture.caption for picture in section.pictures] == ["most likely", "in the middle", "least likely"]
 
 
 def test_markup_in_a_name_is_text(folder, tmp_path):
@@ -97,20 +172,20 @@ def test_bands_go_from_the_most_likely_to_the_least(digits, folder):
 def browser():
     if CHROMIUM is None:
         pytest.skip("no chromium is installed")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
+    with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
 
 
 def opened(browser, page, **options):
-    """The page in a new tab, with what went wrong and what was asked of a network."""
+    """The page in a new tab, with what went wrong and the addresses that were asked for."""
     tab = browser.new_context(**options).new_page()
     wrong, asked = [], []
     tab.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
     tab.on("pageerror", lambda error: wrong.append(str(error)))
     tab.on("request", lambda request: asked.append(request.url))
+    tab.on("requestfailed", lambda request: wrong.append(request.url))
     tab.goto(page.as_uri())
     return tab, wrong, asked
 
@@ -118,9 +193,13 @@ def opened(browser, page, **options):
 def test_a_browser_shows_the_report_and_its_pictures(browser, page):
     tab, wrong, asked = opened(browser, page)
     assert tab.title() == "main on digits"
-    assert tab.locator("h2").all_inner_texts()[:3] == ["Results", "Timesteps", "What DRD sees"]
+    headings = ["Results", "Accuracy and cost", "Timesteps", "What DRD sees", "Reliability", "Provenance"]
+    assert tab.locator("h2").all_inner_texts() == headings
+    assert tab.locator("nav a").all_inner_texts() == headings
+    for link in tab.locator("nav a").all():
+        assert tab.locator(link.get_attribute("href")).count() == 1
     images = tab.locator("img")
-    assert images.count() == 3
+    assert images.count() == 5
     assert all(images.evaluate_all("all => all.map(of => of.complete && of.naturalWidth > 100 && of.alt.length > 20)"))
     assert not wrong
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
@@ -143,16 +222,37 @@ def test_a_click_on_a_heading_sorts(browser, page):
     assert numbers() == sorted(before, reverse=True)
     assert column.get_attribute("aria-sort") == "descending"
     assert table.locator("tbody tr").last.inner_text().startswith("Full")  # has nothing in that column
+    assert column.get_attribute("scope") == "col"
     table.locator("thead th").first.locator("button").click()
     names = table.locator("tbody tr td:first-child").all_inner_texts()
     assert names == sorted(names, key=str.lower)
     assert not wrong
 
 
+def test_costs_add_up_from_the_cheapest_on(browser, page):
+    tab, _, _ = opened(browser, page)
+    rows = tab.locator("#accuracy-and-cost tbody tr").all()
+    cells = [row.locator("td").all_inner_texts() for row in rows]
+    assert len(cells) == 7  # three methods at two fractions, and all data
+    spent = np.array([[float(text) for text in row[-4:]] for row in cells])
+    assert np.allclose(spent[:, :3].sum(1), spent[:, 3], atol=0.2)
+    assert (np.diff(spent[:, 3]) >= 0).all()
+    total = tab.locator("#accuracy-and-cost th").last
+    total.locator("button").click()
+    total.locator("button").click()
+    shown = [float(text) for text in tab.locator("#accuracy-and-cost tbody td:last-child").all_inner_texts()]
+    assert shown == sorted(spent[:, 3], reverse=True)
+
+
 def test_a_phone_does_not_scroll_sideways(browser, page):
     tab, _, _ = opened(browser, page, viewport={"width": 390, "height": 844})
+    tab.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
     assert tab.locator("table").first.is_visible()
+    wide = (
+        "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX == 'auto')"
+    )
+    assert tab.locator(".scroll").evaluate_all(f"boxes => ({wide})(boxes).length") > 0
 
 
 def test_a_dark_page_is_dark_with_its_own_pictures(browser, page):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -87,7 +88,7 @@ class Lab:
                 threads = max(1, cpu_count() // most)
                 with parallel_config("loky", inner_max_num_threads=threads):
                     results = Parallel(most, return_as="generator_unordered", batch_size=1, pre_dispatch=2 * most)(
-                        delayed(_paired)(do, item) for item in items
+                        delayed(_paired)(do, item, sys.path) for item in items
                     )
             for item, result in results:
                 bar.set_postfix_str(str(item))
@@ -95,5 +96,7 @@ class Lab:
                 bar.update()
 
 
-def _paired(do: Callable[[T], R], item: T) -> tuple[T, R]:
+def _paired(do: Callable[[T], R], item: T, path: list[str]) -> tuple[T, R]:
+    """In a worker, which finds modules where its parent does."""
+    sys.path[:] = path
     return item, do(item)

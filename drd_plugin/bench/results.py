@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ..artifacts import write_aside
+from ..artifacts import ArtifactError, write_aside
 from ..registry import unknown
 from .experiment import Experiment
 from .lab import Lab
@@ -45,6 +45,8 @@ def read_results(folder: Path) -> Results:
         ArtifactError: If the folder holds no results.
     """
     store = RunStore(folder)
+    if next(store.runs.glob("*.parquet"), None) is None:
+        raise ArtifactError(f"{folder} holds no finished runs yet: run the command that began them again.")
     about = store.about
     kind = json.loads((Path(folder) / "grid.json").read_text()).get("study", "comparison")
     if kind not in STUDIES:

@@ -55,8 +55,9 @@ def plot_strata(places: pd.DataFrame, method: str, ax: Axes | None = None) -> Ax
     ax = ax or new_axis(5, 4.5)
     strata = int(places[method].max()) + 1
     dots = ax.scatter(
-        places["x"], places["y"], c=places[method], s=8, cmap="viridis", norm=BoundaryNorm(np.arange(strata + 1), 256)
-    )
+        places["x"], places["y"], c=places[method], s=8, cmap="viridis", norm=BoundaryNorm(np.arange(strata + 1), 256),
+        edgecolors="grey", linewidths=0.3,
+    )  # fmt: skip
     bar = ax.figure.colorbar(dots, ax=ax, ticks=np.arange(strata) + 0.5)
     bar.ax.set_yticklabels([f"{100 * i / strata:.0f}-{100 * (i + 1) / strata:.0f} %" for i in range(strata)])
     ax.set(title=f"{method}: strata from easy to hard", xticks=[], yticks=[])
@@ -102,7 +103,8 @@ def plot_stability(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
     for place, kind in enumerate(kinds):
         cells = rows[rows["chance"] == kind].groupby("method")["correlation"].agg(["mean", "std"]).reindex(methods)
         x = np.arange(len(methods)) + (place - (len(kinds) - 1) / 2) * 0.8 / len(kinds)
-        ax.bar(x, cells["mean"], 0.8 / len(kinds), yerr=cells["std"].fillna(0), label=f"other {kind}", capsize=2)
+        bars = {"yerr": cells["std"].fillna(0), "ecolor": "grey", "capsize": 2}
+        ax.bar(x, cells["mean"], 0.8 / len(kinds), label=f"other {kind}", **bars)
     ax.set_xticks(range(len(methods)), methods, rotation=30, ha="right")
     ax.set(ylabel="rank correlation within classes")
     ax.grid(alpha=0.3, axis="y")

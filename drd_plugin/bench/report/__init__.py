@@ -1,0 +1,5 @@
+"""One HTML page of an experiment's results, which needs nothing but itself."""
+
+from .page import report
+
+__all__ = ["report"]
