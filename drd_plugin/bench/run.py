@@ -284,6 +284,12 @@ class Bench:
             "environment": environment(str(resolve_device(self.lab.device))),
         }
 
+    def key(self, method: Selector, seed: int, *more: Any) -> str:
+        """The key of a row about the score that orders the examples for a method: the digest of what decides it."""
+        split, of = self.dataset, method.scores[:1]
+        made = [*of, *map(self.scores.inputs, of), self.grid.seeds_of(seed)]
+        return digest([self.grid.identity, split.train.fingerprint, split.test.fingerprint, *made, *more])
+
     def score(self, method: Selector, seeds: Seeds) -> Scores:
         """The scores that order the examples for a method.
 

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ...artifacts import Scores
-from ...provenance import digest
 from ...registry import unknown
 from ...rng import generator
 from ...strategies.base import by_hardness, grouped
@@ -152,11 +151,8 @@ class _Part:
 
     def key(self, bench: Bench, tested_on: int) -> str:
         """The key of the row for one of the parts it is tested on."""
-        method = bench.grid.method(self.method)
-        made = [*method.scores[:1], *(bench.scores.inputs(of) for of in method.scores[:1])]
-        split, seeds = bench.dataset, bench.grid.seeds_of(self.seed)
-        about = [bench.grid.identity, split.train.fingerprint, split.test.fingerprint, made, seeds]
-        return digest([*about, self.ranking, self.parts, self.part, tested_on])
+        of = self.ranking, self.parts, self.part, tested_on
+        return bench.key(bench.grid.method(self.method), self.seed, *of)
 
 
 def _store(folder: Path, grid: Grid, bench: Bench) -> RunStore:

@@ -18,7 +18,6 @@ import numpy as np
 
 from ...data import plant
 from ...methods import Selector
-from ...provenance import digest
 from ...registry import unknown
 from ...settings import split_outside
 from ..grid import Grid, dataset_of
@@ -101,7 +100,7 @@ class Noise(Study):
         """A row for each score that can be asked, and each seed."""
         bench, done = begin(grid, lab), set(store.frame()["key"])
         scored = {method.scores[0]: method for method in reversed(grid.parsed) if method.scores}
-        missing = [(of, seed) for of in scored.values() for seed in grid.seeds if _key(bench, of, seed) not in done]
+        missing = [(of, seed) for of in scored.values() for seed in grid.seeds if bench.key(of, seed) not in done]
         where = _where(grid, kind) if missing else np.empty(0, bool)
         for method, seed in missing:
             store.append(_detection(bench, method, seed, kind, share, where))
@@ -148,15 +147,10 @@ def _where(grid: Grid, kind: str) -> np.ndarray:
     return planted.wrong if kind == "wrong_labels" else planted.corrupted
 
 
-def _key(bench: Bench, method: Selector, seed: int) -> str:
-    made = [method.scores[0], bench.scores.inputs(method.scores[0]), bench.grid.seeds_of(seed)]
-    return digest([bench.grid.identity, bench.dataset.train.fingerprint, made])
-
-
 def _detection(bench: Bench, method: Selector, seed: int, kind: str, share: float, where: np.ndarray) -> Detection:
     seeds = bench.grid.seeds_of(seed)
     return Detection(
-        key=_key(bench, method, seed),
+        key=bench.key(method, seed),
         method=split_outside(method.name, "+")[0].strip(),
         kind=kind,
         share=share,

@@ -33,7 +33,6 @@ import numpy as np
 
 from ...artifacts import write_aside
 from ...methods import Selector
-from ...provenance import digest
 from ...registry import check_least
 from ...rng import generator
 from ...training.loop import features, train
@@ -140,9 +139,7 @@ class Separation(Study):
 
 
 def _key(study: Separation, bench: Bench, method: Selector, seed: int) -> str:
-    made = [*method.scores[:1], *(bench.scores.inputs(of) for of in method.scores[:1])]
-    about = [bench.grid.identity, bench.dataset.train.fingerprint, made, bench.grid.seeds_of(seed)]
-    return digest([*about, study.strata, study.most])
+    return bench.key(method, seed, study.strata, study.most)
 
 
 def _measure(study: Separation, grid: Grid, lab: Lab, seed: int) -> list[Separated]:

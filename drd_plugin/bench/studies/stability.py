@@ -19,14 +19,12 @@ import time
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...artifacts import Scores
 from ...artifacts.reliability import within_classes
 from ...methods import Selector
-from ...provenance import digest
 from ...scores import FoldScore
 from ..grid import Grid
 from ..lab import Lab
@@ -35,9 +33,6 @@ from ..run import Bench, begin
 from ..store import RunStore
 from ..table import mean_and_std, origin
 from .base import Results, Study
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Stability", "Stable"]
 
@@ -135,9 +130,8 @@ class Stability(Study):
     def _row(
         self, bench: Bench, method: Selector, chance: str, one: str, other: str, correlation: float, hardest: float
     ) -> Stable:
-        made = [*method.scores[:1], *(bench.scores.inputs(of) for of in method.scores[:1])]
         return Stable(
-            key=digest([bench.grid.identity, bench.dataset.train.fingerprint, made, chance, one, other]),
+            key=bench.key(method, 0, chance, one, other),
             method=method.name,
             chance=chance,
             one=one,
