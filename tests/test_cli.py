@@ -187,6 +187,7 @@ def test_bench_prints_writes_and_resumes(tmp_path, capsys):
     main(["bench", str(grid), "--out", str(out), "--fractions", "0.2", "--seeds", "0", "1"])
     shown = capsys.readouterr().out
     assert "20 %" in shown
+    assert "`drd-plugin bench mine`, then `drd-plugin bench mine --fractions 0.2 --seeds 0 1`, " in shown
     assert {"table.md", "table.csv", "table.tex", "accuracy.png"} <= {path.name for path in out.iterdir()}
     main(["show", str(out)])
     assert "| Random" in capsys.readouterr().out

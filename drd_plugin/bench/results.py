@@ -19,8 +19,13 @@ from .studies import STUDIES, Results, study_from
 __all__ = ["read_results", "run_experiment", "write_results"]
 
 
-def run_experiment(wanted: Experiment, lab: Lab) -> Results:
+def run_experiment(wanted: Experiment, lab: Lab, flags: str = "") -> Results:
     """Runs what is missing of an experiment, writes its tables and pictures, and gives them.
+
+    Arguments:
+        wanted: The experiment.
+        lab: Where it runs.
+        flags: What was asked otherwise than the experiment has it, as on the command line, for the header.
 
     Raises:
         ArtifactError: If the folder holds another experiment's rows.
@@ -28,7 +33,9 @@ def run_experiment(wanted: Experiment, lab: Lab) -> Results:
     """
     wanted.study.run(wanted.grid, lab)
     name = next(name for name, kind in STUDIES.items() if kind is type(wanted.study))
-    RunStore(lab.out).note(
+    store = RunStore(lab.out)
+    store.note(
+        flags=[*dict.fromkeys([*store.about.get("flags", []), flags])],
         experiment=wanted.name,
         size=wanted.size.name,
         about=wanted.about,
@@ -61,10 +68,9 @@ def _header(about: dict[str, Any]) -> str:
         return ""
     size = f" --size {about['size']}" if about["size"] else ""
     title = about["experiment"] + (f" on {about['size']}" if about["size"] else "")
-    return (
-        f"# {title}\n\n{about['about']}\n\n`drd-plugin bench {about['experiment']}{size}`, "
-        f"{about['seconds'] / 3600:.2f} hours\n\n"
-    )
+    command = f"drd-plugin bench {about['experiment']}{size}"
+    commands = ", then ".join(f"`{f'{command} {flags}'.strip()}`" for flags in about.get("flags", [""]))
+    return f"# {title}\n\n{about['about']}\n\n{commands}, {about['seconds'] / 3600:.2f} hours\n\n"
 
 
 def write_results(folder: Path) -> Results:

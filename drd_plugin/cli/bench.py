@@ -1,5 +1,6 @@
 """`bench`: run an experiment, or any grid."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -47,12 +48,13 @@ def bench(
 
     wanted = find_experiment(experiment, size)
     changes: dict[str, Any] = {"methods": methods, "fractions": fractions, "seeds": seeds}
+    flags = " ".join(f"--{key} {shlex.join(map(str, value))}" for key, value in changes.items() if value)
     if root is not None:
         changes["dataset"] = {**wanted.grid.dataset, "root": root}
     wanted = replace(wanted, grid=replace(wanted.grid, **{key: value for key, value in changes.items() if value}))
     folder = out or Path("runs") / wanted.place
     lab = Lab(folder, scores or (None if out else Path("runs") / "scores"), device, workers)
-    found = run_experiment(wanted, lab)
+    found = run_experiment(wanted, lab, flags)
     print(f"\n{found.text}")
     print(f"Written to {folder}: {' '.join(sorted(path.name for path in folder.iterdir()))}")
     print(f"One page of it all: drd-plugin report {folder}")
