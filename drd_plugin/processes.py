@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["ALONE", "Team", "speaks", "team"]
+__all__ = ["ALONE", "Team", "present_team", "speaks", "team"]
 
 Net = TypeVar("Net", bound="torch.nn.Module")
+Answer = TypeVar("Answer", bool, float)
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Team:
             for tensor in tensors:
                 tensor.copy_(broadcast(tensor.clone()))
 
-    def same(self, answer: bool) -> bool:
+    def same(self, answer: Answer) -> Answer:
         """The first process's answer to a question that each might answer otherwise (what time it is, say)."""
         if self.state is None:
             return answer
@@ -152,3 +153,15 @@ def team(device: torch.device, shard: tuple[int, int] = (0, 1)) -> Team:
     state = PartialState(cpu=device.type == "cpu", timeout=PATIENCE)
     here = shard[0] * state.num_processes + state.process_index
     return Team(here, shard[1] * state.num_processes, state.device, state)
+
+
+def present_team() -> Team:
+    """The processes of `torch.distributed` where it is initialised already, else one alone."""
+    import torch.distributed as dist
+
+    if not (dist.is_available() and dist.is_initialized()):
+        return ALONE
+    from accelerate import PartialState
+
+    state = PartialState(cpu=dist.get_backend() == "gloo")
+    return Team(state.process_index, state.num_processes, state.device, state)

@@ -22,6 +22,7 @@ __all__ = [
     "Strategy",
     "Workbench",
     "by_hardness",
+    "capped",
     "class_budgets",
     "grouped",
     "kept",
@@ -149,6 +150,23 @@ def largest_remainders(exact: np.ndarray, k: int) -> np.ndarray:
     first = np.argsort(whole - exact, kind="stable")[: k - whole.sum()]
     whole[first] += 1
     return whole
+
+
+def capped(wanted: np.ndarray, sizes: np.ndarray, k: int) -> np.ndarray:
+    """k examples shared among classes in proportion to what is wanted, float64[C]; classes that are full pass on what
+    they cannot take.
+
+    Arguments:
+        wanted: float64[C], at least 0.
+        sizes: The sizes of the classes, int64[C].
+        k: In 0..sum(sizes).
+    """
+    given, room = np.zeros(len(sizes)), sizes > 0
+    while (excess := k - given.sum()) > 1e-9:
+        share = wanted * room if (wanted * room).any() else sizes * room
+        given = np.minimum(given + excess * share / share.sum(), sizes)
+        room = given < sizes
+    return given
 
 
 def by_hardness(scores: Scores, rng: np.random.Generator) -> np.ndarray:

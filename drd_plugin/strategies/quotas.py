@@ -28,7 +28,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..artifacts import Scores
-from .base import Selection, Strategy, Workbench, largest_remainders
+from .base import Selection, Strategy, Workbench, capped, largest_remainders
 from .hardest import Hardest
 from .per_class import PerClass
 
@@ -114,12 +114,7 @@ def quotas(recalls: np.ndarray, sizes: np.ndarray, k: int, by_size: bool = True)
             f"{len(sizes)}..{sizes.sum()}, got {k}."
         )
     error = (1 - recalls) * (sizes if by_size else 1)
-    given, room = np.zeros(len(sizes)), sizes > 0
-    while (excess := k - given.sum()) > 1e-9:
-        share = error * room if (error * room).any() else sizes * room
-        given = np.minimum(given + excess * share / share.sum(), sizes)
-        room = given < sizes
-    numbers = largest_remainders(given, k)
+    numbers = largest_remainders(capped(error, sizes, k), k)
     for c in np.flatnonzero((numbers == 0) & (sizes > 0)):
         numbers[numbers.argmax()] -= 1
         numbers[c] = 1

@@ -7,12 +7,11 @@ normalisation.
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -27,10 +26,13 @@ from ..rng import generator, seeded
 from .augment import AUGMENTATIONS
 from .checkpoint import Checkpoint
 from .course import Course, Trained
+from .goal import Goal
 from .loader import Loader, resolve_device
 from .nets import Net, build
+from .presentation import Presentation, stretches
 from .recipe import Recipe
 from .recorder import Recorder
+from .sampled import EpochSampler
 
 __all__ = ["Trained", "accuracy", "features", "predict", "train"]
 
@@ -44,6 +46,8 @@ def train(
     subset: Subset | np.ndarray | None = None,
     test: Split | None = None,
     recorder: Recorder | None = None,
+    sampler: EpochSampler | None = None,
+    goal: Goal | None = None,
     checkpoint: Checkpoint | None = None,
     us: Team = ALONE,
     device: str = "auto",
@@ -64,6 +68,9 @@ def train(
             weigh the losses.
         test: The split to measure the accuracy on.
         recorder: Is handed the outputs of each step; needs a recipe in epochs.
+        sampler: Chooses the examples of each epoch, in the place of a subset, and is told their losses and logits.
+        goal: When the training ends; after the recipe's steps or epochs by default. Learning rates follow the share of
+            it that is reached.
         checkpoint: Where the training is written down after epochs, and goes on from.
         us: The processes that share the training.
         device: `auto`, or a torch device.
@@ -74,43 +81,43 @@ def train(
             checkpoint is that of another training.
         DataError: If the test split has other classes or another image size than the training split.
         FloatingPointError: If the loss becomes NaN or infinite.
-        ValueError: If there are more processes than examples in a batch.
+        ValueError: If there are more processes than examples in a batch, or a sampler comes with a subset or recorder.
     """
     start, on = time.perf_counter(), us.device or resolve_device(device)
     check_split(split)
     if test is not None:
         check_split(test)
         Dataset(split, test)  # raises unless they agree
+    if sampler is not None and (subset is not None or recorder is not None):
+        raise ValueError("a sampler chooses the examples itself, of which a recorder must see all: give one alone.")
     subset = _subset(split, subset)
+    goal = goal or _goal(recipe, len(subset), sampler)
     loader = Loader(split, on)
     held_out = None if test is None else Loader(test, on, split.statistics)
     net = _to_device(build(recipe.net, split.shape[0], split.shape[1], split.num_classes, seed_init), on)
-    course = Course(net, recipe, recipe.total_steps(len(subset)), recorder, checkpoint, us, start)
+    course = Course(net, recipe, goal, recorder, sampler, checkpoint, us, start)
     net_of_all, augment, cast = us.shared(net), AUGMENTATIONS[recipe.augment], _autocast(recipe, on)
     chance, weight = torch.Generator(on), _weights(subset, on)
-    pending: deque[_Presentation] = deque()
+    pending: deque[Presentation] = deque()
 
-    def positions() -> Iterator[Tensor]:
-        presented = _presentations(subset.indices, recipe, course.steps, seed_order)
-        for presentation in itertools.islice(presented, course.step, None):
-            pending.append(presentation)
-            yield us.part(presentation.index)
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        for stretch in stretches(subset, sampler, course, seed_order):
+            pending.clear()
+            yield from loader.over(us.part(_kept(now, pending).index) for now in stretch)
 
     def evaluate() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         us.agree(net.buffers())
         for index, logits in _outputs(net.eval(), loader, cast, us):
             yield index, logits, loader.labels[index]
 
-    batches = tqdm(
-        loader.over(positions()), progress, course.steps, leave=False, disable=not progress, mininterval=1,
-        initial=course.step,
-    )  # fmt: skip
-    with seeded(0):
-        for index, images in batches:
+    bar = tqdm(desc=progress, total=100, unit="%", leave=False, disable=not progress, mininterval=1)
+    with seeded(0), bar:
+        for index, images in batches():
             now = pending.popleft()
             if now.first:
                 chance.manual_seed(_chance(seed_order, "augmentation", now.epoch, us))
                 torch.manual_seed(_chance(seed_order, "dropout", now.epoch, us))
+                weight = weight if sampler is None else _to(sampler.weights, on)
             if not net.training:
                 net.train()
             labels = loader.labels[index]
@@ -118,16 +125,20 @@ def train(
                 logits = net_of_all(augment(images, chance))
             losses = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing, reduction="none")
             loss = (losses if weight is None else losses * weight[index]).sum() * (us.count / len(now.index))
-            course.advance(loss)
-            course.seen += len(now.index)
+            course.advance(loss, len(now.index), now.epochs)
+            bar.update(round(100 * course.progress) - bar.n)
+            if sampler is not None:
+                sampler.update(index, losses.detach(), logits.detach())
             if recorder is not None:
                 recorder.step(now.epoch, index, logits.detach(), labels, len(now.index))
                 if now.last:
                     recorder.end_epoch(now.epoch, evaluate)
-            if held_out is not None and course.step in course.milestones:
-                course.results.append((accuracy(net, held_out, cast), course.step))
+            if held_out is not None:
+                course.test(partial(accuracy, net, held_out, cast))
             if now.last:
                 course.write_down()
+            if course.progress >= 1:
+                break
     net.eval()
     return course.finished()
 
@@ -138,25 +149,16 @@ def _chance(seed: int, purpose: str, epoch: int, us: Team) -> int:
     return int(generator(seed, f"{purpose} {epoch}{whose}").integers(2**63))
 
 
-@dataclass(frozen=True, eq=False)
-class _Presentation:
-    """One batch: its epoch (from 1), whether it is the epoch's first or last, and its positions."""
-
-    epoch: int
-    first: bool
-    last: bool
-    index: Tensor
+def _kept(now: Presentation, pending: deque[Presentation]) -> Presentation:
+    pending.append(now)
+    return now
 
 
-def _presentations(indices: np.ndarray, recipe: Recipe, steps: int, seed: int) -> Iterator[_Presentation]:
-    """`steps` batches; each epoch is a fresh permutation, cut into batches of equal size."""
-    order, positions = generator(seed, "order"), torch.from_numpy(np.asarray(indices, np.int64))
-    per_epoch = recipe.steps_per_epoch(len(indices))
-    for step in range(steps):
-        epoch, place = divmod(step, per_epoch)
-        if place == 0:
-            batches = positions[torch.from_numpy(order.permutation(len(indices)))].tensor_split(per_epoch)
-        yield _Presentation(epoch + 1, place == 0, place == per_epoch - 1, batches[place])
+def _goal(recipe: Recipe, n: int, sampler: EpochSampler | None) -> Goal:
+    """The end that a recipe means; the epochs of a sampler have no length that is known before."""
+    if sampler is not None and recipe.epochs is not None:
+        return Goal("epochs", recipe.epochs)
+    return Goal("steps", recipe.total_steps(n))
 
 
 def _subset(split: Split, subset: Subset | np.ndarray | None) -> Subset:
@@ -172,6 +174,10 @@ def _weights(subset: Subset, device: torch.device) -> Tensor | None:
     full = torch.zeros(subset.n)
     full[torch.from_numpy(subset.indices)] = torch.from_numpy(subset.weights / subset.weights.mean())
     return full.to(device)
+
+
+def _to(tensor: Tensor | None, device: torch.device) -> Tensor | None:
+    return None if tensor is None else tensor.to(device)
 
 
 def _to_device(net: Net, device: torch.device) -> Net:

@@ -1,0 +1,67 @@
+"""Moving averages of the losses, from which the bandits of dynamic pruning choose: `EpsilonGreedy` and `UCB`.
+
+References:
+    Accelerating Deep Learning with Dynamic Data Pruning (Raju et al., 2021), https://arxiv.org/abs/2111.12621
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..registry import check_least
+from .base import Choice, Dynamic, Examples, Now, State
+
+__all__ = ["Bandit"]
+
+
+@dataclass(frozen=True)
+class Bandit(Dynamic):
+    """Common to both: the statistics, and that a choice holds for some epochs. What was never seen comes first.
+
+    Arguments:
+        alpha: The weight of the newest loss in the moving averages, in (0, 1].
+        every: For how many epochs a choice holds.
+    """
+
+    alpha: float = 0.5
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_least(self, 1, "every")
+        if not 0 < self.alpha <= 1:
+            raise ValueError(f"expected alpha in (0, 1], got {self.alpha}.")
+
+    def begin(self, examples: Examples) -> State:
+        """See `Dynamic`."""
+        n = len(examples)
+        return {
+            "mean": np.full(n, np.inf),
+            "variance": np.zeros(n),
+            "chosen": np.full(n, -1),
+            "until": np.zeros(1, np.int64),
+        }
+
+    def observe(self, state: State, index: np.ndarray, signal: np.ndarray) -> None:
+        """See `Dynamic`; the variance is that about the mean before."""
+        mean, first = state["mean"][index], np.isinf(state["mean"][index])
+        apart = np.where(first, 0.0, signal - np.where(first, 0.0, mean))
+        state["variance"][index] += self.alpha * (apart**2 - state["variance"][index])
+        state["mean"][index] = np.where(first, signal, np.where(first, 0.0, mean) + self.alpha * apart)
+
+    def choose(self, state: State, examples: Examples, now: Now) -> Choice:
+        """See `Dynamic`; a choice of another size than the epoch is to have does not hold."""
+        held = state["chosen"][state["chosen"] >= 0]
+        if now.epoch >= state["until"][0] or len(held) != now.k:
+            held = self.draw(state, now)
+            state["until"][0] = now.epoch + self.every
+            state["chosen"][:] = -1
+            state["chosen"][: len(held)] = held
+        return Choice(held)
+
+    @abstractmethod
+    def draw(self, state: State, now: Now) -> np.ndarray:
+        """The positions of k examples, int64[k]."""

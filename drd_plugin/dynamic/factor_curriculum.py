@@ -1,0 +1,99 @@
+r"""From core patterns to rare factors: a subset that changes by the units of a sparse autoencoder.
+
+This is an independent reading of the abstract of a paper whose formulae and code are not public; each choice is a
+field.
+
+- Representativeness r_i in [0, 1]: how frequent the factors are that example i shows (see
+  `drd_plugin.dynamic.factors`).
+- Rarity v_i in [0, 1]: how rare they are.
+- Usage: u_i, how often i was chosen before.
+- Schedule: λ rises smoothly from 0 to 1 over the training.
+
+An epoch has the examples with the largest
+
+    (1 - λ) r_i + λ v_i - γ u_i + τ G_i        (G_i independent Gumbel noise),
+
+within each class in proportion to its size, or over all.
+
+**No monopoly.** With the linear penalty and τ = 0 no two examples of a class (of the data set, where `within` is
+`all`) are ever used more than Δ/γ + 1 times apart, where Δ is the range of (1 - λ) r_i + λ v_i, at most 1 here. For an
+epoch sets u_i and u_j further apart, with u_i the larger, only if it has i and not j; then i's value was not below
+j's, so that before it γ (u_i - u_j) was at most the difference of their scores, at most Δ; and the epoch adds 1. An
+epoch that has both, or neither, leaves u_i - u_j as it was. Since the differences begin at 0, the bound holds at all
+times, also for scores that change from epoch to epoch, and for full epochs.
+
+**Unbiased in the long run.** With `unbiased`, an example weighs what it is owed: with c_e = Σ_{s ≤ e} k_s / n, an even
+share of all examples seen up to epoch e, its weight is c_e less c at its last use (0 before the first). The weights
+that it got up to any use of it then sum up to c_e exactly: over the training each example counts the same, but for what
+it is owed since its last use, and the weights are 1 in the mean.
+
+References:
+    Rethinking Representativeness and Diversity in Dynamic Data Selection (Zhou et al., 2026),
+    https://arxiv.org/abs/2603.04981 (the abstract alone)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ..registry import check_least
+from .base import Choice, Dynamic, Examples, Now, State
+from .schedule import Shape, rise
+from .top import gumbel, shares, top, top_within
+
+__all__ = ["FactorCurriculum"]
+
+
+@dataclass(frozen=True)
+class FactorCurriculum(Dynamic):
+    """Frequent factors first, rare ones later, and examples that were used before less often.
+
+    Arguments:
+        schedule: How λ rises: `cosine`, `sigmoid` or `linear`.
+        gamma: The weight γ of the usage penalty, at least 0.
+        penalty: What it takes of the usage: `linear` u, `log` log(1 + u), or `relative` u over the mean usage.
+        temperature: τ of the Gumbel noise, at least 0; 0 chooses the largest.
+        within: Whether each `class` has its share, or `all` compete.
+        unbiased: Whether examples weigh what they are owed.
+    """
+
+    schedule: Shape = "cosine"
+    gamma: float = 0.2
+    penalty: Literal["linear", "log", "relative"] = "linear"
+    temperature: float = 0.0
+    within: Literal["class", "all"] = "class"
+    unbiased: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_least(self, 0, "gamma", "temperature")
+
+    def begin(self, examples: Examples) -> State:
+        """See `Dynamic`; the even share of all examples seen, now and at each one's last use."""
+        return {"even": np.zeros(1), "even_at_use": np.zeros(len(examples))}
+
+    def choose(self, state: State, examples: Examples, now: Now) -> Choice:
+        """See `Dynamic`."""
+        level = rise(self.schedule, now.progress)
+        known = examples.values
+        score = (1 - level) * known["representativeness"] + level * known["rarity"]
+        keys = gumbel(score - self.gamma * self._penalty(now.uses), self.temperature, now.rng)
+        if self.within == "all":
+            index = top(keys, now.k, now.rng)
+        else:
+            sizes = np.bincount(examples.labels, minlength=examples.num_classes)
+            index = top_within(keys, examples.labels, shares(sizes, now.k), now.rng)
+        state["even"] += now.k / len(examples)
+        owed = state["even"] - state["even_at_use"][index]
+        state["even_at_use"][index] = state["even"]
+        return Choice(index, owed if self.unbiased else None)
+
+    def _penalty(self, uses: np.ndarray) -> np.ndarray:
+        return {
+            "linear": lambda: uses,
+            "log": lambda: np.log1p(uses),
+            "relative": lambda: uses / max(uses.mean(), 1e-9),
+        }[self.penalty]()

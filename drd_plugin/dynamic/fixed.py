@@ -1,0 +1,47 @@
+"""A static subset as a dynamic method that never changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..artifacts import Subset, check_fingerprint
+from .base import Choice, Dynamic, Examples, Now, State
+
+__all__ = ["Fixed"]
+
+
+@dataclass(frozen=True)
+class Fixed(Dynamic):
+    """The same examples each epoch, but for the full epochs of a plan; a subset's weights are scaled to mean 1.
+
+    Arguments:
+        subset: The examples. The plan's fraction must be theirs.
+    """
+
+    subset: Subset = field(repr=False)
+
+    def begin(self, examples: Examples) -> State:
+        """See `Dynamic`.
+
+        Raises:
+            ArtifactError: If the subset is of another data set.
+        """
+        check_fingerprint(self.subset.fingerprint, examples.fingerprint, f"the subset by {self.subset.method}")
+        return {}
+
+    def choose(self, state: State, examples: Examples, now: Now) -> Choice:
+        """See `Dynamic`.
+
+        Raises:
+            ValueError: If the epoch is to have another number of examples.
+        """
+        if now.k == len(examples):
+            return Choice(np.arange(now.k))
+        if now.k != len(self.subset):
+            raise ValueError(
+                f"the subset by {self.subset.method} has {len(self.subset)} examples, but the epoch is to have {now.k}."
+            )
+        weights = self.subset.weights
+        return Choice(self.subset.indices, None if weights is None else weights / weights.mean(), total=now.k)

@@ -1,0 +1,69 @@
+r"""InfoBatch: of the examples with a small loss a part is left out at random, and the others of them count for it.
+
+With the last known loss of each example and their mean, an epoch leaves out the share r of the examples below the mean,
+at random, and weighs the rest of these by 1 / (1 - r), so that the expected gradient is that of the whole data set. The
+last epochs see all examples.
+
+References:
+    InfoBatch: Lossless Training Speed Up by Unbiased Dynamic Data Pruning (Qin et al., 2024),
+    https://arxiv.org/abs/2303.04947 https://github.com/NUS-HPC-AI-Lab/InfoBatch (`infobatch/infobatch.py`)
+
+Differences: an example that was never seen is not left out and not in the mean; the official code begins with the same
+number for all, which leaves none out in the first epoch either. With m examples below the mean, round((1 - r) m) stay
+and weigh m over that number, so that the weights sum up to n exactly. The closing epochs are those that begin when the
+share `delta` of the training is over; the official code begins them an epoch later. Its learning-rate schedules follow
+epochs; here they follow what the training really does (see `drd_plugin.training`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .base import Choice, Dynamic, Examples, Now, State
+
+__all__ = ["InfoBatch"]
+
+
+@dataclass(frozen=True)
+class InfoBatch(Dynamic):
+    """Leaves out examples below the mean loss. How many an epoch has follows from the losses, not from a fraction.
+
+    Arguments:
+        ratio: The share r of the examples below the mean that is left out, in [0, 1).
+        delta: The share of the training after which nothing is left out, in (0, 1].
+    """
+
+    sizes_itself = True
+
+    ratio: float = 0.5
+    delta: float = 0.875
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.ratio < 1 or not 0 < self.delta <= 1:
+            raise ValueError(f"expected ratio in [0, 1) and delta in (0, 1], got {self.ratio} and {self.delta}.")
+
+    def begin(self, examples: Examples) -> State:
+        """See `Dynamic`; the last loss of each example, infinite before the first."""
+        return {"loss": np.full(len(examples), np.inf, np.float32)}
+
+    def choose(self, state: State, examples: Examples, now: Now) -> Choice:
+        """See `Dynamic`."""
+        loss = state["loss"]
+        seen = np.isfinite(loss)
+        if now.progress >= self.delta or not seen.any():
+            return Choice(np.arange(len(loss)))
+        below = loss < loss[seen].mean(dtype=np.float64)
+        small, large = np.flatnonzero(below), np.flatnonzero(~below)
+        stay = now.rng.choice(small, math.floor((1 - self.ratio) * len(small) + 0.5), replace=False, shuffle=False)
+        if not len(stay):
+            return Choice(np.arange(len(loss)))
+        weights = np.concatenate([np.ones(len(large)), np.full(len(stay), len(small) / len(stay))])
+        return Choice(np.concatenate([large, stay]), weights, total=len(loss))
+
+    def observe(self, state: State, index: np.ndarray, signal: np.ndarray) -> None:
+        """See `Dynamic`."""
+        state["loss"][index] = signal

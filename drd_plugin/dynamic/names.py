@@ -1,0 +1,42 @@
+"""The dynamic methods by name; other packages add theirs in the entry-point group `drd_plugin.dynamic`."""
+
+from __future__ import annotations
+
+from ..methods import configure
+from ..registry import Registry
+from ..settings import read_name
+from .base import Dynamic
+from .epsilon_greedy import EpsilonGreedy
+from .factor_curriculum import FactorCurriculum
+from .infobatch import InfoBatch
+from .random_dynamic import RandomDynamic
+from .rcap import RCAP
+from .rs2 import RS2
+from .ucb import UCB
+
+__all__ = ["DYNAMIC", "is_dynamic", "parse_dynamic"]
+
+DYNAMIC: Registry[type[Dynamic]] = Registry(
+    "dynamic method",
+    "drd_plugin.dynamic",
+    {
+        kind.__name__: kind
+        for kind in (RandomDynamic, RS2, InfoBatch, EpsilonGreedy, UCB, RCAP, FactorCurriculum)
+    },
+)
+
+
+def is_dynamic(text: str) -> bool:
+    """Whether a method's name, with or without settings, is that of a dynamic one."""
+    return read_name(text)[0] in DYNAMIC
+
+
+def parse_dynamic(text: str) -> Dynamic:
+    """A dynamic method by name, with settings as in `UCB[c=2, every=5]`.
+
+    Raises:
+        UnknownName: If the name or a setting is not known.
+        ValueError: If a setting has a value that it cannot have.
+    """
+    name, settings = read_name(text)
+    return configure(DYNAMIC[name](), settings)

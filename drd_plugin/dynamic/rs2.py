@@ -1,0 +1,46 @@
+"""RS2: repeated sampling of random subsets without replacement.
+
+The data set is shuffled, each epoch takes the next k examples of that order, and where the order ends the next one
+begins. So an epoch's examples are new until all have been seen, and at any time no example was used more than once more
+than another.
+
+References:
+    Repeated Random Sampling for Minimizing the Time-to-Accuracy of Learning (Okanovic et al., 2024),
+    https://arxiv.org/abs/2305.18424
+
+Differences: where an epoch runs over the end of an order, the examples that it has already go to the end of the next
+order, so that none comes twice in an epoch and none is left out; implementations that drop the rest of an order use
+some examples less. With replacement it is `RandomDynamic`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .base import Choice, Dynamic, Examples, Now, State
+
+__all__ = ["RS2"]
+
+
+@dataclass(frozen=True)
+class RS2(Dynamic):
+    """The next k examples of a random order of all."""
+
+    def begin(self, examples: Examples) -> State:
+        """See `Dynamic`; `rest` is what is left of the present order, ahead of what it has given."""
+        return {"order": np.arange(len(examples)), "place": np.array([len(examples)])}
+
+    def choose(self, state: State, examples: Examples, now: Now) -> Choice:
+        """See `Dynamic`."""
+        place = int(state["place"][0])
+        taken = state["order"][place : place + now.k].copy()
+        state["place"][0] = place + now.k
+        if missing := now.k - len(taken):
+            fresh = now.rng.permutation(len(examples))
+            last = np.isin(fresh, taken, assume_unique=True)
+            state["order"][:] = np.concatenate([fresh[~last], fresh[last]])
+            state["place"][0] = missing
+            taken = np.concatenate([taken, state["order"][:missing]])
+        return Choice(taken)

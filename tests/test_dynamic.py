@@ -1,0 +1,489 @@
+"""Dynamic methods and their sampler: definitions, the bound on usage, resuming, several processes, wrong input."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+from torch.utils.data import DataLoader, TensorDataset
+
+from drd_plugin.artifacts import ArtifactError, Subset
+from drd_plugin.dynamic import (
+    RCAP,
+    RS2,
+    UCB,
+    Choice,
+    Dynamic,
+    DynamicSampler,
+    EpsilonGreedy,
+    Examples,
+    FactorCurriculum,
+    Fixed,
+    InfoBatch,
+    Now,
+    Plan,
+)
+from drd_plugin.dynamic.names import DYNAMIC, is_dynamic, parse_dynamic
+from drd_plugin.dynamic.schedule import rise
+from drd_plugin.dynamic.top import gumbel, top
+from drd_plugin.registry import UnknownName
+
+N, C = 60, 3
+
+
+def examples(n=N, classes=C, seed=0):
+    rng = np.random.default_rng(seed)
+    values = {"representativeness": rng.random(n), "rarity": rng.random(n)}
+    return Examples(np.arange(n) % classes, classes, "made:up", values)
+
+
+def losses_of(index, epoch):
+    """A loss that depends on the example and the epoch alone."""
+    return torch.sin(index.double() * 12.9898 + epoch).abs().float() * 3
+
+
+def walk(sampler, epochs, first=0):
+    """The epochs' examples, with feedback for each."""
+    chosen = []
+    for epoch in range(first, epochs):
+        sampler.set_epoch(epoch)
+        index = torch.tensor(list(sampler))
+        chosen.append(index.tolist())
+        sampler.update(index, losses_of(index, epoch))
+    return chosen
+
+
+def made(name, fraction=0.3, epochs=12, seed=0, **plan):
+    return DynamicSampler(parse_dynamic(name), examples(), Plan(fraction, **plan), epochs=epochs, seed=seed)
+
+
+@pytest.fixture(params=[*DYNAMIC, "RCAP[aggregate=importance]", "FactorCurriculum[temperature=0.1, unbiased=true]"])
+def name(request):
+    return request.param
+
+
+def test_every_method_chooses_the_planned_number_of_distinct_examples(name):
+    sampler = made(name)
+    for chosen in walk(sampler, 12):
+        assert len(set(chosen)) == len(chosen), name
+        assert sampler.method.sizes_itself or len(chosen) == 18, name
+    assert sampler.uses.sum() == sum(map(len, walk(made(name), 12))), name
+
+
+def test_every_method_draws_by_its_seed_alone(name):
+    torch.manual_seed(1)
+    random = np.random.mtrand._rand
+    before = torch.get_rng_state(), random.get_state()[1].copy()
+    first, again, other = walk(made(name), 12), walk(made(name), 12), walk(made(name, seed=1), 12)
+    assert first == again, name
+    assert first != other, name
+    assert torch.equal(before[0], torch.get_rng_state()), name
+    assert (before[1] == random.get_state()[1]).all(), name
+
+
+def test_every_method_goes_on_from_the_middle_of_an_epoch(name):
+    whole = walk(made(name), 9)
+    sampler = made(name)
+    walk(sampler, 5)
+    sampler.set_epoch(5)
+    given = iter(sampler)
+    before = [next(given) for _ in range(7)]
+    index = torch.tensor(before)
+    sampler.update(index, losses_of(index, 5))
+    state = sampler.state_dict()
+
+    resumed = made(name)
+    resumed.load_state_dict(state)
+    resumed.set_epoch(5)
+    rest = list(resumed)
+    assert before + rest == whole[5], name
+    index = torch.tensor(rest)
+    resumed.update(index, losses_of(index, 5))
+    assert walk(resumed, 9, first=6) == whole[6:], name
+    assert list(resumed) == whole[8], "an epoch that is asked for again begins at its beginning"
+
+
+def test_a_state_of_another_training_is_refused(name):
+    sampler = made(name)
+    sampler.set_epoch(0)
+    state = sampler.state_dict()
+    other = DynamicSampler(parse_dynamic(name), examples(seed=1), Plan(0.3), epochs=12)
+    for stranger in (made(name, seed=1), made(name, fraction=0.5), made(name, epochs=13), other):
+        with pytest.raises(ArtifactError, match="state of another training"):
+            stranger.load_state_dict(state)
+
+
+def test_taken_says_how_far_a_training_is_where_workers_read_ahead():
+    sampler = made("RS2")
+    sampler.set_epoch(0)
+    whole = list(sampler)
+    resumed = made("RS2")
+    resumed.load_state_dict(sampler.state_dict(taken=5))
+    assert list(resumed) == whole[5:]
+
+
+def test_the_sampler_serves_a_data_loader():
+    sampler = made("RS2", fraction=0.5)
+    data = TensorDataset(torch.arange(N))
+    loader = DataLoader(data, batch_size=8, sampler=sampler, num_workers=2)
+    sampler.set_epoch(0)
+    first = torch.cat([batch for (batch,) in loader])
+    sampler.set_epoch(1)
+    assert len(loader) == 4
+    second = torch.cat([batch for (batch,) in loader])
+    assert sorted(torch.cat([first, second]).tolist()) == list(range(N))
+
+
+@given(
+    n=st.integers(2, 40),
+    fraction=st.floats(0.05, 0.95),
+    gamma=st.floats(0.05, 2),
+    within=st.sampled_from(["class", "all"]),
+    seed=st.integers(0, 1000),
+)
+def test_usage_never_drifts_apart_by_more_than_the_range_over_gamma_and_one(n, fraction, gamma, within, seed):
+    known = examples(n, min(3, n), seed)
+    if round(fraction * n) < 1:
+        return
+    sampler = DynamicSampler(
+        FactorCurriculum(gamma=gamma, within=within), known, Plan(fraction, full_last=0.1), epochs=40, seed=seed
+    )
+    bound = 1 / gamma + 1
+    for epoch in range(40):
+        sampler.set_epoch(epoch)
+        for c in range(known.num_classes) if within == "class" else (None,):
+            uses = sampler.uses if c is None else sampler.uses[known.labels == c]
+            assert np.ptp(uses) <= bound + 1e-9
+
+
+def test_the_bound_is_reached_without_a_penalty_nothing_binds():
+    known = Examples(np.zeros(2, int), 1, "", {"representativeness": np.array([1.0, 0]), "rarity": np.array([1.0, 0])})
+    bound = DynamicSampler(FactorCurriculum(gamma=0.25), known, Plan(0.5), epochs=30)
+    free = DynamicSampler(FactorCurriculum(gamma=0.0), known, Plan(0.5), epochs=30)
+    apart = []
+    for epoch in range(30):
+        bound.set_epoch(epoch)
+        free.set_epoch(epoch)
+        apart.append(np.ptp(bound.uses))
+    assert max(apart) == 1 / 0.25 + 1 or max(apart) == 1 / 0.25, max(apart)
+    assert free.uses.tolist() == [30, 0]
+
+
+def test_the_curriculum_goes_from_frequent_to_rare():
+    ramp = np.linspace(0, 1, 100)
+    known = Examples(np.zeros(100, int), 1, "", {"representativeness": 1 - ramp, "rarity": ramp})
+    sampler = DynamicSampler(FactorCurriculum(gamma=0.0), known, Plan(0.1), epochs=10)
+    rarity = []
+    for epoch in range(10):
+        sampler.set_epoch(epoch)
+        rarity.append(ramp[sampler.index].mean())
+    assert sorted(sampler.index.tolist()) == list(range(90, 100))
+    assert rarity[0] == pytest.approx(np.mean(ramp[:10]))
+    assert (np.diff(rarity) > -1e-9).all()
+
+
+def test_owed_weights_give_every_example_the_same_up_to_its_last_use():
+    plan = Plan(0.3, slope=0.5)
+    sampler = DynamicSampler(FactorCurriculum(unbiased=True, gamma=0.1), examples(), plan, epochs=50)
+    got, even, last = np.zeros(N), 0.0, np.zeros(N)
+    for epoch in range(50):
+        sampler.set_epoch(epoch)
+        index = sampler.index.numpy()
+        even += len(index) / N
+        got[index] += sampler.weights[index].numpy()
+        last[index] = even
+    assert got == pytest.approx(last, rel=1e-5)
+    assert got.mean() == pytest.approx(even, rel=0.1)
+
+
+def test_rs2_uses_all_before_any_twice_and_no_epoch_has_an_example_twice():
+    sampler = DynamicSampler(RS2(), examples(), Plan(0.35), epochs=40)
+    for epoch in range(40):
+        sampler.set_epoch(epoch)
+        assert np.ptp(sampler.uses) <= 1
+
+
+def test_random_choices_are_uniform():
+    sampler = made("RandomDynamic", epochs=400)
+    for epoch in range(400):
+        sampler.set_epoch(epoch)
+    assert chisquare(sampler.uses).pvalue > 0.001
+    assert sampler.uses.std() == pytest.approx(np.sqrt(400 * 0.3 * 0.7), rel=0.3)
+
+
+def test_infobatch_leaves_out_below_the_mean_and_keeps_the_sum():
+    method, known = InfoBatch(ratio=0.5), examples()
+    state = method.begin(known)
+    loss = np.where(np.arange(N) < 40, 0.1, 2.0).astype(np.float32)
+    method.observe(state, np.arange(N), loss)
+    choice = method.choose(state, known, Now(1, 0.1, 18, np.zeros(N, int), np.random.default_rng(0)))
+    weights = np.zeros(N)
+    weights[choice.index] = choice.weights
+    assert (weights[40:] == 1).all()
+    assert sorted(weights[:40]) == [0] * 20 + [2] * 20
+    assert weights.sum() == N
+
+    average = np.zeros(N)
+    for epoch in range(2000):
+        rng = np.random.default_rng(epoch)
+        drawn = method.choose(state, known, Now(1, 0.1, 18, np.zeros(N, int), rng))
+        average[drawn.index] += drawn.weights / 2000
+    assert average == pytest.approx(np.ones(N), abs=0.12), "the expected gradient is that of all examples"
+
+
+def test_infobatch_begins_and_ends_with_all():
+    sampler = made("InfoBatch", epochs=16)
+    sizes = list(map(len, walk(sampler, 16)))
+    assert sizes[0] == N
+    assert sizes[14:] == [N, N]
+    assert all(size < N for size in sizes[1:14])
+
+
+def test_the_greedy_part_has_the_largest_losses():
+    method, known = EpsilonGreedy(epsilon=0.25, alpha=1.0), examples()
+    state = method.begin(known)
+    method.observe(state, np.arange(N), np.arange(N, dtype=np.float32))
+    index = method.choose(state, known, Now(1, 0.1, 20, np.zeros(N, int), np.random.default_rng(0))).index
+    assert set(range(45, 60)) <= set(index.tolist())
+    assert len(set(index.tolist()) - set(range(45, 60))) == 5
+
+
+def test_moving_averages_in_closed_form():
+    method, known = UCB(alpha=0.25, c=2.0), examples()
+    state = method.begin(known)
+    for loss in (4.0, 2.0, 3.0):
+        method.observe(state, np.array([7]), np.array([loss], np.float32))
+    mean = [4.0]
+    variance = 0.0
+    for loss in (2.0, 3.0):
+        variance = 0.75 * variance + 0.25 * (loss - mean[-1]) ** 2
+        mean.append(0.75 * mean[-1] + 0.25 * loss)
+    assert state["mean"][7] == pytest.approx(mean[-1])
+    assert state["variance"][7] == pytest.approx(variance)
+
+
+def test_ucb_takes_what_was_never_seen_first_and_then_the_largest_bounds():
+    sampler = DynamicSampler(UCB(c=1.0), examples(), Plan(0.5), epochs=10)
+    seen = walk(sampler, 2)
+    assert sorted(seen[0] + seen[1]) == list(range(N))
+    sampler.set_epoch(2)
+    state = sampler._state
+    bound = state["mean"] + state["variance"]
+    assert set(sampler.index.tolist()) == set(np.argsort(-bound, kind="stable")[:30].tolist())
+
+
+def test_a_bandits_choice_holds_for_some_epochs():
+    chosen = walk(made("UCB[every=3]"), 6)
+    assert set(chosen[0]) == set(chosen[1]) == set(chosen[2]) != set(chosen[3])
+    assert set(chosen[3]) == set(chosen[5])
+
+
+def test_rcap_shares_by_the_root_of_the_summed_loss():
+    method, known = RCAP(), Examples(np.repeat([0, 1, 2], [40, 40, 20]), 3, "")
+    state = method.begin(known)
+    loss = np.repeat([0.9, 0.1, 0.4], [40, 40, 20]).astype(np.float32)
+    method.observe(state, np.arange(100), loss)
+    index = method.choose(state, known, Now(1, 0.1, 40, np.zeros(100, int), np.random.default_rng(0))).index
+    wanted = np.sqrt(np.array([40 * 0.9, 40 * 0.1, 20 * 0.4]) * np.array([0.4, 0.4, 0.2]))
+    assert np.bincount(known.labels[index]) == pytest.approx(40 * wanted / wanted.sum(), abs=1)
+    assert state["loss"].max() <= np.log(3)
+
+
+def test_gumbel_keys_sample_like_a_softmax():
+    keys, counts = np.log(np.array([0.1, 0.2, 0.3, 0.4])), np.zeros(4)
+    rng = np.random.default_rng(0)
+    for _ in range(4000):
+        counts[top(gumbel(keys, 1.0, rng), 1, rng)] += 1
+    assert chisquare(counts, 4000 * np.exp(keys)).pvalue > 0.001
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.data())
+def test_the_top_is_the_top(keys, data):
+    k = data.draw(st.integers(0, len(keys)))
+    index = top(np.array(keys, float), k, np.random.default_rng(0))
+    assert sorted(np.array(keys)[index].tolist()) == sorted(keys)[len(keys) - k :]
+    assert len(set(index.tolist())) == k
+
+
+@pytest.mark.parametrize("shape", ["cosine", "sigmoid", "linear"])
+def test_schedules_rise_from_0_to_1(shape):
+    level = [rise(shape, p) for p in np.linspace(0, 1, 21)]
+    assert level[0] == pytest.approx(0)
+    assert level[10] == pytest.approx(0.5)
+    assert level[20] == pytest.approx(1)
+    assert (np.diff(level) > 0).all()
+
+
+def test_plans_in_closed_form():
+    plan = Plan(0.4, slope=0.5, full_last=0.2)
+    assert [plan.size(100, p) for p in (0, 0.4, 0.8, 0.99)] == [20, 40, 100, 100]
+    assert Plan(0.4).size(100, 0.99) == 40
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"fraction": 0}, "in \\(0, 1\\]"),
+        ({"fraction": 30}, "0.3"),
+        ({"fraction": 0.8, "slope": 0.5}, "1.2"),
+        ({"fraction": 0.3, "full_last": 1.0}, "full_last"),
+        ({"fraction": 0.3, "slope": -1.0}, "stay in"),
+    ],
+)
+def test_impossible_plans_are_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Plan(**fields)
+
+
+def test_an_epoch_without_examples_is_refused():
+    sampler = DynamicSampler(RS2(), examples(10), Plan(0.01), epochs=2)
+    with pytest.raises(ValueError, match="has none: give a larger fraction"):
+        sampler.set_epoch(0)
+
+
+def test_epochs_go_forward_and_their_number_is_known():
+    sampler = DynamicSampler(RS2(), examples(), Plan(0.3))
+    with pytest.raises(ValueError, match="give set_epoch the progress"):
+        sampler.set_epoch(0)
+    sampler = made("RS2", epochs=3)
+    sampler.set_epoch(2)
+    with pytest.raises(ValueError, match="lies behind"):
+        sampler.set_epoch(1)
+    with pytest.raises(ValueError, match="epoch 3 of 3"):
+        sampler.set_epoch(3)
+
+
+def test_a_nan_loss_is_refused_by_the_examples_position():
+    sampler = made("InfoBatch")
+    sampler.set_epoch(0)
+    sampler.update(torch.tensor([3, 8]), torch.tensor([0.1, float("nan")]))
+    with pytest.raises(FloatingPointError, match=r"\[8\]"):
+        sampler.set_epoch(1)
+
+
+@dataclass(frozen=True)
+class Wrong(Dynamic):
+    """Chooses what it is told."""
+
+    index: tuple = (0, 1)
+    weights: tuple = (1.0, 1.0)
+    total: float = 2.0
+
+    def choose(self, state, known, now):
+        return Choice(np.array(self.index), np.array(self.weights), self.total)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"index": (0, 0)}, "distinct positions"),
+        ({"index": (0, 60)}, "0..59"),
+        ({"index": (), "weights": ()}, "at least one"),
+        ({"weights": (1.0,)}, "weight for each of 2"),
+        ({"weights": (1.0, -1.0)}, "non-negative"),
+        ({"weights": (1.0, float("nan"))}, "finite"),
+        ({"weights": (1.0, 1.5)}, "promised weights with sum 2, and gave 2.5"),
+    ],
+)
+def test_choices_that_cannot_be_used_are_refused(fields, message):
+    sampler = DynamicSampler(Wrong(**fields), examples(), Plan(0.3), epochs=2)
+    with pytest.raises(ValueError, match=message):
+        sampler.set_epoch(0)
+
+
+def test_values_must_fit_the_data_set():
+    with pytest.raises(ValueError, match="expected rarity of 4 examples"):
+        Examples(np.zeros(4, int), 1, "", {"rarity": np.zeros(5)})
+    with pytest.raises(ValueError, match=r"not finite \(the first: \[2\]\)"):
+        Examples(np.zeros(4, int), 1, "", {"rarity": np.array([0, 1, np.nan, 2])})
+
+
+def test_a_fixed_subset_stays_and_must_fit():
+    subset = Subset(np.arange(18), N, "Random", "made:up", np.linspace(1, 2, 18))
+    sampler = DynamicSampler(Fixed(subset), examples(), Plan(0.3, full_last=0.25), epochs=4)
+    chosen = walk(sampler, 4)
+    assert [sorted(epoch) for epoch in chosen] == 3 * [list(range(18))] + [list(range(N))]
+    sampler = DynamicSampler(Fixed(subset), examples(), Plan(0.3), epochs=4)
+    sampler.set_epoch(0)
+    assert sampler.weights.sum() == pytest.approx(18)
+    with pytest.raises(ArtifactError, match="Random"):
+        DynamicSampler(Fixed(Subset(np.arange(18), N, "Random", "other:one")), examples(), Plan(0.3))
+    with pytest.raises(ValueError, match="has 18 examples, but the epoch is to have 30"):
+        DynamicSampler(Fixed(subset), examples(), Plan(0.5), epochs=2).set_epoch(0)
+
+
+def test_names():
+    assert parse_dynamic("UCB[c=2, every=5]") == UCB(c=2, every=5)
+    assert is_dynamic("RS2")
+    assert not is_dynamic("Random")
+    with pytest.raises(UnknownName, match="did you mean 'RS2'"):
+        parse_dynamic("rs2")
+    with pytest.raises(UnknownName, match="gama"):
+        parse_dynamic("FactorCurriculum[gama=1]")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("InfoBatch[ratio=1.0]", "ratio in"),
+        ("EpsilonGreedy[epsilon=1.5]", "epsilon is a share"),
+        ("UCB[alpha=0.0]", "alpha in"),
+        ("UCB[every=0]", "every must be at least 1"),
+        ("RCAP[beta=0.0]", "beta is a temperature"),
+        ("FactorCurriculum[gamma=-1.0]", "gamma must be at least 0"),
+        ("FactorCurriculum[schedule=cosin]", "did you mean 'cosine'"),
+    ],
+)
+def test_fields_are_checked(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        parse_dynamic(wrong)
+
+
+TOGETHER = """
+import json, sys, torch, torch.distributed as dist
+sys.path.insert(0, {tests!r})
+from test_dynamic import losses_of, made
+dist.init_process_group("gloo")
+sampler = made({name!r})
+chosen = []
+for epoch in range(6):
+    sampler.set_epoch(epoch)
+    index = torch.tensor(list(sampler))
+    chosen.append(index.tolist())
+    assert len(sampler) == len(index)
+    sampler.update(index, losses_of(index, epoch))
+state = sampler.state_dict(taken=4)
+with open({out!r} + f"/{{dist.get_rank()}}.json", "w") as file:
+    json.dump({{"chosen": chosen, "place": state["place"], "method": sorted(map(str, state))}}, file)
+torch.save(state, {out!r} + f"/{{dist.get_rank()}}.pt")
+dist.destroy_process_group()
+"""
+
+
+@pytest.mark.parametrize("name", ["InfoBatch", "FactorCurriculum"])
+def test_two_processes_see_each_example_of_an_epoch_once(name, tmp_path):
+    script = tmp_path / "together.py"
+    script.write_text(TOGETHER.format(tests=str(Path(__file__).parent), name=name, out=str(tmp_path)))
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone", str(script)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text())["chosen"] for rank in (0, 1))
+    alone = walk(made(name), 6)
+    for mine, yours, whole in zip(first, second, alone, strict=True):
+        assert not set(mine) & set(yours)
+        assert sorted(mine + yours) == sorted(whole), "the same epochs as one process has"
+    states = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+    for key, of in states[0].items():
+        assert torch.equal(of, states[1][key]) if isinstance(of, torch.Tensor) else of == states[1][key]
+
+    resumed = made(name)
+    resumed.load_state_dict(states[0])
+    resumed.set_epoch(5)
+    taken = set(first[5][:4]) | set(second[5][:4])
+    assert set(resumed) == set(alone[5]) - taken, "one process goes on where two were"

@@ -1,0 +1,119 @@
+"""Trainings on subsets that change: what is presented, when they end, and that they go on where they were killed."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from drd_plugin.dynamic import RS2, DynamicSampler, Examples, InfoBatch, Plan
+from drd_plugin.training.checkpoint import Checkpoint
+from drd_plugin.training.goal import Goal
+from drd_plugin.training.loop import train
+from drd_plugin.training.recipe import Recipe
+from drd_plugin.training.recorder import Recorder
+
+RECIPE = Recipe(net="lenet", epochs=6, batch_size=16, lr=0.05, evaluations=3)
+
+
+class Watched(DynamicSampler):
+    """Notes what the training tells."""
+
+    def __init__(self, *args, stop=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.told, self.progresses, self.stop = [], [], stop
+
+    def set_epoch(self, epoch, progress=None):
+        if epoch == self.stop:
+            raise KeyboardInterrupt
+        super().set_epoch(epoch, progress)
+        self.progresses.append(progress)
+
+    def update(self, index, losses, logits=None):
+        self.told.append((index, losses, logits))
+        super().update(index, losses, logits)
+
+
+def sampler_of(split, method, fraction=0.4, **more):
+    return Watched(method, Examples(split.labels, split.num_classes, split.fingerprint), Plan(fraction), **more)
+
+
+def test_a_training_presents_the_epochs_of_the_sampler_and_tells_the_losses(few):
+    sampler = sampler_of(few, RS2())
+    trained = train(few, RECIPE, sampler=sampler)
+    assert trained.examples_seen == 6 * 60
+    assert trained.steps == 6 * 4
+    assert sampler.progresses == pytest.approx(np.arange(6) / 6)
+    assert (
+        np.bincount(torch.cat([index for index, *_ in sampler.told]), minlength=150).tolist() == sampler.uses.tolist()
+    )
+    for index, losses, logits in sampler.told:
+        labels = torch.from_numpy(few.labels)[index]
+        assert torch.allclose(losses, F.cross_entropy(logits, labels, reduction="none"), atol=1e-5)
+
+
+@pytest.mark.parametrize("method", [RS2(), InfoBatch()])
+@pytest.mark.parametrize(("axis", "amount"), [("epochs", 5), ("steps", 37), ("samples", 333)])
+def test_a_training_ends_at_its_goal(few, method, axis, amount):
+    trained = train(few, RECIPE, sampler=sampler_of(few, method), goal=Goal(axis, amount), test=few)
+    reached = {"steps": trained.steps, "samples": trained.examples_seen, "epochs": amount}[axis]
+    assert amount <= reached < amount + (16 if axis == "samples" else 1)
+    assert len(trained.curve) == 3
+    assert trained.curve[-1].steps == trained.steps
+
+
+def test_a_training_ends_after_some_seconds(few):
+    trained = train(few, RECIPE, sampler=sampler_of(few, RS2()), goal=Goal("wall", 0.5), test=few)
+    assert 0.5 <= trained.curve[-1].seconds < 5
+    assert trained.curve[-1].seconds < trained.seconds
+
+
+def test_learning_rates_follow_the_steps_that_are_taken(few, monkeypatch):
+    rates = []
+    step = torch.optim.SGD.step
+    monkeypatch.setattr(torch.optim.SGD, "step", lambda self: rates.append(self.param_groups[0]["lr"]) or step(self))
+    train(few, RECIPE, sampler=sampler_of(few, InfoBatch()), goal=Goal("samples", 1000))
+    assert max(rates) == pytest.approx(RECIPE.lr, rel=0.05)
+    assert rates[0] < RECIPE.lr / 10
+    assert rates[-1] < RECIPE.lr / 100
+    rates.clear()
+    train(few, RECIPE)
+    whole = rates.copy()
+    rates.clear()
+    train(few, RECIPE, goal=Goal("steps", len(whole)))
+    assert rates == whole
+
+
+@pytest.mark.parametrize("method", [RS2(), InfoBatch()])
+def test_a_killed_training_goes_on_to_the_same_end(few, tmp_path, method):
+    whole = train(few, RECIPE, sampler=sampler_of(few, method), test=few)
+    place = tmp_path / "checkpoint.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            few, RECIPE, sampler=sampler_of(few, method, stop=4), test=few, checkpoint=Checkpoint(place, "a", every=0)
+        )
+    sampler = sampler_of(few, method)
+    resumed = train(few, RECIPE, sampler=sampler, test=few, checkpoint=Checkpoint(place, "a", every=0))
+    assert sampler.progresses == pytest.approx([4 / 6, 5 / 6])
+    for name, value in whole.net.state_dict().items():
+        assert torch.equal(value, resumed.net.state_dict()[name]), name
+    assert (resumed.acc_last, resumed.steps, resumed.examples_seen) == (
+        whole.acc_last,
+        whole.steps,
+        whole.examples_seen,
+    )
+    assert [(p.accuracy, p.steps) for p in resumed.curve] == [(p.accuracy, p.steps) for p in whole.curve]
+
+
+def test_a_sampler_comes_alone(few):
+    with pytest.raises(ValueError, match="give one alone"):
+        train(few, RECIPE, sampler=sampler_of(few, RS2()), subset=np.arange(10))
+    recorder = Recorder([], 150, 10, 6, torch.device("cpu"))
+    with pytest.raises(ValueError, match="give one alone"):
+        train(few, RECIPE, sampler=sampler_of(few, RS2()), recorder=recorder)
+
+
+def test_goals_are_checked():
+    with pytest.raises(ValueError, match="above 0"):
+        Goal("samples", 0)
+    with pytest.raises(ValueError, match="did you mean 'samples'"):
+        Goal("sample", 10)
