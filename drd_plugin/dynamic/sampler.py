@@ -212,7 +212,7 @@ class DynamicSampler(Sampler[int]):
 def _checked(choice: Choice, n: int, method: Dynamic) -> np.ndarray:
     """The positions of a choice that can be used."""
     index, whose = choice.index, type(method).__name__
-    if not len(index) or index.min() < 0 or index.max() >= n or len(np.unique(index)) < len(index):
+    if not len(index) or index.min() < 0 or index.max() >= n or np.bincount(index).max() > 1:
         raise ValueError(f"{whose} must choose distinct positions in 0..{n - 1}, at least one; it chose {index}.")
     if choice.weights is not None:
         weights = np.asarray(choice.weights)
