@@ -1,7 +1,7 @@
 """How reliable the scores are at equal numbers of forward passes: draws, antithetic pairs, solvers, timesteps, ELBO.
 
-python benchmarks/studies/reliability.py --dataset digits
-python benchmarks/studies/reliability.py --dataset fashion_mnist --denoiser DIR --images 600
+python benchmarks/studies/equal_passes.py --dataset digits
+python benchmarks/studies/equal_passes.py --dataset fashion_mnist --denoiser DIR --images 600
 
 A row is an option at a number of forward passes an image. Its reliability is that of the mean of its draws: split-half
 Spearman within classes, lengthened by Spearman and Brown. The last columns are the correlations within classes with
