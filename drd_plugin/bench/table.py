@@ -8,6 +8,7 @@ stands beside it in the long table. A difference is paired by seed, with a perce
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +33,8 @@ __all__ = [
     "summary",
     "table",
 ]
+
+NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
 
 METRICS = {"acc_last": "accuracy after the last step", "acc_best": "best accuracy during training"}
 
@@ -80,9 +83,12 @@ def summary(runs: pd.DataFrame, baseline: str = "Random") -> pd.DataFrame:
 
 
 def _place(net: str, method: str, fraction: float) -> tuple:
-    """Where a row stands: published methods in their order, other pairs after them, the full data last."""
+    """Where a row stands: published methods in their order, other pairs after them by name, in which numbers count as
+    such, the full data last.
+    """
     known = [*METHODS]
-    return net, method == "Full", known.index(method) if method in known else len(known), method, fraction
+    natural = [(float(part), "") if place % 2 else (0.0, part) for place, part in enumerate(NUMBER.split(method))]
+    return net, method == "Full", known.index(method) if method in known else len(known), natural, fraction
 
 
 def _against(cell: pd.DataFrame, runs: pd.DataFrame, net: str, fraction: float, baseline: str) -> dict[str, float]:
