@@ -18,7 +18,10 @@ from typing import Any
 
 __all__ = ["deciding", "describe", "differences", "digest", "environment", "git_commit", "processor", "versions"]
 
-PACKAGES = ("drd_plugin", "torch", "torchvision", "numpy", "diffusers", "lpips", "scikit-learn", "pyarrow")
+PACKAGES = (
+    "drd_plugin", "torch", "torchvision", "numpy", "diffusers", "lpips", "scikit-learn", "pyarrow", "timm",
+    "sentence-transformers",
+)  # fmt: skip
 
 
 @cache

@@ -30,8 +30,8 @@ def fails(capsys, *args):
 
 
 COMMANDS = [
-    "", "list", "bench", "score", "score DRD", "score AUM", "record", "select", "train", "timestep", "fit", "show",
-    "import-scores", "export-subset", "deepcore", "deepcore-export", "deepcore-import", "doctor",
+    "", "list", "bench", "score", "score DRD", "score AUM", "record", "select", "train", "timestep", "fit", "factors",
+    "show", "import-scores", "export-subset", "deepcore", "deepcore-export", "deepcore-import", "doctor",
 ]  # fmt: skip
 
 
@@ -280,3 +280,31 @@ def test_scores_of_another_data_set_are_refused(tmp_path, capsys):
         capsys, "select", "--scores", str(scores), "--strategy", "Hardest", "--fraction", "0", "--out", "x"
     )
     assert "in (0, 1]; got 0" in too_little
+
+
+def test_factors_are_made_once_shown_and_refused_for_other_settings(tmp_path, capsys, monkeypatch):
+    out = tmp_path / "factors"
+    proxy = ["--proxy.net", "lenet", "--proxy.epochs", "2", "--proxy.lr", "0.05"]
+    given = ["factors", "--dataset", "digits", "--out", str(out), "--units", "48", "--k", "4", "--steps", "40", *proxy]
+    main(given)
+    first = capsys.readouterr().out
+    assert re.search(r"units +48, 4 active at most", first)
+    assert re.search(r"explained variance +\d+\.\d %", first)
+    assert re.search(r"seconds +features \d+\.\d, autoencoder \d+\.\d, scoring \d+\.\d", first)
+    kept = {path.name for path in out.iterdir() if not path.name.startswith("features-")}
+    parts = {"autoencoder.safetensors", "codes.safetensors", "examples.parquet", "units.parquet", "factors.json"}
+    assert kept == parts | {"factors.png"}
+    with monkeypatch.context() as patched:
+        patched.setattr("drd_plugin.dynamic.factors.making._Task.compute", lambda *_: pytest.fail("it is there"))
+        main(given)
+    assert capsys.readouterr().out == first
+    main(["show", str(out)])
+    assert capsys.readouterr().out.startswith(first.splitlines()[0])
+    assert "autoencoder's k: 4, not 5" in fails(capsys, *given, "--k", "5")
+    [features] = out.glob("features-*.safetensors")
+    refused = ["factors", "--dataset", "digits", "--out", str(tmp_path / "o"), "--features"]
+    assert "unknown feature space 'proxi': did you mean 'proxy'" in fails(capsys, *refused, "proxi")
+    assert "has no texts for minilm" in fails(capsys, *refused, "minilm")
+    main([*refused, str(features), "--steps", "5"])
+    made = json.loads((tmp_path / "o" / "factors.json").read_text())["provenance"]
+    assert made["features_provenance"]["features"]["recipe"]["net"] == "lenet"

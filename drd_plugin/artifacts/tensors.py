@@ -57,14 +57,18 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
         raise ArtifactError(f"{path} is damaged ({error}): remove it, and it is made again.") from error
 
 
-def load_array(path: Path) -> np.ndarray:
+def load_array(path: Path, mapped: bool = False) -> np.ndarray:
     """The array of a .npy file.
+
+    Arguments:
+        path: The file.
+        mapped: Whether it is mapped into memory, and read where it is looked at; what is written stays in memory.
 
     Raises:
         ArtifactError: If it is damaged, or holds objects or several arrays.
     """
     try:
-        values = np.load(path, allow_pickle=False)
+        values = np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise ArtifactError(f"{path} is damaged or holds no plain numbers ({error}): np.save a float array.") from error
     fields = values.dtype.names if isinstance(values, np.ndarray) else values.files

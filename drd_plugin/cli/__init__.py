@@ -17,12 +17,18 @@ from .bench import bench
 from .deepcore import doctor, export, import_, launch
 from .diffusion import fit, timestep
 from .exchange import export_subset, import_scores
+from .factors import factors
 from .listing import list_, show
 from .report import report
 from .score import merge, record, score_command, verify
 from .subset import select, train
 
 __all__ = ["main"]
+
+PREFIXED = ("factors",)
+"""The commands with two sets of settings that share names, of which one has a prefix: --proxy.net."""
+
+_flat = tyro.conf.configure(tyro.conf.OmitArgPrefixes)
 
 
 def _foreign(given: Sequence[str]) -> list[str]:
@@ -45,6 +51,7 @@ def main(args: Sequence[str] | None = None) -> None:
         "train": train,
         "timestep": timestep,
         "fit": fit,
+        "factors": factors,
         "show": show,
         "report": report,
         "import-scores": import_scores,
@@ -69,11 +76,10 @@ def main(args: Sequence[str] | None = None) -> None:
         if given[:1] == ["score"] and given[1:] and given[1] not in {*SCORES, "-h", "--help"}:
             raise unknown("score", given[1], SCORES)
         tyro.extras.subcommand_cli_from_dict(
-            commands,
+            {name: command if name in PREFIXED else _flat(command) for name, command in commands.items()},
             prog="drd-plugin",
             description="Core-set selection: DRD and its baselines on one harness.",
             args=given,
-            config=(tyro.conf.OmitArgPrefixes,),
         )
     except (ValueError, FloatingPointError) as error:
         sys.exit(f"drd-plugin: {error}")

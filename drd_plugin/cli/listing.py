@@ -22,10 +22,11 @@ __all__ = ["first_sentence", "list_", "show"]
 
 
 def list_() -> None:
-    """Show the data sets, scores, strategies, methods, nets and grids that can be named."""
+    """Show the data sets, scores, strategies, nets, feature spaces, methods and grids that can be named."""
     from tabulate import tabulate
 
     from ..bench.experiment import experiments
+    from ..dynamic.factors import FEATURES
     from ..training.nets import NETS
 
     kinds: list[tuple[str, Any]] = [
@@ -33,6 +34,7 @@ def list_() -> None:
         ("scores", SCORES),
         ("strategies", STRATEGIES),
         ("nets", NETS),
+        ("feature spaces", FEATURES),
     ]
     for title, registry in kinds:
         print(title)
@@ -41,6 +43,9 @@ def list_() -> None:
             rows.append(
                 ("hf:NAME", "A labelled image set of the Hugging Face hub, or saved by its `datasets` package.")
             )
+        if registry is FEATURES:
+            rows += [(f"{name}:NAME", f"A pretrained network of {name}.") for name in ("torchvision", "timm")]
+            rows.append(("PATH", "A .npy or safetensors file of numbers [n, d], by index."))
         print(tabulate(rows, tablefmt="plain", maxcolwidths=[None, 100]), end="\n\n")
     print("methods (any SCORE+STRATEGY is one too; settings in brackets: DRD[draws=16])")
     print(
@@ -55,11 +60,11 @@ def list_() -> None:
 
 
 def show(path: Annotated[Path, tyro.conf.Positional], provenance: bool = False) -> None:
-    """Show what an artefact is and where it came from: scores, a subset, the results of a grid, or a denoiser.
+    """Show what an artefact is and where it came from: scores, a subset, factors, the results of a grid, or a denoiser.
 
     Arguments:
         path: The folder or file.
-        provenance: Show all that is known of how scores or a subset were made.
+        provenance: Show all that is known of how scores, a subset or factors were made.
     """
     if path.suffix == ".json" and path.is_file():
         _show_subset(Subset.load(path), provenance)
@@ -73,6 +78,13 @@ def show(path: Annotated[Path, tyro.conf.Positional], provenance: bool = False) 
         print(read_results(path).text)
     elif (path / "card.json").exists():
         _details(json.loads((path / "card.json").read_text()))
+    elif (path / "factors.json").exists():
+        from ..dynamic.factors import Factors
+        from .factors import table_of_factors
+
+        found = Factors.load(path)
+        print(table_of_factors(found))
+        _details(found.provenance, provenance)
     elif list(path.glob("part-*.parquet")):
         _show_scores(Scores.load(path), provenance)
     elif not path.exists():
@@ -83,8 +95,8 @@ def show(path: Annotated[Path, tyro.conf.Positional], provenance: bool = False) 
         raise ArtifactError(f"{path} holds folders of scores, show one of them: {', '.join(map(str, inside))}.")
     else:
         raise ArtifactError(
-            f"{path} holds nothing to show: expected a folder of scores, of a grid's results or of a denoiser, or a "
-            "subset's JSON file."
+            f"{path} holds nothing to show: expected a folder of scores, of factors, of a grid's results or of a "
+            "denoiser, or a subset's JSON file."
         )
 
 

@@ -1,0 +1,68 @@
+"""`factors`: what a sparse autoencoder sees in a data set."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+from ..dynamic.factors.autoencoder import Autoencoder
+from ..training.recipe import PROXY, Recipe
+from .data import Data
+
+if TYPE_CHECKING:
+    from ..dynamic.factors import Factors
+
+__all__ = ["factors", "table_of_factors"]
+
+
+def factors(
+    data: tyro.conf.OmitArgPrefixes[Data],
+    out: Path,
+    features: str = "proxy",
+    autoencoder: tyro.conf.OmitArgPrefixes[Autoencoder] = Autoencoder(),
+    proxy: Recipe = PROXY,
+    seed: int = 0,
+    device: str = "auto",
+) -> None:
+    """Find the factors of a data set: the units of a sparse autoencoder of its features, how frequent each is, and how
+    representative and how rare they make each example.
+
+    Arguments:
+        out: The folder to write to; what is there is read.
+        features: proxy, torchvision:NAME, timm:NAME, minilm (for texts), or a .npy or safetensors file of numbers
+            [n, d].
+        proxy: How the proxy is trained whose features are taken, in epochs.
+        seed: Decides the proxy, the autoencoder's first directions and the order of the examples.
+        device: auto, or a torch device.
+    """
+    from ..dynamic.factors import factors_into, find_source
+    from ..dynamic.factors.sheet import draw_sheet, shown_units, write_table
+
+    split = data.load().train
+    found = factors_into(out, split, find_source(features, proxy), autoencoder, seed, device)
+    print(table_of_factors(found))
+    shown, texts = shown_units(found, split), getattr(split, "texts", None)
+    if texts is None:
+        draw_sheet(shown, split, out / "factors.png")
+    else:
+        write_table(shown, texts, out / "factors.md")
+    print(f"What the units look like: {out / ('factors.png' if texts is None else 'factors.md')}")
+
+
+def table_of_factors(found: "Factors") -> str:
+    """How well the autoencoder did, and how frequent its units are."""
+    import numpy as np
+    from tabulate import tabulate
+
+    quality, settled, p = found.provenance["quality"], found.provenance["settled"], found.frequency
+    low, *middle, high = (f"{100 * q:.3g}" for q in np.quantile(p[p > 0], [0, 0.1, 0.5, 0.9, 1]))
+    rows = [
+        ("examples", f"{len(found)} of {found.fingerprint}"),
+        ("units", f"{settled['units']}, {settled['k']} active at most"),
+        ("explained variance", f"{100 * quality['explained_variance']:.1f} %"),
+        ("active units (L0)", f"{quality['l0']:g} on average, none for {100 * quality['without_factors']:.2g} %"),
+        ("dead units", f"{100 * quality['dead']:.1f} %"),
+        ("share of a living unit", f"{low} to {high} % of the examples; deciles 1, 5 and 9: {', '.join(middle)} %"),
+        ("seconds", ", ".join(f"{stage} {spent:.1f}" for stage, spent in found.provenance["seconds"].items())),
+    ]
+    return tabulate(rows, tablefmt="plain")
