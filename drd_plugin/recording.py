@@ -309,7 +309,8 @@ class _Run:
         recorder.finish()
         proxy = Proxy(trained.net, split, epochs, self.device)
         if keep_features is not None:
-            made = _made(split, self.recipe, self.seed) | {"environment": environment(str(on))}
-            keep_features(Features(proxy.features.numpy(), split.fingerprint, made))
+            values, spent = proxy.features.numpy(), earlier + time.perf_counter() - before
+            made = {"environment": environment(str(on)), "seconds": round(spent, 3)}
+            keep_features(Features(values, split.fingerprint, _made(split, self.recipe, self.seed) | made))
         states = zip(self.folds, recorder.states, strict=True)
         return [fold.compute(state, proxy).float().cpu() for fold, state in states], earlier

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ..data import Dataset, load, plant, take
+from ..dynamic import Dynamic
+from ..dynamic.names import is_dynamic, parse_dynamic
 from ..methods import Selector, parse
 from ..provenance import describe
 from ..registry import check_fraction, unknown
@@ -30,7 +32,8 @@ class Grid:
 
     Arguments:
         name: Its name; the results' folder is called so.
-        methods: Names as `drd_plugin.methods.parse` reads them; the full training set is always run beside them.
+        methods: Names as `drd_plugin.methods.parse` reads them, and for a study of dynamic selection also names as
+            `drd_plugin.dynamic.parse_dynamic` does; the full training set is always run beside them.
         fractions: The shares that are kept, each in (0, 1].
         seeds: One run for each; a run's seeds for proxy, selection, initialisation, order and noise are this number,
             but for those in `pin`.
@@ -84,8 +87,13 @@ class Grid:
 
     @property
     def parsed(self) -> list[Selector]:
-        """The methods."""
-        return [self.method(name) for name in self.methods]
+        """The static methods."""
+        return [self.method(name) for name in self.methods if not is_dynamic(name)]
+
+    @property
+    def dynamic(self) -> dict[str, Dynamic]:
+        """The dynamic methods by name."""
+        return {name: parse_dynamic(name) for name in self.methods if is_dynamic(name)}
 
     def method(self, name: str) -> Selector:
         """One of the methods."""
@@ -165,6 +173,7 @@ def dataset_of(wanted: Mapping[str, Any]) -> Dataset:
 def _check_names(grid: Grid) -> None:
     from ..training.nets import NETS
 
+    _ = grid.dynamic
     for method in grid.parsed:
         for score in method.scores:
             if isinstance(score, FoldScore):

@@ -25,7 +25,7 @@ from ..selection import TrainingWorkbench
 from ..training.loader import resolve_device
 from ..training.loop import train
 from ..training.recipe import Recipe
-from .grid import Grid
+from .grid import Grid, GridError
 from .lab import Lab
 from .store import RunStore
 
@@ -85,8 +85,22 @@ def run_in(lab: Lab, grid: Grid) -> RunStore:
 _OPEN: dict[str, Bench] = {}
 
 
-def begin(grid: Grid, lab: Lab) -> Bench:
-    """A bench, which `open_bench` finds in this process."""
+def begin(grid: Grid, lab: Lab, mixed: bool = False) -> Bench:
+    """A bench, which `open_bench` finds in this process.
+
+    Arguments:
+        grid: The grid.
+        lab: Where it works.
+        mixed: Whether the grid may hold dynamic methods.
+
+    Raises:
+        GridError: If it holds some and may not.
+    """
+    if grid.dynamic and not mixed:
+        raise GridError(
+            f"{grid.name}: {', '.join(grid.dynamic)} choose other examples every epoch and have no place in this "
+            "study: compare them in a study `equal_cost`, as the experiment `dynamic` does."
+        )
     _OPEN.clear()
     _OPEN[digest([grid, lab])] = Bench(grid, lab)
     return _OPEN[digest([grid, lab])]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
@@ -19,7 +19,10 @@ from ..registry import check_fields
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Choice", "Dynamic", "Examples", "Now", "State"]
+    from ..artifacts import Scores
+    from .factors import Autoencoder, Factors
+
+__all__ = ["Choice", "Dynamic", "Examples", "Now", "Prepared", "State", "Workshop"]
 
 State = dict[str, np.ndarray]
 """A method's statistics, arrays by name; they are all that a resumed training needs."""
@@ -56,6 +59,33 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What a method is told of each example before the training.
+
+    Arguments:
+        values: float64[n] each, by name.
+        seconds: What they took, by stage: `score`, `features`, `autoencoder`.
+    """
+
+    values: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+class Workshop(Protocol):
+    """Where a method finds what it needs before the training; all of it is of the same training set."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64[n]."""
+
+    def scores(self, name: str) -> Scores:
+        """A score by name in the registry, with settings."""
+
+    def factors(self, source: str, autoencoder: Autoencoder) -> Factors:
+        """The factors that an autoencoder finds in a feature space."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +133,10 @@ class Dynamic(ABC):
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    def prepare(self, workshop: Workshop) -> Prepared:
+        """What the method is told of each example before the training; nothing by default."""
+        return Prepared()
 
     def begin(self, examples: Examples) -> State:
         """The statistics before the training; none by default."""

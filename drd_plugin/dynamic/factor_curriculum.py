@@ -34,13 +34,14 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from ..registry import check_least
-from .base import Choice, Dynamic, Examples, Now, State
+from .base import Choice, Dynamic, Examples, Now, Prepared, State, Workshop
+from .factors import Autoencoder, standardised
 from .schedule import Shape, rise
 from .top import gumbel, shares, top, top_within
 
@@ -52,6 +53,11 @@ class FactorCurriculum(Dynamic):
     """Frequent factors first, rare ones later, and examples that were used before less often.
 
     Arguments:
+        features: The feature space that the autoencoder is trained on, as `drd_plugin.dynamic.factors` names them.
+        autoencoder: The autoencoder.
+        representativeness: What r is: of the `factors`, or a score by name (DRD, ELBO), whose easiest examples are the
+            most representative.
+        rarity: What v is: of the `factors`, or a score by name, whose hardest examples are the rarest.
         schedule: How λ rises: `cosine`, `sigmoid` or `linear`.
         gamma: The weight γ of the usage penalty, at least 0.
         penalty: What it takes of the usage: `linear` u, `log` log(1 + u), or `relative` u over the mean usage.
@@ -60,6 +66,10 @@ class FactorCurriculum(Dynamic):
         unbiased: Whether examples weigh what they are owed.
     """
 
+    features: str = "proxy"
+    autoencoder: Autoencoder = field(default_factory=Autoencoder)
+    representativeness: str = "factors"
+    rarity: str = "factors"
     schedule: Shape = "cosine"
     gamma: float = 0.2
     penalty: Literal["linear", "log", "relative"] = "linear"
@@ -71,14 +81,29 @@ class FactorCurriculum(Dynamic):
         super().__post_init__()
         check_least(self, 0, "gamma", "temperature")
 
+    def prepare(self, workshop: Workshop) -> Prepared:
+        """See `Dynamic`; both values are ranks in [0, 1], within the classes or over all."""
+        values, seconds = dict[str, np.ndarray](), dict[str, float]()
+        for name, source in (("representativeness", self.representativeness), ("rarity", self.rarity)):
+            if source == "factors":
+                factors = workshop.factors(self.features, self.autoencoder)
+                value, took = getattr(factors, name), factors.provenance["seconds"]
+                seconds["features"] = took["features"]
+                seconds["autoencoder"] = took["autoencoder"] + took["scoring"]
+            else:
+                scores = workshop.scores(source)
+                value = scores.hardness if name == "rarity" else -scores.hardness
+                seconds["score"] = max(seconds.get("score", 0.0), float(scores.provenance["seconds"]))
+            values[name] = standardised(value, workshop.labels if self.within == "class" else None)
+        return Prepared(values, seconds)
+
     def begin(self, examples: Examples) -> State:
         """See `Dynamic`; the even share of all examples seen, now and at each one's last use."""
         return {"even": np.zeros(1), "even_at_use": np.zeros(len(examples))}
 
     def choose(self, state: State, examples: Examples, now: Now) -> Choice:
         """See `Dynamic`."""
-        level = rise(self.schedule, now.progress)
-        known = examples.values
+        level, known = self.level(now.progress), examples.values
         score = (1 - level) * known["representativeness"] + level * known["rarity"]
         keys = gumbel(score - self.gamma * self._penalty(now.uses), self.temperature, now.rng)
         if self.within == "all":
@@ -90,6 +115,10 @@ class FactorCurriculum(Dynamic):
         owed = state["even"] - state["even_at_use"][index]
         state["even_at_use"][index] = state["even"]
         return Choice(index, owed if self.unbiased else None)
+
+    def level(self, progress: float) -> float:
+        """λ when the share `progress` of the training is over."""
+        return rise(self.schedule, progress)
 
     def _penalty(self, uses: np.ndarray) -> np.ndarray:
         return {

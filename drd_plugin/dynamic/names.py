@@ -8,6 +8,7 @@ from ..settings import read_name
 from .base import Dynamic
 from .epsilon_greedy import EpsilonGreedy
 from .factor_curriculum import FactorCurriculum
+from .factors import Autoencoder
 from .infobatch import InfoBatch
 from .random_dynamic import RandomDynamic
 from .rcap import RCAP
@@ -19,10 +20,7 @@ __all__ = ["DYNAMIC", "is_dynamic", "parse_dynamic"]
 DYNAMIC: Registry[type[Dynamic]] = Registry(
     "dynamic method",
     "drd_plugin.dynamic",
-    {
-        kind.__name__: kind
-        for kind in (RandomDynamic, RS2, InfoBatch, EpsilonGreedy, UCB, RCAP, FactorCurriculum)
-    },
+    {kind.__name__: kind for kind in (RandomDynamic, RS2, InfoBatch, EpsilonGreedy, UCB, RCAP, FactorCurriculum)},
 )
 
 
@@ -32,11 +30,14 @@ def is_dynamic(text: str) -> bool:
 
 
 def parse_dynamic(text: str) -> Dynamic:
-    """A dynamic method by name, with settings as in `UCB[c=2, every=5]`.
+    """A dynamic method by name, with settings as in `UCB[c=2, every=5]` or
+    `FactorCurriculum[autoencoder=Autoencoder[k=8]]`.
 
     Raises:
         UnknownName: If the name or a setting is not known.
         ValueError: If a setting has a value that it cannot have.
     """
     name, settings = read_name(text)
+    if "autoencoder" in settings:
+        settings["autoencoder"] = configure(Autoencoder(), read_name(str(settings["autoencoder"]))[1])
     return configure(DYNAMIC[name](), settings)

@@ -55,6 +55,7 @@ class Trained:
         steps: Steps taken.
         examples_seen: Examples presented.
         seconds: Wall seconds, tests included.
+        epochs: Epochs, with the share of the last one.
         curve: The tests, in order.
     """
 
@@ -65,6 +66,7 @@ class Trained:
     steps: int
     examples_seen: int
     seconds: float
+    epochs: float = 0.0
     curve: tuple[Point, ...] = field(default=(), repr=False)
 
 
@@ -155,7 +157,9 @@ class Course:
         last = self.curve[-1].accuracy if self.curve else math.nan
         self.us.agree(self.net.buffers())
         seconds = time.perf_counter() - self.start
-        return Trained(self.net, last, best.accuracy, best.steps, self.step, self.seen, seconds, tuple(self.curve))
+        return Trained(
+            self.net, last, best.accuracy, best.steps, self.step, self.seen, seconds, self.epochs, tuple(self.curve)
+        )
 
     def _take_up(self) -> None:
         found = None if self.checkpoint is None else self.checkpoint.read()

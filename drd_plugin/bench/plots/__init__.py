@@ -2,11 +2,13 @@
 
 from .axes import save
 from .diffusion import plot_reconstructions, plot_snr, plot_timesteps
+from .mixed import plot_budgets, plot_time, plot_trajectory
 from .runs import plot_accuracy, plot_cost, plot_windows
 from .studies import plot_cross, plot_detection, plot_stability, plot_strata
 
 __all__ = [
     "plot_accuracy",
+    "plot_budgets",
     "plot_cost",
     "plot_cross",
     "plot_detection",
@@ -14,7 +16,9 @@ __all__ = [
     "plot_snr",
     "plot_stability",
     "plot_strata",
+    "plot_time",
     "plot_timesteps",
+    "plot_trajectory",
     "plot_windows",
     "save",
 ]

@@ -1,0 +1,165 @@
+"""`run_mixed()`: static and dynamic selection, each with the same budget."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+
+from ...dynamic import Dynamic, Examples, Fixed, Plan, RandomDynamic
+from ...provenance import describe, environment
+from ...training.loader import resolve_device
+from ...training.loop import train
+from ..grid import Grid
+from ..lab import Lab
+from ..run import Bench, begin, open_bench
+from ..store import RunStore
+from .cells import Budget, Cell, cells_of
+from .row import MixedRun
+from .watched import WatchedSampler, usage_entropy
+from .workshop import BenchWorkshop
+
+__all__ = ["CELL", "run_mixed"]
+
+CELL = ("net", "axis", "budget", "fraction", "method", "seed")
+
+
+def run_mixed(lab: Lab, grid: Grid, budgets: list[Budget]) -> RunStore:
+    """Runs what is missing.
+
+    Arguments:
+        lab: Where; a killed comparison goes on where it stopped.
+        grid: The methods, static and dynamic; `fractions` are the shares of an epoch.
+        budgets: Each method gets each of them.
+
+    Raises:
+        ArtifactError: If the folder holds another grid's rows.
+    """
+    start, bench = time.perf_counter(), begin(grid, lab, mixed=True)
+    identity = {"study": "equal_cost"} | grid.identity | {"fingerprint": bench.dataset.train.fingerprint}
+    store = RunStore(lab.out, identity, MixedRun, CELL)
+    done = set(store.frame()["key"])
+    missing = [cell for cell in cells_of(bench, budgets) if cell.key not in done]
+    obstacles = {cell.name: bench.obstacle(cell.static) for cell in missing}
+    store.leave_out(obstacles)
+    missing = [cell for cell in missing if not obstacles[cell.name]]
+    _prepare(bench, missing)
+    try:
+        for cells in ([cell for cell in missing if cell.full], [cell for cell in missing if not cell.full]):
+            work = partial(_run, grid, lab, _full_seconds(store))
+            for cell, (row, why_not) in lab.each(work, cells, "run", len(done)):
+                store.leave_out({str(cell): why_not})
+                if row is not None:
+                    store.append(row)
+    finally:
+        store.note(seconds=time.perf_counter() - start)
+    store.compact()
+    return store
+
+
+def _prepare(bench: Bench, cells: Iterable[Cell]) -> None:
+    """What several rows need, once: scores by all workers, the rest one after the other."""
+    bench.score_all([(cell.static, cell.seeds) for cell in cells])
+    once = {(cell.dynamic, cell.seeds): cell for cell in cells if cell.dynamic is not None}
+    for dynamic, seeds in once:
+        dynamic.prepare(BenchWorkshop(bench, seeds))
+
+
+def _full_seconds(store: RunStore) -> dict[tuple[str, int], float]:
+    """What the full training took, by net and seed."""
+    rows = store.frame()
+    full = rows[(rows["method"] == "Full") & (rows["budget"] == 1)]
+    return {(row.net, row.seed): row.seconds_train for row in full.itertuples()}
+
+
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """What is there before a training.
+
+    Arguments:
+        dynamic: The method.
+        examples: What it knows.
+        seconds: What that took, by stage.
+    """
+
+    dynamic: Dynamic
+    examples: Examples
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def _run(
+    grid: Grid, lab: Lab, full_seconds: Mapping[tuple[str, int], float], cell: Cell
+) -> tuple[MixedRun | None, str]:
+    """The row of a cell; none, and why not, where its budget does not reach."""
+    bench = open_bench(grid, lab)
+    split = bench.dataset.train
+    start = _start(bench, cell)
+    spent = sum(start.seconds.values())
+    try:
+        goal = cell.budget.goal(cell.recipe, len(split), full_seconds.get((cell.recipe.net, cell.seed)), spent)
+    except ValueError as reason:
+        return None, str(reason)
+    sampler = WatchedSampler(start.dynamic, start.examples, Plan(cell.fraction or 1.0), seed=cell.seeds.selection)
+    trained = train(
+        split,
+        cell.recipe,
+        seed_init=cell.seeds.init,
+        seed_order=cell.seeds.order,
+        sampler=sampler,
+        goal=goal,
+        test=bench.dataset.test,
+        device=lab.device,
+    )
+    made = {
+        "method": describe(cell.static.definition if cell.static else cell.dynamic),
+        "plan": describe(sampler.plan),
+        "recipe": describe(cell.recipe),
+        "proxy": describe(grid.proxy),
+        "seeds": describe(cell.seeds),
+        "test": bench.dataset.test.fingerprint,
+        "environment": environment(str(resolve_device(lab.device))),
+    }
+    curve = [[round(point.seconds, 3), point.examples_seen, round(point.accuracy, 4)] for point in trained.curve]
+    return MixedRun(
+        key=cell.key,
+        method=cell.name,
+        fraction=cell.fraction,
+        budget=cell.budget.share,
+        axis=cell.budget.axis,
+        dataset=split.name,
+        fingerprint=split.fingerprint,
+        net=cell.recipe.net,
+        seed=cell.seed,
+        acc_last=trained.acc_last,
+        acc_best=trained.acc_best,
+        steps=trained.steps,
+        epochs=trained.epochs,
+        examples_seen=trained.examples_seen,
+        **{f"seconds_{stage}": start.seconds.get(stage, 0.0) for stage in ("score", "features", "autoencoder")},
+        seconds_select=start.seconds.get("select", 0.0),
+        seconds_sampler=sampler.seconds,
+        seconds_train=trained.curve[-1].seconds,
+        usage_entropy=usage_entropy(sampler.uses),
+        usage_largest=float(sampler.uses.max() / sampler.uses.sum() * len(split)),
+        usage_range=int(np.ptp(sampler.uses)),
+        curve=json.dumps(curve),
+        trajectory=json.dumps(sampler.trajectory),
+        device=made["environment"]["device"],
+        provenance=json.dumps(made),
+    ), ""
+
+
+def _start(bench: Bench, cell: Cell) -> _Start:
+    split = bench.dataset.train
+    known = Examples(split.labels, split.num_classes, split.fingerprint)
+    if cell.static is not None:
+        subset, score, select = bench.subset(cell.static, cell.fraction, cell.seeds)
+        return _Start(Fixed(subset), known, {"score": score, "select": select})
+    if cell.dynamic is None:
+        return _Start(RandomDynamic(), known)
+    prepared = cell.dynamic.prepare(BenchWorkshop(bench, cell.seeds))
+    return _Start(cell.dynamic, replace(known, values=prepared.values), prepared.seconds)

@@ -1,0 +1,121 @@
+"""Pictures of static and dynamic selection under budgets."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .axes import line_of, new_axis
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_budgets", "plot_time", "plot_trajectory"]
+
+FAR = 6
+"""How many points below the full training's accuracy a picture goes."""
+
+
+def plot_budgets(rows: pd.DataFrame, fraction: float, ax: Axes | None = None) -> Axes:
+    """Accuracy after the training against the seconds of everything before and in it; a line for each method, a point
+    for each budget, with bars of one standard deviation.
+
+    Arguments:
+        rows: Rows as in `MixedRun`, of one net and axis.
+        fraction: The share of an epoch; methods that decide it themselves and the full training are there too.
+        ax: Where to draw; a new figure by default.
+    """
+    from ..mixed.table import total_seconds
+
+    ax, rows = ax or new_axis(), rows.assign(total=total_seconds(rows))
+    cells = rows[rows["fraction"].isin([0, 1, fraction])]
+    for method, style in _styles(cells["method"]).items():
+        at = cells[cells["method"] == method].groupby("budget").agg({"total": "mean", "acc_last": ["mean", "std"]})
+        accuracy = at["acc_last"]
+        ax.errorbar(
+            at["total"]["mean"], accuracy["mean"], accuracy["std"].fillna(0), label=method, marker="o", ms=4, capsize=2,
+            **style,
+        )  # fmt: skip
+    _close(ax, rows, cells.groupby(["method", "budget"])["acc_last"].mean().min())
+    ax.set(
+        xscale="log",
+        xlabel="seconds of everything, tests left out",
+        ylabel=f"test accuracy (%), mean ± std, n = {rows['seed'].nunique()}",
+        title=f"{100 * fraction:g} % an epoch",
+    )
+    for axis in (ax.xaxis.set_major_formatter, ax.xaxis.set_minor_formatter):
+        axis("{x:g}")
+    ax.tick_params(which="minor", labelsize="x-small")
+    return ax
+
+
+def plot_time(rows: pd.DataFrame, fraction: float, ax: Axes | None = None) -> Axes:
+    """Accuracy during the training with the largest budget against the seconds of everything so far, the mean over the
+    seeds; each line begins where its training does.
+
+    Arguments:
+        rows: Rows as in `MixedRun`, of one net and axis.
+        fraction: The share of an epoch; methods that decide it themselves and the full training are there too.
+        ax: Where to draw; a new figure by default.
+    """
+    from ..mixed.table import total_seconds
+
+    ax = ax or new_axis()
+    cells = rows[rows["fraction"].isin([0, 1, fraction]) & (rows["budget"] == rows["budget"].max())]
+    for method, style in _styles(cells["method"]).items():
+        cell = cells[cells["method"] == method]
+        before = (total_seconds(cell) - cell["seconds_train"]).mean()
+        curves = [np.array(json.loads(text)) for text in cell["curve"]]
+        points = np.mean([curve[: min(map(len, curves))] for curve in curves], axis=0)
+        ax.plot(before + points[:, 0], points[:, 2], label=method, **style)
+    _close(ax, rows, 0)
+    ax.set(
+        xlabel="seconds of everything, tests left out",
+        ylabel=f"test accuracy (%), mean, n = {rows['seed'].nunique()}",
+        title=f"{100 * fraction:g} % an epoch",
+    )
+    return ax
+
+
+def plot_trajectory(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """What a `FactorCurriculum` does over a training: λ (dotted), the mean rarity of an epoch's examples (a rank in [0,
+    1]), and the entropy of the usage so far over log n (dashed); of the first seed, with the largest budget.
+
+    Arguments:
+        rows: Rows as in `MixedRun`, of one net and axis.
+        ax: Where to draw; a new figure by default.
+    """
+    ax = ax or new_axis()
+    cells = rows[(rows["budget"] == rows["budget"].max()) & (rows["seed"] == rows["seed"].min())]
+    diaries = {
+        f"{cell.method}, {100 * cell.fraction:g} %": diary
+        for cell in cells.sort_values("fraction").itertuples()
+        if "level" in (diary := json.loads(cell.trajectory))[0]
+    }
+    for place, (name, diary) in enumerate(diaries.items()):
+        for key, dashes in (("level", ":"), ("rarity", "-"), ("entropy", "--")):
+            label = f"{'λ' if key == 'level' else key} ({name})"
+            ax.plot([e["progress"] for e in diary], [e[key] for e in diary], color=f"C{place}", ls=dashes, label=label)
+    ax.set(xlabel="share of the training", ylabel="λ, mean rarity, entropy of the usage", ylim=(0, 1.02))
+    ax.grid(alpha=0.3)
+    if diaries:
+        ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
+def _styles(methods: pd.Series) -> dict[str, dict[str, Any]]:
+    """The full training in grey, and then the others as in every picture."""
+    others = [method for method in dict.fromkeys(methods) if method != "Full"]
+    return {"Full": {"color": "grey", "ls": "-", "lw": 2}, **line_of(others)}
+
+
+def _close(ax: Axes, rows: pd.DataFrame, lowest: float) -> None:
+    """The grid, the legend beside the picture, and the full training's accuracy, not far below which it ends."""
+    full = rows.loc[(rows["method"] == "Full") & (rows["budget"] == 1), "acc_last"].mean()
+    ax.axhline(full, color="grey", ls="--", lw=1)
+    ax.set_ylim(max(full - FAR, lowest - 0.5))
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))

@@ -1,0 +1,168 @@
+"""Static and dynamic selection under one budget: what is counted, closed cases, and the study run small."""
+
+import json
+from dataclasses import fields, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from drd_plugin.bench import mixed
+from drd_plugin.bench.grid import Grid, GridError
+from drd_plugin.bench.lab import Lab
+from drd_plugin.bench.mixed import Budget, MixedRun, mixed_summary, speed_up
+from drd_plugin.bench.mixed.run import CELL, run_mixed
+from drd_plugin.bench.mixed.table import seconds_to
+from drd_plugin.bench.mixed.watched import usage_entropy
+from drd_plugin.bench.run import run_grid
+from drd_plugin.bench.store import RunStore
+from drd_plugin.bench.studies import EqualCost
+from drd_plugin.registry import UnknownName
+from drd_plugin.training.recipe import Recipe
+
+METHODS = ("Random", "EL2N", "RS2", "InfoBatch", "FactorCurriculum[autoencoder=Autoencoder[units=32, k=4, steps=50]]")
+
+
+@pytest.fixture
+def grid():
+    recipe = Recipe(net="lenet", steps=40, lr=0.05, evaluations=4)
+    data = {"name": "digits", "examples": 400}
+    return Grid("small", METHODS, (0.3,), (0, 1), data, recipe, recipe.for_epochs(3))
+
+
+@pytest.fixture
+def lab(tmp_path):
+    return Lab(tmp_path / "out", device="cpu", workers=1, progress=False)
+
+
+def row(**given):
+    """A row with what is given and dull values else."""
+    dull = {"float": 0.0, "int": 0, "str": ""}
+    made = {f.name: dull[f.type] for f in fields(MixedRun)} | {"net": "lenet", "axis": "samples", "curve": "[]"}
+    made |= {"budget": 1.0, "fraction": 0.3, "epochs": 1.0, "examples_seen": 100, "seconds_train": 10.0} | given
+    return made | {"key": f"{made['method']} {made['fraction']} {made['seed']}"}
+
+
+def test_every_method_sees_as_many_examples_as_the_full_training(grid, lab):
+    budgets = (0.5, 1.0)
+    study = EqualCost(budgets=budgets)
+    study.run(grid, lab)
+    found = study.read(lab.out)
+    rows = found.rows
+    whole = rows[(rows["method"] == "Full") & (rows["budget"] == 1)]
+    assert (whole["examples_seen"] - 40 * 400 / 7).abs().max() <= 64
+    for budget in budgets:
+        seen = rows.loc[rows["budget"] == budget, "examples_seen"]
+        assert (seen - budget * whole["examples_seen"].iloc[0]).abs().max() <= 64
+    assert len(rows) == 2 * 2 * (1 + len(METHODS))
+    assert set(rows.loc[rows["method"] == "InfoBatch", "fraction"]) == {0.0}
+    assert (rows.loc[rows["method"] == "RS2", "usage_range"] <= 1).all()
+    assert (rows.loc[rows["method"] == "Random", "usage_range"] > 5).all()
+
+    curriculum = rows[rows["method"].str.startswith("Factor")]
+    assert (curriculum["seconds_features"] > 0).all()
+    assert (curriculum["seconds_autoencoder"] > 0).all()
+    assert (rows.loc[rows["method"] == "EL2N", "seconds_score"] > 0).all()
+    assert (rows["seconds_sampler"] < rows["seconds_train"]).all()
+    diary = json.loads(curriculum["trajectory"].iloc[0])
+    assert [epoch["level"] for epoch in diary] == sorted(epoch["level"] for epoch in diary)
+    for text in rows["curve"]:
+        assert len(json.loads(text)) == 4
+
+    assert "difference from Full" in found.text
+    assert found.text.count("| its own") == 2
+    for plot in found.plots.values():
+        ax = plot(None)
+        assert ax is plot(ax)
+
+
+def test_a_stopped_comparison_goes_on(grid, lab, monkeypatch):
+    grid = replace(grid, methods=("Random", "RS2"), seeds=(0,))
+    train, budgets = mixed.run.train, [Budget("samples", 1.0)]
+    calls = []
+
+    def twice(*args, **more):
+        calls.append(0)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return train(*args, **more)
+
+    monkeypatch.setattr(mixed.run, "train", twice)
+    with pytest.raises(KeyboardInterrupt):
+        run_mixed(lab, grid, budgets)
+    done = RunStore(lab.out, row=MixedRun, cell=CELL).frame()
+    assert len(done) == 2
+    rows = run_mixed(lab, grid, budgets).frame()
+    assert len(rows) == 3
+    assert len(calls) == 3 + 1
+    whole = run_mixed(replace(lab, out=lab.out.parent / "whole"), grid, budgets).frame()
+    both = rows.merge(whole, on="key")
+    assert len(both) == 3
+    assert (both["acc_last_x"] == both["acc_last_y"]).all()
+
+
+def test_seconds_count_everything_before_the_training(grid, lab):
+    slow = replace(grid, methods=("EL2N", "RS2"), seeds=(0,), proxy=grid.proxy.for_epochs(60))
+    store = run_mixed(lab, slow, [Budget("wall", 1.0)])
+    rows = store.frame().set_index("method")
+    whole = rows.loc["Full", "seconds_train"]
+    assert rows.loc["RS2", "seconds_train"] == pytest.approx(whole, rel=0.3)
+    assert "EL2N" not in rows.index
+    assert "before the training" in store.left_out["EL2N 30 % budget 1 seed 0"]
+
+
+def test_budgets_in_closed_form():
+    recipe = Recipe(steps=100, batch_size=50)
+    assert Budget("steps", 0.5).goal(recipe, 1000).amount == 50
+    assert Budget("samples", 0.5).goal(recipe, 1000).amount == 2500
+    assert Budget("samples", 1.0).goal(recipe.for_epochs(3), 990).amount == pytest.approx(3 * 990)
+    assert Budget("wall", 0.5).goal(recipe, 1000, 40.0, 5.0).amount == 15
+    with pytest.raises(ValueError, match="takes 25 s before the training, of 20 s in all"):
+        Budget("wall", 0.5).goal(recipe, 1000, 40.0, 25.0)
+
+
+def test_speed_ups_by_hand():
+    curve = json.dumps([[2.0, 50, 80.0], [4.0, 100, 91.0], [6.0, 150, 90.0]])
+    run = pd.Series(row(method="RS2", seconds_score=1.0, seconds_features=3.0, curve=curve))
+    assert seconds_to(run, 80.0) == 6
+    assert seconds_to(run, 90.5) == 8
+    assert seconds_to(run, 92.0) == np.inf
+    full = pd.DataFrame([row(method="Full", acc_last=90.0, total=16.0)]).set_index(["net", "seed"])
+    assert speed_up(pd.DataFrame([run]), full) == pytest.approx([2.0])
+
+
+def test_the_summary_by_hand():
+    rows = pd.DataFrame(
+        [
+            row(method=method, fraction=fraction, seed=seed, acc_last=base + seed)
+            for method, fraction, base in (("Full", 1.0, 90.0), ("RS2", 0.3, 89.0), ("Random", 0.3, 80.0))
+            for seed in (0, 1)
+        ]
+    )
+    long = mixed_summary(rows).set_index("method")
+    assert long.loc["Random", "difference"] == -10
+    assert long.loc["Random", "rs2"] == -9
+    assert np.isnan(long.loc["RS2", "rs2"])
+    assert np.isnan(long.loc["Full", "difference"])
+    assert long.loc["Random", "mean"] == 80.5
+    assert long.loc["Random", "reached"] == 0
+
+
+def test_usage_entropy_by_hand():
+    assert usage_entropy(np.array([3, 3, 3])) == pytest.approx(1)
+    assert usage_entropy(np.array([5, 0, 0])) == 0
+    assert usage_entropy(np.array([1, 1, 0, 0])) == pytest.approx(0.5)
+
+
+def test_dynamic_methods_have_no_place_in_a_static_study(grid, lab):
+    with pytest.raises(GridError, match=r"RS2, InfoBatch, Factor.* compare them in a study `equal_cost`"):
+        run_grid(grid, lab.out, "cpu", False)
+
+
+def test_wrong_settings_are_refused(grid):
+    with pytest.raises(ValueError, match="above 0"):
+        EqualCost(budgets=(0.5, 0.0))
+    with pytest.raises(UnknownName, match="did you mean 'samples'"):
+        EqualCost(axis="sample")
+    with pytest.raises(UnknownName, match="units"):
+        replace(grid, methods=("FactorCurriculum[autoencoder=Autoencoder[unit=32]]",))
