@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from drd_plugin.dynamic import RS2, DynamicSampler, Examples, InfoBatch, Plan
+from drd_plugin.dynamic import RS2, DynamicSampler, Examples, InfoBatch, Plan, dynamic_sampler
 from drd_plugin.training.checkpoint import Checkpoint
 from drd_plugin.training.goal import Goal
 from drd_plugin.training.loop import train
@@ -117,3 +117,18 @@ def test_goals_are_checked():
         Goal("samples", 0)
     with pytest.raises(ValueError, match="did you mean 'samples'"):
         Goal("sample", 10)
+
+
+def test_a_sampler_in_one_call(few, tmp_path):
+    proxy, name = RECIPE.for_epochs(2), "FactorCurriculum[autoencoder=Autoencoder[units=16, k=2, steps=20]]"
+    made = [
+        dynamic_sampler(few, name, 0.4, proxy=proxy, folder=tmp_path, device="cpu", progress=False) for _ in range(2)
+    ]
+    assert made[0].identity == made[1].identity
+    trained = train(few, RECIPE, sampler=made[0])
+    assert trained.examples_seen == 6 * 60
+    assert set(made[0].examples.values) == {"representativeness", "rarity"}
+    by_score = "FactorCurriculum[representativeness=AUM, rarity=EL2N]"
+    ranks = dynamic_sampler(few, by_score, 0.4, proxy=proxy, device="cpu", progress=False).examples.values
+    for value in ranks.values():
+        assert (value.min(), value.max()) == (0, 1)

@@ -11,7 +11,9 @@ from functools import partial
 import numpy as np
 
 from ...dynamic import Dynamic, Examples, Fixed, Plan, RandomDynamic
+from ...dynamic.workshop import CachedWorkshop
 from ...provenance import describe, environment
+from ...rng import Seeds
 from ...training.loader import resolve_device
 from ...training.loop import train
 from ..grid import Grid
@@ -21,7 +23,6 @@ from ..store import RunStore
 from .cells import Budget, Cell, cells_of
 from .row import MixedRun
 from .watched import WatchedSampler, usage_entropy
-from .workshop import BenchWorkshop
 
 __all__ = ["CELL", "run_mixed"]
 
@@ -66,7 +67,11 @@ def _prepare(bench: Bench, cells: Iterable[Cell]) -> None:
     bench.score_all([(cell.static, cell.seeds) for cell in cells])
     once = {(cell.dynamic, cell.seeds): cell for cell in cells if cell.dynamic is not None}
     for dynamic, seeds in once:
-        dynamic.prepare(BenchWorkshop(bench, seeds))
+        dynamic.prepare(_workshop(bench, seeds))
+
+
+def _workshop(bench: Bench, seeds: Seeds) -> CachedWorkshop:
+    return CachedWorkshop(bench.scores, seeds, bench.grid.scores)
 
 
 def _full_seconds(store: RunStore) -> dict[tuple[str, int], float]:
@@ -161,5 +166,5 @@ def _start(bench: Bench, cell: Cell) -> _Start:
         return _Start(Fixed(subset), known, {"score": score, "select": select})
     if cell.dynamic is None:
         return _Start(RandomDynamic(), known)
-    prepared = cell.dynamic.prepare(BenchWorkshop(bench, cell.seeds))
+    prepared = cell.dynamic.prepare(_workshop(bench, cell.seeds))
     return _Start(cell.dynamic, replace(known, values=prepared.values), prepared.seconds)

@@ -1,0 +1,60 @@
+"""From a training split to a sampler in one call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ..data import Split, check_split
+from ..rng import Seeds
+from ..score_cache import ScoreCache
+from ..training.recipe import PROXY, Recipe
+from .base import Dynamic, Examples
+from .names import parse_dynamic
+from .plan import Plan
+from .sampler import DynamicSampler
+from .workshop import CachedWorkshop
+
+__all__ = ["dynamic_sampler"]
+
+
+def dynamic_sampler(
+    split: Split,
+    method: str | Dynamic,
+    fraction: float,
+    epochs: int | None = None,
+    *,
+    slope: float = 0.0,
+    full_last: float = 0.0,
+    seed: int = 0,
+    proxy: Recipe = PROXY,
+    folder: Path | None = None,
+    device: str = "auto",
+    progress: bool = True,
+) -> DynamicSampler:
+    """A sampler that chooses the examples of each epoch; what its method needs to know of them is computed.
+
+    Arguments:
+        split: The training split.
+        method: A dynamic method, or its name as `drd_plugin.dynamic.parse_dynamic` reads it.
+        fraction: The share of an epoch, in (0, 1]; a method that decides it itself passes it over.
+        epochs: How many epochs the training has; None for `drd_plugin.train`, which tells the sampler how far it is.
+        slope: See `Plan`.
+        full_last: See `Plan`.
+        seed: Of everything that is drawn, and of what is computed before.
+        proxy: How the proxy is trained that gives features and scores, in epochs.
+        folder: Where these are kept and found again; in memory by default.
+        device: `auto`, or a torch device.
+        progress: Whether to show progress bars.
+
+    Raises:
+        UnknownName: If the method is not known.
+        ValueError: If the fraction leaves an epoch without examples, or is no share.
+    """
+    check_split(split)
+    wanted = parse_dynamic(method) if isinstance(method, str) else method
+    plan = Plan(fraction, slope, full_last)
+    cache = ScoreCache(split, proxy, folder=folder, device=device, progress=progress)
+    prepared = wanted.prepare(CachedWorkshop(cache, Seeds.all(seed)))
+    known = Examples(split.labels, split.num_classes, split.fingerprint)
+    return DynamicSampler(wanted, replace(known, values=prepared.values), plan, epochs=epochs, seed=seed)
