@@ -51,7 +51,8 @@ class ScoreCache:
         device: str = "auto",
         progress: bool = True,
     ) -> None:
-        self.split, self.proxy, self.keeps, self.folder = split, proxy, features, folder
+        self.split, self.proxy, self.keeps = split, proxy, features
+        self.folder = None if folder is None else Path(folder)
         asked = dict.fromkeys(together)
         self.together = [fold for fold in asked if isinstance(fold, FoldScore)]
         self.drawn = [of for of in asked if isinstance(of, DiffusionScore)]

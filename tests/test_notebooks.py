@@ -15,6 +15,7 @@ SMALL = {
     "03_what_does_drd_see": "DRAWS, B, NOISES = 2, 2, 3",
     "04_choosing_the_timestep": "B, NOISES = 2, 3",
     "05_inside_deepcore": 'EPOCHS, METHODS = 10, ("Uniform", "Forgetting+BWS")',
+    "06_dynamic_selection": 'METHODS, FRACTION, SEEDS, STEPS, EPOCHS = ("RS2", "FactorCurriculum"), 0.3, (0,), 20, 3',
 }
 STANDIN = ROOT / "tests" / "inside" / "standin"
 

@@ -5,7 +5,9 @@ end.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -108,6 +110,18 @@ class RunStore:
         spent = {"seconds": round(self.about.get("seconds", 0.0) + seconds, 1)}
         with write_aside(self.folder / "about.json") as aside:
             aside.write_text(json.dumps({**self.about, **known, **spent}, indent=2) + "\n")
+
+    @contextmanager
+    def filling(self) -> Iterator[None]:
+        """For a block that appends what is missing: adds its seconds to the study's, also where it fails, and puts the
+        rows together at its end.
+        """
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.note(seconds=time.perf_counter() - start)
+        self.compact()
 
     def frame(self) -> pd.DataFrame:
         """All rows.

@@ -12,7 +12,7 @@ from ...provenance import digest
 from ...rng import Seeds
 from ...training.goal import Goal
 from ...training.recipe import Recipe
-from ..run import Bench
+from ..bench import Bench
 
 __all__ = ["Budget", "Cell", "cells_of"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,9 +15,9 @@ from ...provenance import describe, environment
 from ...rng import Seeds
 from ...training.loader import resolve_device
 from ...training.loop import train
+from ..bench import Bench, begin, open_bench
 from ..grid import Grid
 from ..lab import Lab
-from ..run import Bench, begin, open_bench
 from ..store import RunStore
 from .cells import Budget, Cell, cells_of
 from .row import MixedRun
@@ -40,7 +39,7 @@ def run_mixed(lab: Lab, grid: Grid, budgets: list[Budget]) -> RunStore:
     Raises:
         ArtifactError: If the folder holds another grid's rows.
     """
-    start, bench = time.perf_counter(), begin(grid, lab, mixed=True)
+    bench = begin(grid, lab, mixed=True)
     identity = {"study": "equal_cost"} | grid.identity | {"fingerprint": bench.dataset.train.fingerprint}
     store = RunStore(lab.out, identity, MixedRun, CELL)
     done = set(store.frame()["key"])
@@ -48,17 +47,14 @@ def run_mixed(lab: Lab, grid: Grid, budgets: list[Budget]) -> RunStore:
     obstacles = {cell.name: bench.obstacle(cell.static) for cell in missing}
     store.leave_out(obstacles)
     missing = [cell for cell in missing if not obstacles[cell.name]]
-    _prepare(bench, missing)
-    try:
+    with store.filling():
+        _prepare(bench, missing)
         for cells in ([cell for cell in missing if cell.full], [cell for cell in missing if not cell.full]):
             work = partial(_run, grid, lab, _full_seconds(store))
             for cell, (row, why_not) in lab.each(work, cells, "run", len(done)):
                 store.leave_out({str(cell): why_not})
                 if row is not None:
                     store.append(row)
-    finally:
-        store.note(seconds=time.perf_counter() - start)
-    store.compact()
     return store
 
 

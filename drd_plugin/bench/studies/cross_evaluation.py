@@ -13,7 +13,6 @@ part also comes with the shares of the whole, by sorting within classes. The tes
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,10 +25,10 @@ from ...registry import unknown
 from ...rng import generator
 from ...strategies.base import by_hardness, grouped
 from ...training.loop import predict, train
+from ..bench import Bench, begin, open_bench
 from ..grid import Grid
 from ..lab import Lab
 from ..plots import plot_cross
-from ..run import Bench, begin, open_bench
 from ..store import RunStore
 from ..table import mean_and_std, origin
 from .base import Results, Study
@@ -102,7 +101,7 @@ class CrossEvaluation(Study):
 
     def run(self, grid: Grid, lab: Lab) -> None:
         """See `Study`."""
-        start, bench = time.perf_counter(), begin(grid, lab)
+        bench = begin(grid, lab)
         store = _store(lab.out, grid, bench)
         done = set(store.frame()["key"])
         wanted = [
@@ -113,14 +112,11 @@ class CrossEvaluation(Study):
             for part in range(self.parts)
         ]
         missing = [part for part in wanted if part.key(bench, self.parts) not in done]
-        bench.score_all([(grid.method(part.method), grid.seeds_of(part.seed)) for part in missing])
-        try:
+        with store.filling():
+            bench.score_all([(grid.method(part.method), grid.seeds_of(part.seed)) for part in missing])
             for _, rows in lab.each(partial(_cross, grid, lab), missing, "training", len(wanted) - len(missing)):
                 for row in rows:  # the test set's is the last, and says that the others are there
                     store.append(row)
-        finally:
-            store.note(seconds=time.perf_counter() - start)
-        store.compact()
 
     def read(self, folder: Path) -> Results:
         """See `Study`."""

@@ -7,8 +7,8 @@ The subsets keep the planted labels; no method is told which are wrong.
 
 from __future__ import annotations
 
+import itertools
 import json
-import time
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,11 @@ from ...data import plant
 from ...methods import Selector
 from ...registry import unknown
 from ...settings import split_outside
+from ..bench import Bench, begin
 from ..grid import Grid, dataset_of
 from ..lab import Lab
 from ..plots import plot_detection
-from ..run import Bench, begin, run_in
+from ..run import run_in
 from ..store import RunStore
 from ..table import fraction_name, mean_and_std, origin, summary
 from .base import Results, Study
@@ -86,15 +87,12 @@ class Noise(Study):
     def run(self, grid: Grid, lab: Lab) -> None:
         """See `Study`."""
         store = RunStore(lab.out, {"study": "noise"} | grid.identity, Detection, CELL)
-        for kind in self.kinds:
-            for share in self.shares:
-                start = time.perf_counter()
+        with store.filling():
+            for kind, share in itertools.product(self.kinds, self.shares):
                 planted = replace(grid, dataset={**grid.dataset, kind: share})
                 there = replace(lab, out=Path(lab.out) / _folder(kind, share), scores=lab.place_of_scores)
                 run_in(there, planted)
                 self._detect(planted, there, store, kind, share)
-                store.note(seconds=time.perf_counter() - start)
-        store.compact()
 
     def _detect(self, grid: Grid, lab: Lab, store: RunStore, kind: str, share: float) -> None:
         """A row for each score that can be asked, and each seed."""

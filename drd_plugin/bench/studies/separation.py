@@ -23,7 +23,6 @@ References:
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,10 +35,10 @@ from ...methods import Selector
 from ...registry import check_least
 from ...rng import generator
 from ...training.loop import features, train
+from ..bench import Bench, begin, open_bench
 from ..grid import Grid
 from ..lab import Lab
 from ..plots import plot_strata
-from ..run import Bench, begin, open_bench
 from ..store import RunStore
 from ..table import mean_and_std, origin
 from .base import Results, Study
@@ -98,7 +97,7 @@ class Separation(Study):
 
     def run(self, grid: Grid, lab: Lab) -> None:
         """See `Study`."""
-        start, bench = time.perf_counter(), begin(grid, lab)
+        bench = begin(grid, lab)
         identity = {"study": "separation"} | grid.identity | {"fingerprint": bench.dataset.train.fingerprint}
         store = RunStore(lab.out, identity, Separated, CELL)
         done = set(store.frame()["key"])
@@ -107,14 +106,11 @@ class Separation(Study):
             for seed in grid.seeds
         }
         seeds = [seed for seed in grid.seeds if missing[seed]]
-        bench.score_all([(method, grid.seeds_of(seed)) for seed in seeds for method in missing[seed]])
-        try:
+        with store.filling():
+            bench.score_all([(method, grid.seeds_of(seed)) for seed in seeds for method in missing[seed]])
             for _, rows in lab.each(partial(_measure, self, grid, lab), seeds, "seed", len(grid.seeds) - len(seeds)):
                 for row in rows:
                     store.append(row)
-        finally:
-            store.note(seconds=time.perf_counter() - start)
-        store.compact()
 
     def read(self, folder: Path) -> Results:
         """See `Study`."""

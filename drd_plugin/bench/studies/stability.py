@@ -15,7 +15,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import time
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,10 +25,10 @@ from ...artifacts import Scores
 from ...artifacts.reliability import within_classes
 from ...methods import Selector
 from ...scores import FoldScore
+from ..bench import Bench, begin
 from ..grid import Grid
 from ..lab import Lab
 from ..plots import plot_stability
-from ..run import Bench, begin
 from ..store import RunStore
 from ..table import mean_and_std, origin
 from .base import Results, Study
@@ -80,10 +79,10 @@ class Stability(Study):
 
     def run(self, grid: Grid, lab: Lab) -> None:
         """See `Study`."""
-        start, bench = time.perf_counter(), begin(grid, lab)
+        bench = begin(grid, lab)
         identity = {"study": "stability"} | grid.identity | {"fingerprint": bench.dataset.train.fingerprint}
         store = RunStore(lab.out, identity, Stable, CELL)
-        try:
+        with store.filling():
             known: dict[str, dict[tuple[str, int], Scores]] = {method.name: {} for method in grid.parsed}
             for net in (grid.proxy.net, *self.proxies):
                 self._score(grid, replace(grid, proxy=replace(grid.proxy, net=net)), lab, known)
@@ -92,9 +91,6 @@ class Stability(Study):
                 for row in self._rows(bench, method, known[method.name]):
                     if row.key not in done:
                         store.append(row)
-        finally:
-            store.note(seconds=time.perf_counter() - start)
-        store.compact()
 
     def _score(self, grid: Grid, with_net: Grid, lab: Lab, known: dict[str, dict[tuple[str, int], Scores]]) -> None:
         """All scores with one network as the proxy, into `known` by network and seed."""

@@ -1,0 +1,198 @@
+"""The `Bench`: a grid at work in a lab, with its data set, its scores and its subsets, each made once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any
+
+from ..artifacts import Scores, Subset
+from ..data import Dataset
+from ..methods import Selector, parse_score
+from ..provenance import describe, digest, environment
+from ..rng import Seeds
+from ..score_cache import ScoreCache
+from ..scores import FoldScore, Score
+from ..scores.diffused import DiffusionScore
+from ..selection import TrainingWorkbench
+from ..training.loader import resolve_device
+from ..training.recipe import Recipe
+from .grid import Grid, GridError
+from .lab import Lab
+
+__all__ = ["Bench", "begin", "open_bench"]
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """A grid in a lab: its data set, its scores, and what is done with them."""
+
+    grid: Grid
+    lab: Lab
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The data set."""
+        return self.grid.load()
+
+    @cached_property
+    def scores(self) -> ScoreCache:
+        """The grid's scores; all fold scores come from one recorded run for each proxy."""
+        return ScoreCache(
+            self.dataset.train,
+            self.grid.proxy,
+            together=[of for method in self.grid.parsed for of in method.scores],
+            features=any(method.sees_features for method in self.grid.parsed),
+            folder=self.lab.place_of_scores,
+            device=self.lab.device,
+            progress=self.lab.progress,
+        )
+
+    def score_all(self, wanted: Sequence[tuple[Selector | None, Seeds]]) -> None:
+        """Computes the scores that methods need, by all workers: a map score in shards, the proxies side by side."""
+        methods = [(method, seeds) for method, seeds in wanted if method is not None]
+        needed = [(of, getattr(seeds, of.seeded_by)) for method, seeds in methods for of in method.scores]
+        for of, seed in dict.fromkeys(needed):
+            if isinstance(of, DiffusionScore) and not self.scores.has(of, seed):
+                shards = [_Shard(of, seed, i, self.lab.processes) for i in range(self.lab.processes)]
+                for _ in self.lab.each(partial(_score, self.grid, self.lab), shards, "shard", long=True):
+                    pass
+        watched = [seed for of, seed in needed if isinstance(of, FoldScore)]
+        watched += [seeds.proxy for method, seeds in methods if method.sees_features]
+        unwatched = [seed for seed in dict.fromkeys(watched) if not self.scores.has_watched(seed)]
+        for _ in self.lab.each(partial(_watch, self.grid, self.lab), unwatched, "proxy"):
+            pass
+
+    def obstacle(self, method: Selector | None) -> str:
+        """Why a method cannot run; empty if it can."""
+        return "" if method is None else method.obstacle(self.dataset.train, self.grid.proxy, self.lab.device)
+
+    def provenance(self, method: Selector | None, seeds: Seeds, recipe: Recipe) -> dict[str, Any]:
+        """How a row came about, ready for JSON."""
+        return {
+            "recipe": describe(recipe),
+            "proxy": describe(self.grid.proxy),
+            "seeds": describe(seeds),
+            "test": self.dataset.test.fingerprint,
+            "method": None if method is None else describe(method.definition),
+            "reliability": [] if method is None else self.reliability(method, seeds),
+            "environment": environment(str(resolve_device(self.lab.device))),
+        }
+
+    def key(self, method: Selector, seed: int, *more: Any) -> str:
+        """The key of a row about the score that orders the examples for a method: the digest of what decides it."""
+        split, of = self.dataset, method.scores[:1]
+        made = [*of, *map(self.scores.inputs, of), self.grid.seeds_of(seed)]
+        return digest([self.grid.identity, split.train.fingerprint, split.test.fingerprint, *made, *more])
+
+    def score(self, method: Selector, seeds: Seeds) -> Scores:
+        """The scores that order the examples for a method.
+
+        Raises:
+            ValueError: If the method has no score.
+        """
+        if not method.scores:
+            raise ValueError(f"{method.name} selects without a score, and this study looks at scores.")
+        return self.scores.get(method.scores[0], getattr(seeds, method.scores[0].seeded_by))
+
+    def reliability(self, method: Selector, seeds: Seeds) -> list[Any]:
+        """The reliability of the score that orders the examples, the number of its estimates and what they are; empty
+        where there are not several.
+        """
+        if not method.scores:
+            return []
+        of = self.score(method, seeds)
+        count = of.estimates.shape[1]
+        return [of.reliability, count, of.drawn] if count > 1 else []
+
+    def subset(self, method: Selector, fraction: float, seeds: Seeds) -> tuple[Subset, float, float]:
+        """The method's subset, and the seconds of its scores and of its selection; kept, and found again."""
+        made = [self.scores.inputs(of) for of in method.scores]
+        name = digest([method.definition, made, fraction, seeds, self.grid.identity])
+        path = self.lab.out / "subsets" / f"{name}.json"
+        known = {of: self.scores.get(of, getattr(seeds, of.seeded_by)) for of in method.scores}
+        spent = _seconds(known)
+        if path.exists():
+            subset = Subset.load(path)
+            return subset, spent, subset.provenance["seconds"]
+        start = time.perf_counter()
+        bench = TrainingWorkbench(
+            self.dataset.train,
+            self.grid.recipe,
+            self.grid.proxy,
+            seeds,
+            lambda name: known[parse_score(name)],
+            lambda: self.scores.features(seeds.proxy),
+            self.lab.device,
+            self.lab.progress,
+        )
+        ordering = known[method.scores[0]] if method.scores else None
+        subset = method.select(ordering, fraction, seeds.selection, bench)
+        seconds = time.perf_counter() - start
+        subset = replace(subset, provenance={**subset.provenance, "seconds": seconds})
+        subset.save(path)
+        return subset, spent, seconds
+
+
+_OPEN: dict[str, Bench] = {}
+
+
+def begin(grid: Grid, lab: Lab, mixed: bool = False) -> Bench:
+    """A bench, which `open_bench` finds in this process.
+
+    Arguments:
+        grid: The grid.
+        lab: Where it works.
+        mixed: Whether the grid may hold dynamic methods.
+
+    Raises:
+        GridError: If it holds some and may not.
+    """
+    if grid.dynamic and not mixed:
+        raise GridError(
+            f"{grid.name}: {', '.join(grid.dynamic)} choose other examples every epoch and have no place in this "
+            "study: compare them in a study `equal_cost`, as the experiment `dynamic` does."
+        )
+    _OPEN.clear()
+    _OPEN[digest([grid, lab])] = Bench(grid, lab)
+    return _OPEN[digest([grid, lab])]
+
+
+def open_bench(grid: Grid, lab: Lab) -> Bench:
+    """The bench of this process for a grid; in a worker, begun quietly."""
+    key = digest([grid, lab])
+    if key not in _OPEN:
+        _OPEN.clear()
+        _OPEN[key] = Bench(grid, replace(lab, progress=False))
+    return _OPEN[key]
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """A part of a score's work."""
+
+    of: DiffusionScore
+    seed: int
+    index: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{type(self.of).__name__} {self.index + 1} of {self.count}"
+
+
+def _score(grid: Grid, lab: Lab, shard: _Shard) -> None:
+    speaks = lab.progress and shard.index == 0
+    open_bench(grid, lab).scores.share(shard.of, shard.seed, (shard.index, shard.count), speaks)
+
+
+def _watch(grid: Grid, lab: Lab, seed: int) -> None:
+    open_bench(grid, lab).scores.watch(seed)
+
+
+def _seconds(known: Mapping[Score, Scores]) -> float:
+    """The seconds that scores took; those that watched the same proxy took them once."""
+    folds = [float(of.provenance["seconds"]) for what, of in known.items() if isinstance(what, FoldScore)]
+    maps = [float(of.provenance["seconds"]) for what, of in known.items() if not isinstance(what, FoldScore)]
+    return sum(maps) + max(folds, default=0.0)
