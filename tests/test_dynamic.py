@@ -422,7 +422,9 @@ def test_a_fixed_subset_stays_and_must_fit():
 def test_names():
     assert parse_dynamic("UCB[c=2, every=5]") == UCB(c=2, every=5)
     assert is_dynamic("RS2")
+    assert is_dynamic("UCB[c=2]")
     assert not is_dynamic("Random")
+    assert not is_dynamic("EL2N[epoch=5]+BWS[selector=train]")
     with pytest.raises(UnknownName, match="did you mean 'RS2'"):
         parse_dynamic("rs2")
     with pytest.raises(UnknownName, match="gama"):

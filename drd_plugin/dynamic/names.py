@@ -26,7 +26,7 @@ DYNAMIC: Registry[type[Dynamic]] = Registry(
 
 def is_dynamic(text: str) -> bool:
     """Whether a method's name, with or without settings, is that of a dynamic one."""
-    return read_name(text)[0] in DYNAMIC
+    return text.partition("[")[0].strip() in DYNAMIC
 
 
 def parse_dynamic(text: str) -> Dynamic:
