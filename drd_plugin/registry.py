@@ -1,8 +1,9 @@
 """Names to things: what this library and its extensions offer, and helpful answers to names that nobody knows.
 
 Other packages add their own through the entry-point groups `drd_plugin.scores`, `drd_plugin.strategies`,
-`drd_plugin.datasets`, `drd_plugin.nets` and `drd_plugin.methods`. A name `FAMILY:NAME` belongs to an open family: a
-function from NAME to the thing, announced in the group `drd_plugin.nets.families`, and so for methods and data sets.
+`drd_plugin.datasets`, `drd_plugin.nets`, `drd_plugin.methods` and `drd_plugin.features`. A name `FAMILY:NAME` belongs
+to an open family: a function from NAME to the thing, announced in the group `drd_plugin.nets.families`, and so for
+methods, data sets and features.
 """
 
 from __future__ import annotations

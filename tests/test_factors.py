@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 from drd_plugin.artifacts import ArtifactError, Features
 from drd_plugin.data import DataError, Split, from_arrays
 from drd_plugin.dynamic.factors import (
+    FEATURES,
     Autoencoder,
     Codes,
     Factors,
@@ -20,7 +21,6 @@ from drd_plugin.dynamic.factors import (
     factors_into,
     factors_of,
     feature_space,
-    features,
     find_source,
     fit,
     frequencies,
@@ -508,7 +508,7 @@ def test_other_packages_announce_feature_spaces(few, monkeypatch):
         def rows(self, split, seed, work):
             yield split.images.float().flatten(1).numpy()
 
-    monkeypatch.setitem(features.FEATURES._entries, "pixels", Brightness)
+    monkeypatch.setitem(FEATURES._entries, "pixels", Brightness)
     space = feature_space(few, find_source("pixels"))
     assert space.values.shape == (150, 64)
 

@@ -10,8 +10,9 @@ Nothing heavy is imported until factors are made or read.
 from .artifact import Factors
 from .autoencoder import Autoencoder
 from .codes import Codes
-from .features import FEATURES, FeatureFile, FeatureSource, FeatureSpace, feature_space, find_source
+from .features import FeatureFile, FeatureSource, FeatureSpace, feature_space
 from .making import factors_into, factors_of
+from .sources import FEATURES, find_source
 from .statistics import frequencies, rarity, representativeness, standardised
 
 __all__ = [

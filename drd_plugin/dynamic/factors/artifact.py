@@ -41,7 +41,7 @@ class Factors:
         codes: The active units of each example.
         fingerprint: The data set's fingerprint.
         provenance: The source and digest of the features, the autoencoder's settings, the seed, how well it did
-            (`quality`), and the seconds of each stage, ready for JSON.
+            (`quality`), and the seconds of each stage (0 for features that were at hand), ready for JSON.
 
     Raises:
         ValueError: If no unit is active for any example.
@@ -114,10 +114,9 @@ class Factors:
             fingerprint, provenance = said["fingerprint"], said["provenance"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"{folder} holds no factors as `drd-plugin factors` writes them ({error}).") from error
-        autoencoder, of_weights = SparseAutoencoder.load(folder / "autoencoder.safetensors")
-        codes, of_codes = Codes.load(folder / "codes.safetensors")
-        found = cls(autoencoder, codes, fingerprint, provenance)
-        if {of_weights, of_codes} != {found._mark}:
+        weights, codes = folder / "autoencoder.safetensors", folder / "codes.safetensors"
+        found = cls(SparseAutoencoder.load(weights), Codes.load(codes), fingerprint, provenance)
+        if {_mark_of(weights), _mark_of(codes)} != {found._mark}:
             raise ArtifactError(f"{folder} holds files of different runs: remove it, and make the factors again.")
         return found
 
@@ -125,6 +124,13 @@ class Factors:
     def _mark(self) -> str:
         """What the files of one run have in common."""
         return digest([self.fingerprint, self.provenance])
+
+
+def _mark_of(path: Path) -> str:
+    from safetensors import safe_open
+
+    with safe_open(path, "np") as file:
+        return json.loads(file.metadata()["drd_plugin"])["mark"]
 
 
 def _write_table(path: Path, columns: Mapping[str, np.ndarray], mark: str) -> None:

@@ -71,16 +71,16 @@ class Codes:
         row, column = np.nonzero((self.index == unit) & (self.value > 0))
         return row[np.argsort(-self.value[row, column], kind="stable")[:most]]
 
-    def save(self, path: Path, header: str = "") -> None:
-        """Writes them as safetensors, with a text."""
+    def save(self, path: Path, mark: str = "") -> None:
+        """Writes them as safetensors, with what the files of one run have in common."""
         import torch
 
         tensors = {"index": torch.from_numpy(self.index), "value": torch.from_numpy(self.value)}
-        save_tensors(tensors, path, json.dumps({"kind": "codes", "units": self.units, "header": header}))
+        save_tensors(tensors, path, json.dumps({"kind": "codes", "units": self.units, "mark": mark}))
 
     @classmethod
-    def load(cls, path: Path) -> tuple[Codes, str]:
-        """Reads what `save` wrote, with its text.
+    def load(cls, path: Path) -> Codes:
+        """Reads what `save` wrote.
 
         Raises:
             ArtifactError: If the file is damaged, or holds something else.
@@ -89,7 +89,7 @@ class Codes:
         said = json.loads(header or "{}")
         if said.get("kind") != "codes":
             raise ArtifactError(f"{path} holds no codes as `drd-plugin factors` writes them, but {sorted(tensors)}.")
-        return cls(tensors["index"].numpy(), tensors["value"].numpy(), said["units"]), said["header"]
+        return cls(tensors["index"].numpy(), tensors["value"].numpy(), said["units"])
 
 
 def coded(net: SparseAutoencoder, features: np.ndarray, known: Survey, device: str = "auto") -> tuple[Codes, float]:

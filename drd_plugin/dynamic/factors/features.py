@@ -1,19 +1,10 @@
-"""The feature space of a data set, which is plugged in by name.
-
-- `proxy`: the penultimate layer of a network that is trained on the data set itself.
-- `torchvision:NAME`, `timm:NAME`: that of a pretrained network of these packages.
-- `minilm`: sentence embeddings of the split's texts.
-- a path: a .npy or safetensors file of floating-point numbers [n, d], by index.
-
-Other packages announce theirs in the entry-point group `drd_plugin.features`.
-"""
+"""The features of a data set: what makes them, and where they are kept."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,14 +13,12 @@ import numpy as np
 from ...artifacts import ArtifactError, check_fingerprint
 from ...artifacts.files import sha256
 from ...provenance import describe, digest
-from ...registry import Registry
-from ...training.recipe import PROXY, Recipe
 from .arrays import map_rows, write_rows
 
 if TYPE_CHECKING:
     from ...data import Split
 
-__all__ = ["FEATURES", "FeatureFile", "FeatureSource", "FeatureSpace", "Work", "feature_space", "find_source"]
+__all__ = ["FeatureFile", "FeatureSource", "FeatureSpace", "Work", "feature_space"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,55 +105,6 @@ class FeatureFile:
         """
         values, said = map_rows(self.path)
         return FeatureSpace(values, said.get("fingerprint", ""), said.get("provenance", {}))
-
-
-def _proxy(recipe: Recipe = PROXY) -> FeatureSource:
-    """The penultimate layer of a network that is trained on the data set itself."""
-    from .proxy import ProxyFeatures
-
-    return ProxyFeatures(recipe)
-
-
-def _torchvision(name: str) -> FeatureSource:
-    from .backbones import TorchvisionFeatures
-
-    return TorchvisionFeatures(name)
-
-
-def _timm(name: str) -> FeatureSource:
-    from .backbones import TimmFeatures
-
-    return TimmFeatures(name)
-
-
-def _minilm() -> FeatureSource:
-    """Sentence embeddings of the texts by all-MiniLM-L6-v2 (the extra `text`)."""
-    from .sentences import MiniLM
-
-    return MiniLM()
-
-
-FEATURES: Registry[Callable[[], FeatureSource]] = Registry(
-    "feature space",
-    "drd_plugin.features",
-    {"proxy": _proxy, "minilm": _minilm},
-    families={"torchvision": lambda name: partial(_torchvision, name), "timm": lambda name: partial(_timm, name)},
-)
-
-
-def find_source(name: str, recipe: Recipe = PROXY) -> FeatureSource:
-    """A feature space by name, or by the path of its file.
-
-    Arguments:
-        name: A name in `FEATURES`, `torchvision:NAME`, `timm:NAME`, or a path that ends in .npy or .safetensors.
-        recipe: How `proxy` is trained, in epochs.
-
-    Raises:
-        UnknownName: If it is neither.
-    """
-    if name.endswith((".npy", ".safetensors")):
-        return FeatureFile(Path(name).expanduser())
-    return _proxy(recipe) if name == "proxy" else FEATURES[name]()
 
 
 def feature_space(

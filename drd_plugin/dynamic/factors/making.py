@@ -16,7 +16,8 @@ from .arrays import Survey, survey
 from .artifact import Factors
 from .autoencoder import Autoencoder
 from .codes import coded
-from .features import FeatureSource, FeatureSpace, feature_space, find_source
+from .features import FeatureSource, FeatureSpace, feature_space
+from .sources import find_source
 
 if TYPE_CHECKING:
     from ...data import Split
@@ -38,7 +39,7 @@ def factors_of(
 
     Arguments:
         split: The training split.
-        source: The feature space, or its name (see `drd_plugin.dynamic.factors.features`).
+        source: The feature space, or its name (see `drd_plugin.dynamic.factors.sources`).
         autoencoder: How the autoencoder is trained.
         seed: Decides the proxy, the autoencoder's directions and the order of the examples.
         folder: Where factors are kept, in a folder that a digest names, and their features in a file; in memory by

@@ -74,19 +74,19 @@ class SparseAutoencoder(nn.Module):
         """The features that active units stand for, float32[B, d]."""
         return (self.combined(active) + self.pre_bias) * self.scale
 
-    def save(self, path: Path, header: str = "") -> None:
+    def save(self, path: Path, mark: str = "") -> None:
         """Writes the weights as safetensors.
 
         Arguments:
             path: The file.
-            header: A text that is kept with them.
+            mark: What the files of one run have in common.
         """
-        said = {"kind": "autoencoder", "k": self.k, "scale": self.scale, "header": header}
+        said = {"kind": "autoencoder", "k": self.k, "scale": self.scale, "mark": mark}
         save_tensors(self.state_dict(), path, json.dumps(said))
 
     @classmethod
-    def load(cls, path: Path) -> tuple[SparseAutoencoder, str]:
-        """Reads what `save` wrote, with its text.
+    def load(cls, path: Path) -> SparseAutoencoder:
+        """Reads what `save` wrote.
 
         Raises:
             ArtifactError: If the file is damaged, or holds something else.
@@ -99,4 +99,4 @@ class SparseAutoencoder(nn.Module):
             )
         made = cls(tensors["decoder"], tensors["pre_bias"], said["scale"], said["k"])
         made.load_state_dict(tensors)
-        return made.eval(), said["header"]
+        return made.eval()

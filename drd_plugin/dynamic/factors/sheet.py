@@ -108,10 +108,11 @@ def _mosaic(units: Sequence[Shown], columns: int, split: Split) -> np.ndarray:
     """The images of units, a row for each, on white, uint8[H, W, 3]."""
     import torch
 
-    cell, (_, height, width) = _cell(split), split.shape
+    cell, (channels, height, width) = _cell(split), split.shape
     canvas = np.full((len(units) * cell, columns * cell, 3), 255, np.uint8)
     for row, of in enumerate(units):
         images = split.images[torch.from_numpy(of.examples)].permute(0, 2, 3, 1).numpy()
+        images = images if channels == 3 else images[..., :1]
         for column, image in enumerate(images):
             top, left = row * cell, column * cell
             canvas[top : top + height, left : left + width] = image
