@@ -62,7 +62,7 @@ class Bench:
         watched = [seed for of, seed in needed if isinstance(of, FoldScore)]
         watched += [seeds.proxy for method, seeds in methods if method.sees_features]
         unwatched = [seed for seed in dict.fromkeys(watched) if not self.scores.has_watched(seed)]
-        for _ in self.lab.each(partial(_watch, self.grid, self.lab), unwatched, "proxy"):
+        for _ in self.lab.each(partial(_watch, self.grid, self.lab), unwatched, "proxy", long=True):
             pass
 
     def obstacle(self, method: Selector | None) -> str:
