@@ -7,6 +7,7 @@ from .bench.table import table as table
 from .data import DATASETS as DATASETS
 from .data import Split as Split
 from .data import from_arrays as from_arrays
+from .data import from_texts as from_texts
 from .data import load as load
 from .deepcore.options import configure as configure
 from .diffusion.fit import Fit as Fit

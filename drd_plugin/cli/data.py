@@ -17,7 +17,7 @@ class Data:
     Arguments:
         dataset: A name that `drd-plugin list` shows, or hf:NAME.
         root: Where the data lie, for those that are neither embedded nor downloaded.
-        size: Height and width in pixels to resize the images of a folder to.
+        size: Height and width in pixels to resize the images of a folder to; texts have none.
     """
 
     dataset: str

@@ -41,7 +41,7 @@ def list_() -> None:
         rows = [(name, first_sentence(thing)) for name, thing in registry.items()]
         if registry is DATASETS:
             rows.append(
-                ("hf:NAME", "A labelled image set of the Hugging Face hub, or saved by its `datasets` package.")
+                ("hf:NAME", "Labelled images or texts of the Hugging Face hub, or saved by its `datasets` package.")
             )
         if registry is FEATURES:
             rows += [(f"{name}:NAME", f"A pretrained network of {name}.") for name in ("torchvision", "timm")]

@@ -1,17 +1,33 @@
-"""Labelled images: splits with an identity, and the data sets by name."""
+"""Labelled images and texts: splits with an identity, and the data sets by name."""
 
 from .planted import Planted, plant, take
 from .sets import DATASETS, load
-from .split import DataError, Dataset, Split, check_split, from_arrays, scaled, stratified
+from .split import (
+    DataError,
+    Dataset,
+    Kind,
+    Split,
+    check_images,
+    check_split,
+    from_arrays,
+    scaled,
+    stratified,
+)
+from .text import TextSplit, Vocabulary, from_texts
 
 __all__ = [
     "DATASETS",
     "DataError",
     "Dataset",
+    "Kind",
     "Planted",
     "Split",
+    "TextSplit",
+    "Vocabulary",
+    "check_images",
     "check_split",
     "from_arrays",
+    "from_texts",
     "load",
     "plant",
     "scaled",

@@ -1,4 +1,6 @@
-"""Labelled image sets of the Hugging Face `datasets` package (the extra `hf`), from the hub or from `save_to_disk`."""
+"""Labelled sets of images or texts of the Hugging Face `datasets` package (the extra `hf`), from the hub or from
+`save_to_disk`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ import numpy as np
 
 from .folders import CROPS
 from .split import DataError, Dataset, Split, stratified
+from .text import TextSplit, Vocabulary, check_no_size, from_texts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,13 +51,29 @@ def hugging_face(name: str, root: Path | None = None, size: int | None = None) -
     """A data set of the hub, or one that `save_to_disk` wrote to `root` (or to the folder called `name`).
 
     The splits `train` and `test` are used, or `validation` where the test labels are withheld (-1); without either, a
-    fixed stratified fifth of `train` is held out. Images are as large as the first one, but at most 224 pixels, where
-    no `size` is given.
+    fixed stratified fifth of `train` is held out. The first column of images is taken; they are as large as the first
+    one, but at most 224 pixels, where no `size` is given. Without one, the data set is one of texts: those of the
+    column of strings whose first thousand are the longest.
 
     Raises:
-        DataError: If the package is missing, the data cannot be loaded, or there is no train split, no image column or
-            no class-label column.
+        DataError: If the package is missing, the data cannot be loaded, there is no train split, no column of images
+            or strings or no class-label column, or a size is given for texts.
     """
+    train, test = _tables(name, root)
+    images, strings = _columns(train, "Image"), _strings(train)
+    if images:
+        size = size or min(224, *train[0][images[0]].size)
+        return Dataset(*(_images(part, name, images[0], size) for part in (train, test)))
+    if not strings:
+        raise DataError(f"hf:{name}: found no column of images or strings among {dict(train.features)}.")
+    check_no_size(f"hf:{name}", size)
+    longest = max(strings, key=lambda column: sum(len(text or "") for text in train[:1000][column]))
+    texts = _texts(train, name, longest)
+    return Dataset(texts, _texts(test, name, longest, texts.vocabulary))
+
+
+def _tables(name: str, root: Path | None) -> tuple[Any, Any]:
+    """The rows to train on, and those to test on."""
     try:
         import datasets
     except ImportError as error:
@@ -69,33 +88,46 @@ def hugging_face(name: str, root: Path | None = None, size: int | None = None) -
         ) from error
     if not isinstance(parts, datasets.DatasetDict) or "train" not in parts:
         raise DataError(f"hf:{name}: expected a data set with a split called 'train', got {parts}.")
-    label = _column(parts["train"], datasets.ClassLabel, name)
+    label = _label(parts["train"], name)
     labelled = (key for key in ("test", "validation", "valid") if key in parts and min(parts[key][label]) >= 0)
     held_out = next(labelled, None)
     if held_out is not None:
-        train, test = parts["train"], parts[held_out]
-    else:
-        rest, part = stratified(np.array(parts["train"][label]), 0.2)
-        train, test = parts["train"].select(rest), parts["train"].select(part)
-    size = size or min(224, *train[0][_column(train, datasets.Image, name)].size)
-    return Dataset(*(_split(part, name, size) for part in (train, test)))
+        return parts["train"], parts[held_out]
+    rest, part = stratified(np.array(parts["train"][label]), 0.2)
+    return parts["train"].select(rest), parts["train"].select(part)
 
 
-def _column(table: Any, kind: type, name: str) -> str:
-    found = [column for column, feature in table.features.items() if isinstance(feature, kind)]
+def _columns(table: Any, kind: str) -> list[str]:
+    """The columns of a type."""
+    return [column for column, feature in table.features.items() if type(feature).__name__ == kind]
+
+
+def _strings(table: Any) -> list[str]:
+    return [column for column in _columns(table, "Value") if table.features[column].dtype in ("string", "large_string")]
+
+
+def _label(table: Any, name: str) -> str:
+    found = _columns(table, "ClassLabel")
     if not found:
-        raise DataError(f"hf:{name}: found no column of the type {kind.__name__} among {dict(table.features)}.")
+        raise DataError(f"hf:{name}: found no column of the type ClassLabel among {dict(table.features)}.")
     return found[0]
 
 
-def _split(table: Any, name: str, size: int) -> Split:
-    import datasets
+def _labels(table: Any, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The labels, and the class names."""
+    label = _label(table, name)
+    return np.array(table[label]), tuple(table.features[label].names)
+
+
+def _texts(table: Any, name: str, column: str, vocabulary: Vocabulary | None = None) -> TextSplit:
+    return from_texts(f"hf:{name}", table[column], *_labels(table, name), vocabulary)
+
+
+def _images(table: Any, name: str, column: str, size: int) -> Split:
     import torch
 
-    image, label = _column(table, datasets.Image, name), _column(table, datasets.ClassLabel, name)
-    first = table[0][image]
-    images = HubImages(table, image, size, 1 if first.mode in ("L", "1") else 3)
-    classes, labels = tuple(table.features[label].names), np.array(table[label])
+    first, (labels, classes) = table[0][column], _labels(table, name)
+    images = HubImages(table, column, size, 1 if first.mode in ("L", "1") else 3)
     if len(table) * np.prod(images.shape[1:]) < 2**30:
         return Split(
             f"hf:{name}", torch.cat([images[part] for part in torch.arange(len(table)).split(1000)]), labels, classes

@@ -11,7 +11,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -93,23 +93,24 @@ def plant(split: Split, wrong_labels: float = 0.0, corrupted: float = 0.0, seed:
         seed: Decides which, and how.
 
     Raises:
-        DataError: If a share is out of range, there is only one class, or the images are not in memory.
+        DataError: If a share is out of range, there is only one class, or what is to be corrupted is not images in
+            memory.
     """
     for name, share in (("wrong_labels", wrong_labels), ("corrupted", corrupted)):
         if not 0 <= share < 1:
             raise DataError(f"{name} is the share of the examples that is planted, in [0, 1), got {share}.")
     if wrong_labels and split.num_classes < 2:
         raise DataError(f"{split.name} has one class, so that no label can be wrong.")
+    if corrupted and split.kind != "images":
+        raise DataError(f"{split.name} holds {split.kind}, and only images can be corrupted: plant wrong labels.")
     if corrupted and not split.in_memory:
         raise DataError(f"{split.name} is decoded as needed, and only images in memory can be corrupted.")
     wrong, broken = _first(split, wrong_labels, seed, "wrong labels"), _first(split, corrupted, seed, "corrupted")
-    noisy = Split(
-        split.name,
-        _corrupted(split.images, broken, seed) if len(broken) else split.images,  # type: ignore[arg-type]
-        _mislabelled(split, wrong, seed),
-        split.classes,
-        split.content,
-        split.made_from or split.fingerprint,
+    noisy = replace(
+        split,
+        images=_corrupted(split.images, broken, seed) if len(broken) else split.images,  # type: ignore[arg-type]
+        labels=_mislabelled(split, wrong, seed),
+        made_from=split.made_from or split.fingerprint,
     )
     return Planted(noisy, *(np.isin(np.arange(len(split)), of) for of in (wrong, broken)))
 
@@ -149,10 +150,5 @@ def take(split: Split, examples: int) -> Split:
         return split
     if not split.in_memory:
         raise DataError(f"{split.name} is decoded as needed, and is not cut: give a folder with fewer images.")
-    import torch
-
     _, kept = stratified(split.labels, examples / len(split))
-    return Split(
-        split.name, split.images[torch.from_numpy(kept)], split.labels[kept], split.classes,
-        made_from=split.made_from or split.fingerprint,
-    )  # fmt: skip
+    return replace(split.part(kept), made_from=split.made_from or split.fingerprint)

@@ -5,7 +5,9 @@
 - `cifar10`, `cifar100`: 50,000 + 10,000 colour images of 32 x 32 pixels (Krizhevsky, 2009).
 - `imagenette`, `imagewoof`, `imagenet`: ImageNet's family (see `drd_plugin.data.imagenet`).
 - `image_folder`: any directory tree of images.
-- `hf:NAME`: any labelled image set of the Hugging Face hub, or one saved to a folder by its `datasets` package.
+- `wordnet_glosses`: WordNet's glosses, texts in 45 classes (see `drd_plugin.data.wordnet`).
+- `hf:NAME`: any labelled set of images or texts of the Hugging Face hub, or one saved to a folder by its `datasets`
+  package.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from .folders import image_folder
 from .hf import hugging_face
 from .imagenet import imagenet, imagenette, imagewoof
 from .split import CACHE, DataError, Dataset, from_arrays, stratified
+from .wordnet import wordnet_glosses
 
 __all__ = ["DATASETS", "load", "read_idx"]
 
@@ -95,6 +98,7 @@ DATASETS: Registry[Callable[..., Dataset]] = Registry(
         "imagewoof": imagewoof,
         "imagenet": imagenet,
         "image_folder": folder,
+        "wordnet_glosses": wordnet_glosses,
     },
     families={"hf": lambda name: partial(hugging_face, name)},
 )
@@ -106,7 +110,7 @@ def load(name: str, root: Path | None = None, size: int | None = None) -> Datase
     Arguments:
         name: A name in `DATASETS`, or `hf:NAME`.
         root: Where the data lie, for those that are not embedded or downloaded.
-        size: Height and width to resize to; the data set's own by default.
+        size: Height and width to resize images to; the data set's own by default.
 
     Raises:
         UnknownName: If no data set has that name.

@@ -1,23 +1,40 @@
 """A `Split`: un-augmented images with their labels and an identity; a `Dataset`: the two splits of a benchmark.
 
 Images are uint8[n, C, H, W]. Small sets are one tensor in memory; folders decode on demand behind the same indexing.
+Texts are a split of their own kind (see `drd_plugin.data.text`).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["CACHE", "DataError", "Dataset", "Images", "Split", "check_split", "from_arrays", "scaled", "stratified"]
+__all__ = [
+    "CACHE",
+    "DataError",
+    "Dataset",
+    "Images",
+    "Kind",
+    "Split",
+    "check_images",
+    "check_split",
+    "from_arrays",
+    "labelled",
+    "scaled",
+    "stratified",
+]
+
+Kind = Literal["images", "texts"]
+"""What a split holds, and a network, an augmentation or a score takes."""
 
 
 CACHE = Path("~/.cache/drd_plugin/data").expanduser()
@@ -56,10 +73,17 @@ class Split:
             identified by their pixels.
         made_from: The fingerprint of the split that this one was made from, by leaving out or planting examples; ""
             for none. Whoever has a model for that one has a model for this.
+        kind: What the examples are; a subclass says so.
+        stored: The type of `images`, where they are one tensor.
+        maker: What makes such a split from what a user has.
 
     Raises:
         DataError: If lengths differ, a label is out of range or a class has no example.
     """
+
+    kind: ClassVar[Kind] = "images"
+    stored: ClassVar[str] = "uint8"
+    maker: ClassVar[str] = "from_arrays"
 
     name: str
     images: Images = field(repr=False)
@@ -75,8 +99,8 @@ class Split:
         object.__setattr__(self, "labels", labels)
         if len(self.labels) != len(self.images) or len(self.labels) == 0:
             raise DataError(
-                f"{self.name}: expected as many labels as images and at least one, got {len(self.labels)} labels and "
-                f"{len(self.images)} images."
+                f"{self.name}: expected as many labels as {self.kind} and at least one, got {len(self.labels)} labels "
+                f"and {len(self.images)} {self.kind}."
             )
         wrong = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.classes)))
         if len(wrong):
@@ -91,8 +115,10 @@ class Split:
                 "leave the classes out."
             )
         dtype = getattr(self.images, "dtype", None)
-        if self.in_memory and str(dtype) != "torch.uint8":
-            raise DataError(f"{self.name}: expected uint8 images, got {dtype}: build the split with from_arrays().")
+        if self.in_memory and str(dtype) != f"torch.{self.stored}":
+            raise DataError(
+                f"{self.name}: expected {self.stored} {self.kind}, got {dtype}: build the split with {self.maker}()."
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -113,6 +139,25 @@ class Split:
         _, channels, height, width = self.images.shape
         return channels, height, width
 
+    @property
+    def form(self) -> tuple[int, int]:
+        """What a network must know of its inputs: the images' channels and their size in pixels."""
+        return self.shape[0], self.shape[1]
+
+    def part(self, index: np.ndarray) -> Split:
+        """The examples at the positions int64[k] alone; they must be in memory."""
+        return replace(self, labels=self.labels[index], **self._at(index))
+
+    def _at(self, index: np.ndarray) -> dict[str, Any]:
+        """The fields but for the labels, of length n, at some positions."""
+        import torch
+
+        return {"images": self.images[torch.from_numpy(index)]}
+
+    def _identity(self) -> bytes:
+        """What the examples are, beside their labels."""
+        return self.images.numpy().tobytes() if self.in_memory else self.content.encode()  # type: ignore[attr-defined]
+
     @cached_property
     def class_counts(self) -> np.ndarray:
         """The number of examples of each class, int64[C]."""
@@ -120,10 +165,10 @@ class Split:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The split's identity: its name and a digest of shape, labels and image content."""
+        """The split's identity: its name and a digest of shape, labels and content."""
         sha = hashlib.sha256(repr((tuple(self.images.shape), self.num_classes)).encode())
         sha.update(self.labels.tobytes())
-        sha.update(self.images.numpy().tobytes() if self.in_memory else self.content.encode())  # type: ignore[attr-defined]
+        sha.update(self._identity())
         return f"{self.name}:{sha.hexdigest()[:16]}"
 
     @cached_property
@@ -152,10 +197,16 @@ class Dataset:
     test: Split
 
     def __post_init__(self) -> None:
-        if self.train.classes != self.test.classes or self.train.shape != self.test.shape:
+        train, test = self.train, self.test
+        if train.classes != test.classes or (train.kind, train.shape) != (test.kind, test.shape):
             raise DataError(
-                f"{self.train.name}: the training split has {self.train.num_classes} classes and images "
-                f"{self.train.shape}, the test split {self.test.num_classes} and {self.test.shape}; they must agree."
+                f"{train.name}: the training split has {train.num_classes} classes and {train.kind} {train.shape}, the "
+                f"test split {test.num_classes} and {test.kind} {test.shape}; they must agree."
+            )
+        if getattr(train, "vocabulary", None) != getattr(test, "vocabulary", None):
+            raise DataError(
+                f"{train.name}: the test split was read by another vocabulary than the training split: give "
+                "from_texts(..., vocabulary=train.vocabulary)."
             )
 
 
@@ -164,6 +215,12 @@ def check_split(split: object) -> None:
     if not isinstance(split, Split):
         hint = ": give its .train" if isinstance(split, Dataset) else ""
         raise DataError(f"expected a Split, got a {type(split).__name__}{hint}.")
+
+
+def check_images(split: Split, what: str) -> None:
+    """Raises DataError unless the split holds images, which `what` takes."""
+    if split.kind != "images":
+        raise DataError(f"{what} takes images, and {split.name} holds {split.kind}: give a data set of images.")
 
 
 def from_arrays(
@@ -203,12 +260,22 @@ def from_arrays(
         pixels = (pixels * 255).round()
     elif pixels.min() < 0 or pixels.max() > 255:
         raise DataError(f"{name}: expected integer pixels in 0..255, got {pixels.min()} to {pixels.max()}.")
-    pixels = pixels.to(torch.uint8)
+    return Split(name, pixels.to(torch.uint8), *labelled(name, labels, classes))
+
+
+def labelled(
+    name: str, labels: np.ndarray | Sequence[int], classes: Sequence[str] | None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The labels as an array, and the class names: "0", "1", ... where none are given.
+
+    Raises:
+        DataError: If the labels are no integers.
+    """
     labels = np.asarray(labels)
     if not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"{name}: expected integer labels, got {labels.dtype} values; class names go into `classes`.")
     names = classes if classes is not None else [str(c) for c in range(int(labels.max(initial=0)) + 1)]
-    return Split(name, pixels, labels, tuple(names))
+    return labels, tuple(names)
 
 
 def scaled(images: Tensor) -> Tensor:
