@@ -150,7 +150,10 @@ def record_into(
 
 def _check(split: Split, folds: Sequence[FoldScore], recipe: Recipe, seed: int) -> None:
     """Raises what can be known before a training."""
+    from .training.loop import check_recipe
+
     check_split(split)
+    check_recipe(recipe, split)
     check_seed(seed)
     proxy_seed(seed, 0)
     if recipe.epochs is None:

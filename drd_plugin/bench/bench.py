@@ -18,6 +18,7 @@ from ..scores import FoldScore, Score
 from ..scores.diffused import DiffusionScore
 from ..selection import TrainingWorkbench
 from ..training.loader import resolve_device
+from ..training.loop import check_recipe
 from ..training.recipe import Recipe
 from .grid import Grid, GridError
 from .lab import Lab
@@ -149,15 +150,19 @@ def begin(grid: Grid, lab: Lab, mixed: bool = False) -> Bench:
 
     Raises:
         GridError: If it holds some and may not.
+        ValueError: If a network or an augmentation does not take what the data set holds.
     """
     if grid.dynamic and not mixed:
         raise GridError(
             f"{grid.name}: {', '.join(grid.dynamic)} choose other examples every epoch and have no place in this "
             "study: compare them in a study `equal_cost`, as the experiment `dynamic` does."
         )
+    bench = Bench(grid, lab)
+    for net in grid.trained_nets:
+        check_recipe(replace(grid.recipe, net=net), bench.dataset.train)
     _OPEN.clear()
-    _OPEN[digest([grid, lab])] = Bench(grid, lab)
-    return _OPEN[digest([grid, lab])]
+    _OPEN[digest([grid, lab])] = bench
+    return bench
 
 
 def open_bench(grid: Grid, lab: Lab) -> Bench:

@@ -47,7 +47,7 @@ def run_grid(
 
     Raises:
         ArtifactError: If the folder holds another grid's runs.
-        ValueError: If the device is unknown.
+        ValueError: If the device is unknown, or a network takes images and the data set holds texts.
     """
     return run_in(Lab(Path(out), scores, device, workers, progress), grid)
 

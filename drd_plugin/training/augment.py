@@ -1,4 +1,4 @@
-"""Random augmentation of whole batches on the device they are on, each image with its own draw."""
+"""Random augmentation of whole batches on the device they are on, each image or word with its own draw."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["AUGMENTATIONS"]
+from ..data import Kind
+from ..data.text import PADDING, UNKNOWN
+
+__all__ = ["AUGMENTATIONS", "TEXT_AUGMENTATIONS", "augmentation"]
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -63,4 +66,31 @@ def resized_crop_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     return flip(F.grid_sample(images, grid, align_corners=False, padding_mode="reflection"), generator)
 
 
+def word_dropout(texts: Tensor, generator: torch.Generator) -> Tensor:
+    """Makes each word unknown with probability 1/10.
+
+    Arguments:
+        texts: Numbers of words, int64[B, 1, 1, L].
+        generator: Decides which; on the texts' device.
+    """
+    lost = torch.rand(texts.shape, generator=generator, device=texts.device) < 0.1
+    return texts.masked_fill(lost & (texts != PADDING), UNKNOWN)
+
+
 AUGMENTATIONS: dict[str, Augmentation] = {f.__name__: f for f in (none, shift, crop_flip, resized_crop_flip)}
+"""Those of images."""
+
+TEXT_AUGMENTATIONS: dict[str, Augmentation] = {f.__name__: f for f in (none, word_dropout)}
+"""Those of texts."""
+
+
+def augmentation(name: str, kind: Kind) -> Augmentation:
+    """An augmentation of images, or of texts.
+
+    Raises:
+        ValueError: If it is one of the others.
+    """
+    known = {"images": AUGMENTATIONS, "texts": TEXT_AUGMENTATIONS}[kind]
+    if name not in known:
+        raise ValueError(f"the augmentation {name} is not one of {kind}: give one of {', '.join(known)}.")
+    return known[name]

@@ -1,5 +1,5 @@
-"""Batches of normalised images on the device: resident there where the split is in memory, streamed by worker processes
-where it is decoded as needed.
+"""Batches of normalised images, or of texts, on the device: resident there where the split is in memory, streamed by
+worker processes where it is decoded as needed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def resolve_device(device: str = "auto") -> torch.device:
 
 class Loader:
     """Gives a split's images as a network sees them: float32[B, C, H, W], each channel with mean 0 and standard
-    deviation 1.
+    deviation 1; texts as they are, int64[B, 1, 1, L].
 
     Arguments:
         split: The images and labels.
@@ -71,10 +71,13 @@ class Loader:
             )
         try:
             for index, images in pairs:
-                yield index.to(self.device), (images.to(self.device, non_blocking=True).float() - self.mean) / self.std
+                yield index.to(self.device), self._seen(images.to(self.device, non_blocking=True))
         except DataError as error:  # from a worker process, its message is a traceback
             message = str(error).strip().splitlines()[-1]
             raise DataError(message.removeprefix(f"{DataError.__module__}.DataError: ")) from None
+
+    def _seen(self, images: Tensor) -> Tensor:
+        return images.long() if self.split.kind == "texts" else (images.float() - self.mean) / self.std
 
     def in_order(self) -> Iterable[Tensor]:
         """The positions of the whole split, first to last, in batches of at most 500 images and 2^24 values."""

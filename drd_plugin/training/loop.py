@@ -23,18 +23,18 @@ from ..artifacts import Subset, check_fingerprint
 from ..data import Dataset, Split, check_split
 from ..processes import ALONE, Team
 from ..rng import generator, seeded
-from .augment import AUGMENTATIONS
+from .augment import augmentation
 from .checkpoint import Checkpoint
 from .course import Course, Trained
 from .goal import Goal
 from .loader import Loader, resolve_device
-from .nets import Net, build
+from .nets import Net, check_net, net_for
 from .presentation import Presentation, stretches
 from .recipe import Recipe
 from .recorder import Recorder
 from .sampled import EpochSampler
 
-__all__ = ["Trained", "accuracy", "features", "predict", "train"]
+__all__ = ["Trained", "accuracy", "check_recipe", "features", "predict", "train"]
 
 
 def train(
@@ -81,10 +81,12 @@ def train(
             checkpoint is that of another training.
         DataError: If the test split has other classes or another image size than the training split.
         FloatingPointError: If the loss becomes NaN or infinite.
-        ValueError: If there are more processes than examples in a batch, or a sampler comes with a subset or recorder.
+        ValueError: If there are more processes than examples in a batch, a sampler comes with a subset or recorder, or the
+            recipe's network or augmentation takes images and the split holds texts, or the other way round.
     """
     start, on = time.perf_counter(), us.device or resolve_device(device)
     check_split(split)
+    check_recipe(recipe, split)
     if test is not None:
         check_split(test)
         Dataset(split, test)  # raises unless they agree
@@ -94,9 +96,9 @@ def train(
     goal = goal or _goal(recipe, len(subset), sampler)
     loader = Loader(split, on)
     held_out = None if test is None else Loader(test, on, split.statistics)
-    net = _to_device(build(recipe.net, split.shape[0], split.shape[1], split.num_classes, seed_init), on)
+    net = _to_device(net_for(split, recipe.net, seed_init), on)
     course = Course(net, recipe, goal, recorder, sampler, checkpoint, us, start)
-    net_of_all, augment, cast = us.shared(net), AUGMENTATIONS[recipe.augment], _autocast(recipe, on)
+    net_of_all, augment, cast = us.shared(net), augmentation(recipe.augment, split.kind), _autocast(recipe, on)
     chance, weight = torch.Generator(on), _weights(subset, on)
     pending: deque[Presentation] = deque()
 
@@ -141,6 +143,12 @@ def train(
                 break
     net.eval()
     return course.finished()
+
+
+def check_recipe(recipe: Recipe, split: Split) -> None:
+    """Raises ValueError unless the recipe's network and augmentation take what the split holds."""
+    check_net(recipe.net, split.kind)
+    augmentation(recipe.augment, split.kind)
 
 
 def _chance(seed: int, purpose: str, epoch: int, us: Team) -> int:

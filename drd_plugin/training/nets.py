@@ -1,7 +1,8 @@
 """Networks by name. Each is a `Net`: a backbone that gives penultimate features and a linear head.
 
 `convnet`, `convnet_small`, `lenet` and `resnet18_small` are for small images; `resnet18`, `resnet50`, `efficientnet_b0`
-and `vit_b_16` are torchvision's, untrained, with a head for C classes.
+and `vit_b_16` are torchvision's, untrained, with a head for C classes. Those for texts are in
+`drd_plugin.training.text_nets`.
 
 References:
     Gradient-based learning applied to document recognition (LeCun et al., 1998), https://doi.org/10.1109/5.726791
@@ -13,35 +14,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from torch import Tensor, nn
+from torch import nn
 
+from ..data import Kind, Split
 from ..registry import Registry
 from ..rng import seeded
+from .net import Net, kind_of
+from .text_nets import text_attention, textcnn
 
-__all__ = ["NETS", "Net", "build"]
-
-
-class Net(nn.Module):
-    """A classifier in two parts.
-
-    Arguments:
-        backbone: From images [B, C, H, W] to features [B, width].
-        width: The number of features.
-        num_classes: The number of classes.
-        dropout: The dropout before the head, in [0, 1).
-        channels_last: Whether the network takes images in the memory format `channels_last`, which is faster.
-    """
-
-    channels_last = True
-
-    def __init__(self, backbone: nn.Module, width: int, num_classes: int, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, num_classes))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits, [B, num_classes]."""
-        return self.head(self.backbone(images))
+__all__ = ["NETS", "Net", "build", "check_net", "net_for"]
 
 
 def _block(channels: int, out: int, pool: bool) -> nn.Sequential:
@@ -139,24 +120,43 @@ NETS: Registry[Callable[[int, int, int], Net]] = Registry(
     "drd_plugin.nets",
     {
         make.__name__: make
-        for make in (convnet, convnet_small, lenet, resnet18_small, resnet18, resnet50, efficientnet_b0, vit_b_16)
+        for make in (
+            convnet, convnet_small, lenet, resnet18_small, resnet18, resnet50, efficientnet_b0, vit_b_16, textcnn,
+            text_attention,
+        )
     },
-)
+)  # fmt: skip
+"""Functions of (channels, size, num_classes); for texts, of (numbers, length, num_classes), marked by `for_texts`."""
 
 
-def build(name: str, channels: int, size: int, num_classes: int, seed: int) -> Net:
+def build(name: str, channels: int, size: int, num_classes: int, seed: int, kind: Kind = "images") -> Net:
     """A freshly initialised network; the global random state is left as it was.
 
     Arguments:
         name: A name in `NETS`.
-        channels: The images' channels.
-        size: The images' height and width in pixels.
+        channels: The images' channels; for texts, the numbers of their vocabulary.
+        size: The images' height and width in pixels; for texts, the words that are read.
         num_classes: The number of classes.
         seed: Decides the initial weights.
+        kind: What it is to take.
 
     Raises:
         UnknownName: If no network has that name.
+        ValueError: If it takes something else.
     """
+    check_net(name, kind)
     make = NETS[name]
     with seeded(seed):
         return make(channels, size, num_classes)
+
+
+def net_for(split: Split, name: str, seed: int) -> Net:
+    """A freshly initialised network for a split; see `build`."""
+    return build(name, *split.form, split.num_classes, seed, split.kind)
+
+
+def check_net(name: str, kind: Kind) -> None:
+    """Raises ValueError unless a network takes images, or texts."""
+    if kind_of(NETS[name]) != kind:
+        fitting = [other for other, make in NETS.items() if kind_of(make) == kind]
+        raise ValueError(f"the net {name} takes {kind_of(NETS[name])}, not {kind}: give one of {', '.join(fitting)}.")

@@ -30,7 +30,8 @@ class Recipe:
         schedule: `cosine`, `linear`, `step` (a tenth at 1/3 and 2/3), or `constant`.
         warmup: The share of the steps in which the learning rate rises linearly from zero.
         augment: `none`, `shift` (random translation by an eighth), `crop_flip` (that and a horizontal flip), or
-            `resized_crop_flip` (random resized crop and flip, for large images).
+            `resized_crop_flip` (random resized crop and flip, for large images); for texts `none` or `word_dropout` (a
+            tenth of the words become unknown).
         label_smoothing: In [0, 1).
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on a GPU, float32 on a CPU.
         evaluations: How often the test accuracy is taken, evenly over the training; the last one is after the last
@@ -50,7 +51,7 @@ class Recipe:
     min_lr: float = 0.0
     schedule: Literal["cosine", "linear", "step", "constant"] = "cosine"
     warmup: float = 0.1
-    augment: Literal["none", "shift", "crop_flip", "resized_crop_flip"] = "none"
+    augment: Literal["none", "shift", "crop_flip", "resized_crop_flip", "word_dropout"] = "none"
     label_smoothing: float = 0.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     evaluations: int = 5
