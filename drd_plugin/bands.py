@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .artifacts import ArtifactError, Scores, check_fingerprint
-from .data import Split, check_split, scaled
+from .data import Split, check_images, check_split, scaled
 from .rng import keyed_antithetic
 from .scores import DRD
 
@@ -54,6 +54,7 @@ def likelihood_bands(split: Split, scores: Scores, per_band: int = 3, classes: i
 
     Raises:
         ArtifactError: If the scores are not DRD's, or were made for another split.
+        DataError: If the split holds no images.
         DenoiserError: If the diffusion model is not to be had.
         ValueError: If a class has fewer images than a band.
     """
@@ -62,6 +63,7 @@ def likelihood_bands(split: Split, scores: Scores, per_band: int = 3, classes: i
     from .training.loader import resolve_device
 
     check_split(split)
+    check_images(split, "a sheet of reconstructions")
     check_fingerprint(scores.fingerprint, split.fingerprint, f"the {scores.name} score")
     what, steps = _asked(scores.provenance), scores.provenance["settings"]["timesteps"]
     shown = min(classes, split.num_classes)

@@ -46,6 +46,7 @@ def score(
 
     Raises:
         ArtifactError: If `out` holds other scores, or a score comes out NaN.
+        DataError: If the score takes images and the split holds texts.
         ValueError: If the seed is negative, the device unknown, or a fold score has no recipe in epochs.
     """
     from .training.loader import resolve_device

@@ -91,11 +91,13 @@ def forecast(split: Split, what: DiffusionScore, device: torch.device) -> Foreca
         device: Where scoring will run.
 
     Raises:
+        DataError: If the split holds no images.
         DenoiserError: If there is no denoiser, or it does not fit.
     """
     from .diffusion.batching import forward_batch, image_batch
 
     check_split(split)
+    what.check(split)
     seen = what.sees(split)
     pieces = what.pieces(seen, device)
     denoiser, n = pieces.denoiser, len(seen)

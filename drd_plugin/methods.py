@@ -125,8 +125,8 @@ class Method:
         return [self.score, self.strategy]
 
     def obstacle(self, split: Split, proxy: Recipe, device: str) -> str:
-        """See `Selector`; none is known before the scores are computed."""
-        return ""
+        """See `Selector`: what a score cannot be had of; nothing else is known before the scores are computed."""
+        return next(filter(None, (of.obstacle(split) for of in self.scores)), "")
 
     def configured(self, name: str, settings: Mapping[str, Any]) -> Method:
         """See `Selector`; a setting goes to the side that has such a field."""

@@ -63,6 +63,7 @@ def score_shard(
 
     Raises:
         ArtifactError: If `out` holds other scores, or a score comes out NaN.
+        DataError: If the score takes images and the split holds texts.
         ValueError: If there is no such shard, or the score is not computed in parts.
     """
     from .training.loader import resolve_device
@@ -71,6 +72,7 @@ def score_shard(
     if not isinstance(wanted, MapScore):
         raise ValueError(f"{type(wanted).__name__} watches a proxy's training, which is not cut into shards.")
     check_split(split)
+    wanted.check(split)
     check_seed(seed)
     chunks, on = chunks_of(split), resolve_device(device)
     us = team(on, shard)
@@ -110,6 +112,9 @@ class ChunkScorer:
         cache: A folder in which settled things are kept.
         us: The processes that share the folder.
         total: How many examples the progress bar expects; all by default.
+
+    Raises:
+        DataError: If the score takes images and the split holds texts.
     """
 
     def __init__(
@@ -125,6 +130,7 @@ class ChunkScorer:
     ) -> None:
         from tqdm.auto import tqdm
 
+        what.check(split)
         self.split, self.seen, self.what, self.device = split, what.sees(split), what, device
         self.start = time.perf_counter()
         self.scorer = what.prepare(self.seen, seed, device, cache=cache, progress=progress, team=us)
@@ -134,7 +140,7 @@ class ChunkScorer:
             "environment": environment(str(device)),
         }
         expected = len(split) if total is None else total
-        self.bar = tqdm(total=expected, desc=type(what).__name__, unit="image", disable=not progress, mininterval=1)
+        self.bar = tqdm(total=expected, desc=type(what).__name__, unit="example", disable=not progress, mininterval=1)
 
     def of(self, chunk: np.ndarray) -> Scores:
         """The scores of the examples at these positions."""

@@ -79,10 +79,10 @@ class ScoreCache:
         self._known[what, seed] = scores
 
     def inputs(self, what: Score) -> Mapping[str, Any]:
-        """The score's inputs on the training split, computed once."""
+        """The score's inputs on the training split, computed once; none where it has an obstacle there."""
         if what not in self._inputs:
             split = self.images(what) if isinstance(what, MapScore) else self.split
-            self._inputs[what] = what.inputs(split)
+            self._inputs[what] = {} if what.obstacle(split) else what.inputs(split)
         return self._inputs[what]
 
     def _kept(self, what: Score, seed: int) -> Scores | None:

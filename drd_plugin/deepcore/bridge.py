@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..data import Split
+from ..data import Split, check_images
 from ..rng import seeded
 from ..training.loader import resolve_device
 from ..training.nets import build
@@ -26,9 +26,14 @@ __all__ = ["arguments", "host_dataset", "on_gpu", "quiet", "with_own_randomness"
 
 
 def host_dataset(split: Split) -> SplitDataset:
-    """A split as a normalising data set."""
+    """A split as a normalising data set.
+
+    Raises:
+        DataError: If it holds no images.
+    """
     from torchvision.transforms import Normalize
 
+    check_images(split, "DeepCore")
     return SplitDataset(split, Normalize(*split.statistics))
 
 

@@ -72,6 +72,8 @@ class DeepCoreMethod:
         from ..selection import TrainingWorkbench
         from .doctor import failure, made_up
 
+        if split.kind != "images":
+            return f"DeepCore takes images, and {split.name} holds {split.kind}"
         quick = proxy.for_epochs(1)
         bench = TrainingWorkbench(made_up(split.shape), quick, quick, Seeds.all(0), device=device, progress=False)
         return failure(lambda: self.select(None, 0.5, 0, bench))

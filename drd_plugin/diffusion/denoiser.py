@@ -20,7 +20,7 @@ from typing import Any, Literal, Protocol, get_args
 import torch
 from torch import Tensor
 
-from ..data import DATASETS, Split
+from ..data import DATASETS, Split, check_images
 from ..processes import speaks
 from .hub import DenoiserError, PredictionType, licence_of, local_folder, part_of, read_config
 from .labels import bridge
@@ -200,8 +200,10 @@ def denoiser_folder(name: str, split: Split) -> Path:
     """The folder that `find_denoiser` reads.
 
     Raises:
+        DataError: If the split holds no images.
         DenoiserError: If there is none.
     """
+    check_images(split, "a diffusion model")
     if name != "auto":
         return local_folder(name)
     folder = bundled(split.made_from or split.fingerprint)

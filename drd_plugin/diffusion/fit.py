@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..artifacts import write_aside
-from ..data import DataError, check_split
+from ..data import DataError, check_images, check_split
 from ..provenance import describe, environment
 from ..registry import check_fields, check_least
 from ..rng import seeded
@@ -178,6 +178,7 @@ class Fit:
 
         Raises:
             ArtifactError: If the folder holds the checkpoint of another fit.
+            DataError: If the split holds no images, or some that the network does not take.
             FileExistsError: If the folder exists and holds anything else.
             FloatingPointError: If the loss becomes NaN or infinite.
         """
@@ -190,6 +191,7 @@ class Fit:
         from .training import Training
 
         check_split(split)
+        check_images(split, "a denoiser")
         out, on, start = Path(out), resolve_device(device), time.perf_counter()
         if out.exists() and any(path.name != "checkpoint" for path in out.iterdir()):
             what = "holds a finished fit" if (out / "card.json").exists() else "is not empty"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..artifacts import ArtifactError, Subset, check_fingerprint, write_aside
-from ..data import DataError, Split, check_split
+from ..data import DataError, Split, check_images, check_split
 from ..data.folders import FolderImages
 from ..registry import unknown
 
@@ -128,6 +128,8 @@ def _links(subset: Subset, out: Path, split: Split | None) -> None:
 
 def _selected(subset: Subset, split: Split | None) -> list[tuple[int, str, Path]]:
     """Index, class and absolute path of each selected image."""
+    if split is not None:
+        check_images(split, "an export as list or links")
     if split is None or not isinstance(split.images, FolderImages):
         given = "no split was given" if split is None else f"those of {split.name} are in memory or in a table"
         raise DataError(f"list and links need images that are files of a folder, but {given}: export npy or json.")

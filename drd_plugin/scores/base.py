@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
+from ..data import DataError, Kind
 from ..processes import ALONE, Team
 from ..registry import check_fields, check_least
 
@@ -36,8 +37,10 @@ class Score(ABC):
     Arguments:
         higher_is_harder: Whether a larger value means a harder (less typical, less likely) example.
         seeded_by: Which of `Seeds` the values depend on.
+        takes: What the examples may be; by default, whatever a network can be trained on.
     """
 
+    takes: ClassVar[tuple[Kind, ...]] = ("images", "texts")
     higher_is_harder: ClassVar[bool]
     seeded_by: ClassVar[Literal["proxy", "noise", "selection"]]
 
@@ -49,6 +52,17 @@ class Score(ABC):
         that depend on the machine), ready for JSON.
         """
         return {}
+
+    def obstacle(self, split: Split) -> str:
+        """Why the score cannot be had of such examples at all; empty if it can."""
+        if split.kind in self.takes:
+            return ""
+        return f"{type(self).__name__} takes {' or '.join(self.takes)}, and {split.name} holds {split.kind}"
+
+    def check(self, split: Split) -> None:
+        """Raises DataError if there is an obstacle."""
+        if found := self.obstacle(split):
+            raise DataError(f"{found}: take a score that watches a network's training, such as Forgetting or AUM.")
 
 
 class Scorer(Protocol):
@@ -72,8 +86,11 @@ class Scorer(Protocol):
 
 
 class MapScore(Score):
-    """A score that needs only the example; its values do not depend on how examples are batched."""
+    """A score that needs only the example, an image by default; its values do not depend on how examples are
+    batched.
+    """
 
+    takes: ClassVar[tuple[Kind, ...]] = ("images",)
     seeded_by: ClassVar[Literal["proxy", "noise", "selection"]] = "noise"
 
     def sees(self, split: Split) -> Split:

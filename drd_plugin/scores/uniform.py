@@ -23,6 +23,7 @@ __all__ = ["Uniform"]
 class Uniform(MapScore):
     """An independent uniform number in [0, 1) for each example; with "hardest first", a uniform random subset."""
 
+    takes = ("images", "texts")
     higher_is_harder = True
     seeded_by = "selection"
 
