@@ -81,8 +81,8 @@ def train(
             checkpoint is that of another training.
         DataError: If the test split has other classes or another image size than the training split.
         FloatingPointError: If the loss becomes NaN or infinite.
-        ValueError: If there are more processes than examples in a batch, a sampler comes with a subset or recorder, or the
-            recipe's network or augmentation takes images and the split holds texts, or the other way round.
+        ValueError: If there are more processes than examples in a batch, a sampler comes with a subset or recorder, or
+            the recipe's network or augmentation takes images and the split holds texts, or the other way round.
     """
     start, on = time.perf_counter(), us.device or resolve_device(device)
     check_split(split)
