@@ -64,7 +64,7 @@ def made(name, fraction=0.3, epochs=12, seed=0, **plan):
     return DynamicSampler(parse_dynamic(name), examples(), Plan(fraction, **plan), epochs=epochs, seed=seed)
 
 
-@pytest.fixture(params=[*DYNAMIC, "RCAP[aggregate=importance]", "FactorCurriculum[temperature=0.1, unbiased=true]"])
+@pytest.fixture(params=[*DYNAMIC, "RCAP[aggregate=importance]", "FactorCurriculum[temperature=0, unbiased=true]"])
 def name(request):
     return request.param
 
@@ -153,7 +153,7 @@ def test_usage_never_drifts_apart_by_more_than_the_range_over_gamma_and_one(n, f
     if round(fraction * n) < 1:
         return
     sampler = DynamicSampler(
-        FactorCurriculum(gamma=gamma, within=within), known, Plan(fraction, full_last=0.1), epochs=40, seed=seed
+        FactorCurriculum(gamma=gamma, temperature=0.0, within=within), known, Plan(fraction, full_last=0.1), epochs=40, seed=seed
     )
     bound = 1 / gamma + 1
     for epoch in range(40):
@@ -165,8 +165,8 @@ def test_usage_never_drifts_apart_by_more_than_the_range_over_gamma_and_one(n, f
 
 def test_the_bound_is_reached_without_a_penalty_nothing_binds():
     known = Examples(np.zeros(2, int), 1, "", {"representativeness": np.array([1.0, 0]), "rarity": np.array([1.0, 0])})
-    bound = DynamicSampler(FactorCurriculum(gamma=0.25), known, Plan(0.5), epochs=30)
-    free = DynamicSampler(FactorCurriculum(gamma=0.0), known, Plan(0.5), epochs=30)
+    bound = DynamicSampler(FactorCurriculum(gamma=0.25, temperature=0.0), known, Plan(0.5), epochs=30)
+    free = DynamicSampler(FactorCurriculum(gamma=0.0, temperature=0.0), known, Plan(0.5), epochs=30)
     apart = []
     for epoch in range(30):
         bound.set_epoch(epoch)
@@ -179,7 +179,7 @@ def test_the_bound_is_reached_without_a_penalty_nothing_binds():
 def test_the_curriculum_goes_from_frequent_to_rare():
     ramp = np.linspace(0, 1, 100)
     known = Examples(np.zeros(100, int), 1, "", {"representativeness": 1 - ramp, "rarity": ramp})
-    sampler = DynamicSampler(FactorCurriculum(gamma=0.0), known, Plan(0.1), epochs=10)
+    sampler = DynamicSampler(FactorCurriculum(gamma=0.0, temperature=0.0), known, Plan(0.1), epochs=10)
     rarity = []
     for epoch in range(10):
         sampler.set_epoch(epoch)

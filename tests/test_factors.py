@@ -187,7 +187,7 @@ def test_the_random_state_of_others_is_left_alone(values):
 
 def test_settings_follow_the_data(values):
     small, large = Autoencoder().settled(1437, 64), Autoencoder().settled(1_300_000, 2048)
-    assert (small.units, small.k, small.steps, small.aux_k, small.dead_after) == (179, 8, 2000, 32, 1437)
+    assert (small.units, small.k, small.steps, small.aux_k, small.dead_after) == (179, 8, 500, 32, 1437)
     assert (large.units, large.k, large.steps, large.dead_after) == (8192, 32, 10157, 10_000)
     assert Autoencoder().settled(3, 16).units == 4
     assert Autoencoder(units=2).settled(100, 64).k == 2

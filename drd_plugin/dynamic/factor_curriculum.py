@@ -71,9 +71,9 @@ class FactorCurriculum(Dynamic):
     representativeness: str = "factors"
     rarity: str = "factors"
     schedule: Shape = "cosine"
-    gamma: float = 0.2
+    gamma: float = 0.5
     penalty: Literal["linear", "log", "relative"] = "linear"
-    temperature: float = 0.0
+    temperature: float = 0.5
     within: Literal["class", "all"] = "class"
     unbiased: bool = False
 

@@ -55,7 +55,7 @@ class Autoencoder:
         units: The number of units m; by default four for each feature, but at least eight examples for each unit, and
             at most 8,192.
         k: How many units may be active for an example; by default one for eight features, from 4 to 32.
-        steps: Optimiser steps; by default 2,000, and at least four passes over the data set.
+        steps: Optimiser steps; by default 500, and at least four passes over the data set.
         batch_size: Examples a step; a smaller data set is one batch.
         lr: Adam's learning rate, for features whose variances add up to d; by default 1 / (20 sqrt(m)).
         aux_k: How many dead units the auxiliary loss takes; by default half as many as there are features.
@@ -93,7 +93,7 @@ class Autoencoder:
         return Autoencoder(
             units=units,
             k=min(k, units),
-            steps=self.steps or max(2000, -(-4 * n // batch_size)),
+            steps=self.steps or max(500, -(-4 * n // batch_size)),
             batch_size=batch_size,
             lr=self.lr or 1 / (20 * math.sqrt(units)),
             aux_k=self.aux_k or max(1, d // 2),
