@@ -153,7 +153,11 @@ def test_usage_never_drifts_apart_by_more_than_the_range_over_gamma_and_one(n, f
     if round(fraction * n) < 1:
         return
     sampler = DynamicSampler(
-        FactorCurriculum(gamma=gamma, temperature=0.0, within=within), known, Plan(fraction, full_last=0.1), epochs=40, seed=seed
+        FactorCurriculum(gamma=gamma, temperature=0.0, within=within),
+        known,
+        Plan(fraction, full_last=0.1),
+        epochs=40,
+        seed=seed,
     )
     bound = 1 / gamma + 1
     for epoch in range(40):

@@ -1,9 +1,13 @@
 """Trainings on subsets that change: what is presented, when they end, and that they go on where they were killed."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 
 from drd_plugin.dynamic import RS2, DynamicSampler, Examples, InfoBatch, Plan, dynamic_sampler
 from drd_plugin.training.checkpoint import Checkpoint
@@ -132,3 +136,32 @@ def test_a_sampler_in_one_call(few, tmp_path):
     ranks = dynamic_sampler(few, by_score, 0.4, proxy=proxy, device="cpu", progress=False).examples.values
     for value in ranks.values():
         assert (value.min(), value.max()) == (0, 1)
+
+
+TOGETHER = """
+import torch
+from pathlib import Path
+from drd_plugin.artifacts.tensors import save_tensors
+from drd_plugin.data import Split, load
+from drd_plugin.dynamic import dynamic_sampler
+from drd_plugin.processes import team
+from drd_plugin.training.loop import train
+from drd_plugin.training.recipe import Recipe
+whole = load("digits").train
+few = Split("few", whole.images[:150], whole.labels[:150], whole.classes)
+us = team(torch.device("cpu"))
+recipe = Recipe(net="lenet", epochs=6, batch_size=16, lr=0.05, evaluations=3)
+trained = train(few, recipe, sampler=dynamic_sampler(few, "InfoBatch", 1.0), us=us)
+if us.leads:
+    save_tensors(trained.net.state_dict(), Path({out!r}))
+"""
+
+
+def test_two_processes_train_as_one(few, tmp_path):
+    script, out = tmp_path / "together.py", tmp_path / "net.safetensors"
+    script.write_text(TOGETHER.format(out=str(out)))
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone", str(script)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    alone = train(few, RECIPE, sampler=dynamic_sampler(few, "InfoBatch", 1.0)).net.state_dict()
+    for name, value in load_file(out).items():
+        assert torch.allclose(value, alone[name], atol=1e-4), name
