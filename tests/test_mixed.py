@@ -14,6 +14,7 @@ from drd_plugin.bench.mixed import Budget, MixedRun, mixed_summary, speed_up
 from drd_plugin.bench.mixed.run import CELL, run_mixed
 from drd_plugin.bench.mixed.table import seconds_to
 from drd_plugin.bench.mixed.watched import usage_entropy
+from drd_plugin.bench.report import report
 from drd_plugin.bench.run import run_grid
 from drd_plugin.bench.store import RunStore
 from drd_plugin.bench.studies import EqualCost
@@ -74,6 +75,10 @@ def test_every_method_sees_as_many_examples_as_the_full_training(grid, lab):
     for plot in found.plots.values():
         ax = plot(None)
         assert ax is plot(ax)
+
+    page = report(lab.out)
+    assert page.count("<img") == len(found.plots)
+    assert "Accuracy and cost" not in page, "the tables have it, with all stages"
 
 
 def test_a_stopped_comparison_goes_on(grid, lab, monkeypatch):

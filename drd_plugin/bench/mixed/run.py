@@ -116,7 +116,7 @@ def _run(
         device=lab.device,
     )
     made = {
-        "method": describe(cell.static.definition if cell.static else cell.dynamic),
+        "method": describe(cell.static.definition if cell.static else [cell.dynamic] if cell.dynamic else []),
         "plan": describe(sampler.plan),
         "recipe": describe(cell.recipe),
         "proxy": describe(grid.proxy),

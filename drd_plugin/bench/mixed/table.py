@@ -80,7 +80,7 @@ def _cell(cell: pd.DataFrame, rows: pd.DataFrame, full: pd.DataFrame) -> dict[st
         **dict(zip(("difference", "low", "high"), _paired(cell, against), strict=True)),
         **dict(zip(("rs2", "rs2_low", "rs2_high"), _paired(cell, rs2), strict=True)),
         "examples": cell["examples_seen"].mean(),
-        "share": (cell["examples_seen"] / cell["epochs"]).mean(),
+        "share": _epoch_size(cell) / _epoch_size(against),
         **{stage: cell[f"seconds_{stage}"].mean() for stage in STAGES},
         "sampler": cell["seconds_sampler"].mean(),
         "total": cell["total"].mean(),
@@ -91,6 +91,10 @@ def _cell(cell: pd.DataFrame, rows: pd.DataFrame, full: pd.DataFrame) -> dict[st
         "largest": cell["usage_largest"].mean(),
         "range": cell["usage_range"].mean(),
     }
+
+
+def _epoch_size(rows: pd.DataFrame) -> float:
+    return (rows["examples_seen"] / rows["epochs"]).mean()
 
 
 def _paired(cell: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float, float]:

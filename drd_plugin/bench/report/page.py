@@ -91,7 +91,7 @@ def _each(values: pd.Series) -> str:
 def _costs(found: Results) -> Iterator[Section]:
     """Accuracy beside all that it took, for studies that train networks on subsets."""
     cells = found.frames.get("table")
-    if cells is None or not {"mean", *COSTS} <= {*cells}:
+    if cells is None or not {"mean", *COSTS} <= {*cells} or "total" in cells:  # whose tables have the cost
         return
     cells = cells.assign(total=cells[[*COSTS]].sum(axis=1)).sort_values(["total", "mean"], kind="stable")
     apart = [key for key in OF_CELLS if key in cells and cells[key].nunique() > 1]

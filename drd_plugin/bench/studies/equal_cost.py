@@ -13,7 +13,7 @@ from ..mixed import Budget, MixedRun, mixed_markdown, mixed_summary, run_mixed
 from ..mixed.run import CELL
 from ..plots import plot_budgets, plot_time, plot_trajectory
 from ..store import RunStore
-from ..table import origin
+from ..table import definitions, origin
 from .base import Results, Study
 
 __all__ = ["EqualCost"]
@@ -54,5 +54,5 @@ class EqualCost(Study):
                 kept = f"{100 * fraction:g}{suffix}"
                 plots[f"budgets-{kept}"] = partial(plot_budgets, part, fraction)
                 plots[f"time-{kept}"] = partial(plot_time, part, fraction)
-        text = f"{mixed_markdown(rows)}\n\n{origin(rows)}{left_out}\n"
+        text = f"{mixed_markdown(rows)}\n\n{definitions(rows)}\n\n{origin(rows)}{left_out}\n"
         return Results(text, rows, {"table": mixed_summary(rows)}, plots)
