@@ -81,6 +81,16 @@ def test_every_method_sees_as_many_examples_as_the_full_training(grid, lab):
     assert "Accuracy and cost" not in page, "the tables have it, with all stages"
 
 
+def test_plans_reach_the_trainings(grid, lab):
+    study = EqualCost(budgets=(1.0,), slope=0.5, full_last=0.25)
+    study.run(replace(grid, methods=("RS2", "InfoBatch", "Random"), seeds=(0,)), lab)
+    rows = study.read(lab.out).rows.set_index("method")
+    sizes = [epoch["examples"] for epoch in json.loads(rows.loc["RS2", "trajectory"])]
+    assert sizes[0] == 60
+    assert sizes[-1] == 400
+    assert {epoch["examples"] for epoch in json.loads(rows.loc["Random", "trajectory"])} == {120}
+
+
 def test_a_stopped_comparison_goes_on(grid, lab, monkeypatch):
     grid = replace(grid, methods=("Random", "RS2"), seeds=(0,))
     train, budgets = mixed.run.train, [Budget("samples", 1.0)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ...dynamic import Dynamic
+from ...dynamic import Dynamic, Plan
 from ...methods import Selector
 from ...provenance import digest
 from ...rng import Seeds
@@ -60,6 +60,7 @@ class Cell:
     dynamic: Dynamic | None
     name: str
     fraction: float
+    plan: Plan
     budget: Budget
     seed: int
     seeds: Seeds
@@ -75,20 +76,23 @@ class Cell:
         return self.name == "Full" and self.budget.share == 1
 
 
-def cells_of(bench: Bench, budgets: list[Budget]) -> Iterator[Cell]:
-    """All runs, seed by seed; a seed's full training is its first."""
+def cells_of(bench: Bench, budgets: list[Budget], slope: float = 0.0, full_last: float = 0.0) -> Iterator[Cell]:
+    """All runs, seed by seed; a seed's full training is its first. `slope` and `full_last` are those of the plans of
+    dynamic methods.
+    """
     grid, whole = bench.grid, replace(budgets[0], share=1.0)
     for seed in grid.seeds:
         for net in grid.trained_nets:
             for budget in dict.fromkeys([whole, *budgets]):
-                yield _cell(bench, "Full", None, None, 1.0, budget, seed, net)
+                yield _cell(bench, "Full", None, None, Plan(1.0), budget, seed, net)
             for budget in budgets:
                 for method in grid.parsed:
                     for fraction in grid.fractions:
-                        yield _cell(bench, method.name, method, None, fraction, budget, seed, net)
+                        yield _cell(bench, method.name, method, None, Plan(fraction), budget, seed, net)
                 for name, dynamic in grid.dynamic.items():
-                    for fraction in (0.0,) if dynamic.sizes_itself else grid.fractions:
-                        yield _cell(bench, name, None, dynamic, fraction, budget, seed, net)
+                    sized = [] if dynamic.sizes_itself else [Plan(of, slope, full_last) for of in grid.fractions]
+                    for plan in sized or [Plan(1.0)]:
+                        yield _cell(bench, name, None, dynamic, plan, budget, seed, net)
 
 
 def _cell(
@@ -96,7 +100,7 @@ def _cell(
     name: str,
     static: Selector | None,
     dynamic: Dynamic | None,
-    fraction: float,
+    plan: Plan,
     budget: Budget,
     seed: int,
     net: str,
@@ -110,9 +114,10 @@ def _cell(
         split.test.fingerprint,
         [name, *(static.definition if static else []), dynamic],
         [bench.scores.inputs(of) for of in scores],
-        fraction,
+        plan,
         budget,
         seeds,
         recipe,
     ]
-    return Cell(static, dynamic, name, fraction, budget, seed, seeds, recipe, digest(made))
+    fraction = 0.0 if dynamic is not None and dynamic.sizes_itself else plan.fraction
+    return Cell(static, dynamic, name, fraction, plan, budget, seed, seeds, recipe, digest(made))

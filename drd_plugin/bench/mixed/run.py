@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from ...dynamic import Dynamic, Examples, Fixed, Plan, RandomDynamic
+from ...dynamic import Dynamic, Examples, Fixed, RandomDynamic
 from ...dynamic.workshop import CachedWorkshop
 from ...provenance import describe, environment
 from ...rng import Seeds
@@ -28,13 +28,15 @@ __all__ = ["CELL", "run_mixed"]
 CELL = ("net", "axis", "budget", "fraction", "method", "seed")
 
 
-def run_mixed(lab: Lab, grid: Grid, budgets: list[Budget]) -> RunStore:
+def run_mixed(lab: Lab, grid: Grid, budgets: list[Budget], slope: float = 0.0, full_last: float = 0.0) -> RunStore:
     """Runs what is missing.
 
     Arguments:
         lab: Where; a killed comparison goes on where it stopped.
         grid: The methods, static and dynamic; `fractions` are the shares of an epoch.
         budgets: Each method gets each of them.
+        slope: How the share of an epoch rises in dynamic methods that do not decide it themselves; see `Plan`.
+        full_last: The last share of the training in which these see all examples; see `Plan`.
 
     Raises:
         ArtifactError: If the folder holds another grid's rows.
@@ -43,7 +45,7 @@ def run_mixed(lab: Lab, grid: Grid, budgets: list[Budget]) -> RunStore:
     identity = {"study": "equal_cost"} | grid.identity | {"fingerprint": bench.dataset.train.fingerprint}
     store = RunStore(lab.out, identity, MixedRun, CELL)
     done = set(store.frame()["key"])
-    missing = [cell for cell in cells_of(bench, budgets) if cell.key not in done]
+    missing = [cell for cell in cells_of(bench, budgets, slope, full_last) if cell.key not in done]
     obstacles = {cell.name: bench.obstacle(cell.static) for cell in missing}
     store.leave_out(obstacles)
     missing = [cell for cell in missing if not obstacles[cell.name]]
@@ -104,7 +106,7 @@ def _run(
         goal = cell.budget.goal(cell.recipe, len(split), full_seconds.get((cell.recipe.net, cell.seed)), spent)
     except ValueError as reason:
         return None, str(reason)
-    sampler = WatchedSampler(start.dynamic, start.examples, Plan(cell.fraction or 1.0), seed=cell.seeds.selection)
+    sampler = WatchedSampler(start.dynamic, start.examples, cell.plan, seed=cell.seeds.selection)
     trained = train(
         split,
         cell.recipe,
@@ -117,7 +119,7 @@ def _run(
     )
     made = {
         "method": describe(cell.static.definition if cell.static else [cell.dynamic] if cell.dynamic else []),
-        "plan": describe(sampler.plan),
+        "plan": describe(cell.plan),
         "recipe": describe(cell.recipe),
         "proxy": describe(grid.proxy),
         "seeds": describe(cell.seeds),

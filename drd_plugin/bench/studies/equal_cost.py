@@ -27,10 +27,15 @@ class EqualCost(Study):
         axis: What the budget is counted in: `samples` (examples seen), `steps`, or `wall` (seconds of everything, from
             scores and features to the training).
         budgets: As shares of what the full training takes; 1 is always run for the full training.
+        slope: By which part of itself the share of an epoch rises in dynamic methods, from the first to the last; see
+            `drd_plugin.dynamic.Plan`.
+        full_last: The last share of the training in which dynamic methods see all examples.
     """
 
     axis: Literal["samples", "steps", "wall"] = "samples"
     budgets: tuple[float, ...] = (0.5, 1.0)
+    slope: float = 0.0
+    full_last: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -39,7 +44,8 @@ class EqualCost(Study):
 
     def run(self, grid: Grid, lab: Lab) -> None:
         """See `Study`."""
-        run_mixed(lab, grid, [Budget(self.axis, share) for share in self.budgets])
+        budgets = [Budget(self.axis, share) for share in self.budgets]
+        run_mixed(lab, grid, budgets, self.slope, self.full_last)
 
     def read(self, folder: Path) -> Results:
         """See `Study`."""
