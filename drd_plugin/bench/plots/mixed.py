@@ -107,15 +107,17 @@ def plot_trajectory(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 
 def _styles(methods: pd.Series) -> dict[str, dict[str, Any]]:
-    """The full training in grey, and then the others as in every picture."""
+    """The full training in the colour of text, and then the others as in every picture."""
+    import matplotlib as mpl
+
     others = [method for method in dict.fromkeys(methods) if method != "Full"]
-    return {"Full": {"color": "grey", "ls": "-", "lw": 2}, **line_of(others)}
+    return {"Full": {"color": mpl.rcParams["text.color"], "ls": "-", "lw": 2}, **line_of(others)}
 
 
 def _close(ax: Axes, rows: pd.DataFrame, lowest: float) -> None:
     """The grid, the legend beside the picture, and the full training's accuracy, not far below which it ends."""
     full = rows.loc[(rows["method"] == "Full") & (rows["budget"] == 1), "acc_last"].mean()
     ax.axhline(full, color="grey", ls="--", lw=1)
-    ax.set_ylim(max(full - FAR, lowest - 0.5))
+    ax.set_ylim(max(full - FAR, lowest - 0.5), rows["acc_best"].max() + 0.5)
     ax.grid(alpha=0.3)
     ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
