@@ -1,0 +1,17 @@
+from .base import Choice as Choice
+from .base import Dynamic as Dynamic
+from .base import Examples as Examples
+from .base import Now as Now
+from .epsilon_greedy import EpsilonGreedy as EpsilonGreedy
+from .factor_curriculum import FactorCurriculum as FactorCurriculum
+from .fixed import Fixed as Fixed
+from .infobatch import InfoBatch as InfoBatch
+from .making import dynamic_sampler as dynamic_sampler
+from .names import DYNAMIC as DYNAMIC
+from .names import parse_dynamic as parse_dynamic
+from .plan import Plan as Plan
+from .random_dynamic import RandomDynamic as RandomDynamic
+from .rcap import RCAP as RCAP
+from .rs2 import RS2 as RS2
+from .sampler import DynamicSampler as DynamicSampler
+from .ucb import UCB as UCB
