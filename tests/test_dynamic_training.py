@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-from drd_plugin.dynamic import RS2, DynamicSampler, Examples, InfoBatch, Plan, dynamic_sampler
+from drd_plugin.artifacts import Subset
+from drd_plugin.dynamic import RS2, DynamicSampler, Examples, Fixed, InfoBatch, Plan, dynamic_sampler
 from drd_plugin.training.checkpoint import Checkpoint
 from drd_plugin.training.goal import Goal
 from drd_plugin.training.loop import train
@@ -114,6 +116,19 @@ def test_a_sampler_comes_alone(few):
     recorder = Recorder([], 150, 10, 6, torch.device("cpu"))
     with pytest.raises(ValueError, match="give one alone"):
         train(few, RECIPE, sampler=sampler_of(few, RS2()), recorder=recorder)
+
+
+def test_the_weights_of_a_sampler_weigh_the_losses(few):
+    weights = np.linspace(0.1, 3, 60)
+    subset = Subset(np.arange(60), 150, "weighted", few.fingerprint, weights)
+    whole_batch, goal = replace(RECIPE, batch_size=64), Goal("steps", 5)
+    nets = [
+        train(few, whole_batch, goal=goal, **more).net.state_dict()
+        for more in ({"subset": subset}, {"sampler": sampler_of(few, Fixed(subset))}, {"subset": np.arange(60)})
+    ]
+    for name, value in nets[0].items():
+        assert torch.allclose(value, nets[1][name], atol=1e-5), name
+    assert any(not torch.allclose(value, nets[2][name], atol=1e-3) for name, value in nets[0].items())
 
 
 def test_goals_are_checked():

@@ -18,7 +18,10 @@ from drd_plugin.bench.report import report
 from drd_plugin.bench.run import run_grid
 from drd_plugin.bench.store import RunStore
 from drd_plugin.bench.studies import EqualCost
+from drd_plugin.data import DATASETS, Dataset, from_texts
 from drd_plugin.registry import UnknownName
+from drd_plugin.training import loop
+from drd_plugin.training.loop import train
 from drd_plugin.training.recipe import Recipe
 
 METHODS = ("Random", "EL2N", "RS2", "InfoBatch", "FactorCurriculum[autoencoder=Autoencoder[units=32, k=4, steps=50]]")
@@ -93,7 +96,7 @@ def test_plans_reach_the_trainings(grid, lab):
 
 def test_a_stopped_comparison_goes_on(grid, lab, monkeypatch):
     grid = replace(grid, methods=("Random", "RS2"), seeds=(0,))
-    train, budgets = mixed.run.train, [Budget("samples", 1.0)]
+    budgets = [Budget("samples", 1.0)]
     calls = []
 
     def twice(*args, **more):
@@ -124,6 +127,32 @@ def test_seconds_count_everything_before_the_training(grid, lab):
     assert rows.loc["RS2", "seconds_train"] == pytest.approx(whole, rel=0.3)
     assert "EL2N" not in rows.index
     assert "before the training" in store.left_out["EL2N 30 % budget 1 seed 0"]
+
+
+def test_one_proxy_gives_scores_and_features(grid, lab, monkeypatch):
+    proxies = []
+
+    def counted(*args, **more):
+        proxies.append(more["recorder"])
+        return train(*args, **more)
+
+    monkeypatch.setattr(loop, "train", counted)
+    by_score = "FactorCurriculum[representativeness=AUM, rarity=EL2N]"
+    run_mixed(lab, replace(grid, methods=(*METHODS, by_score), seeds=(0,)), [Budget("samples", 0.1)])
+    assert len(proxies) == 1
+
+
+def test_dynamic_methods_are_left_out_where_their_scores_cannot_be(lab):
+    recipe = Recipe(net="textcnn", steps=2)
+    methods = ("RS2", "FactorCurriculum[representativeness=DRD, rarity=DRD]")
+    texts = Grid("texts", methods, (0.5,), (0,), {"name": "tiny_texts"}, recipe, recipe.for_epochs(1))
+    DATASETS._entries["tiny_texts"] = lambda root, size: Dataset(*2 * (from_texts("tiny", ["a b", "b c"], [0, 1]),))
+    try:
+        store = run_mixed(lab, texts, [Budget("samples", 1.0)])
+    finally:
+        del DATASETS._entries["tiny_texts"]
+    assert set(store.frame()["method"]) == {"Full", "RS2"}
+    assert list(store.left_out) == [methods[1]]
 
 
 def test_budgets_in_closed_form():

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..artifacts import Scores, Subset
 from ..data import Dataset
+from ..dynamic import Dynamic
 from ..methods import Selector, parse_score
 from ..provenance import describe, digest, environment
 from ..rng import Seeds
@@ -41,20 +42,27 @@ class Bench:
     @cached_property
     def scores(self) -> ScoreCache:
         """The grid's scores; all fold scores come from one recorded run for each proxy."""
+        methods: list[Selector | Dynamic] = [*self.grid.parsed, *self.grid.dynamic.values()]
         return ScoreCache(
             self.dataset.train,
             self.grid.proxy,
-            together=[of for method in self.grid.parsed for of in method.scores],
-            features=any(method.sees_features for method in self.grid.parsed),
+            together=[of for method in methods for of in self.asked(method)],
+            features=any(method.sees_features for method in methods),
             folder=self.lab.place_of_scores,
             device=self.lab.device,
             progress=self.lab.progress,
         )
 
-    def score_all(self, wanted: Sequence[tuple[Selector | None, Seeds]]) -> None:
+    def asked(self, method: Selector | Dynamic) -> list[Score]:
+        """The scores that a method reads."""
+        if isinstance(method, Dynamic):
+            return [parse_score(name, self.grid.scores) for name in method.asks]
+        return method.scores
+
+    def score_all(self, wanted: Sequence[tuple[Selector | Dynamic | None, Seeds]]) -> None:
         """Computes the scores that methods need, by all workers: a map score in shards, the proxies side by side."""
         methods = [(method, seeds) for method, seeds in wanted if method is not None]
-        needed = [(of, getattr(seeds, of.seeded_by)) for method, seeds in methods for of in method.scores]
+        needed = [(of, getattr(seeds, of.seeded_by)) for method, seeds in methods for of in self.asked(method)]
         for of, seed in dict.fromkeys(needed):
             if isinstance(of, DiffusionScore) and not self.scores.has(of, seed):
                 shards = [_Shard(of, seed, i, self.lab.processes) for i in range(self.lab.processes)]
@@ -66,9 +74,12 @@ class Bench:
         for _ in self.lab.each(partial(_watch, self.grid, self.lab), unwatched, "proxy", long=True):
             pass
 
-    def obstacle(self, method: Selector | None) -> str:
+    def obstacle(self, method: Selector | Dynamic | None) -> str:
         """Why a method cannot run; empty if it can."""
-        return "" if method is None else method.obstacle(self.dataset.train, self.grid.proxy, self.lab.device)
+        split = self.dataset.train
+        if isinstance(method, Dynamic):
+            return next(filter(None, (of.obstacle(split) for of in self.asked(method))), "")
+        return "" if method is None else method.obstacle(split, self.grid.proxy, self.lab.device)
 
     def provenance(self, method: Selector | None, seeds: Seeds, recipe: Recipe) -> dict[str, Any]:
         """How a row came about, ready for JSON."""

@@ -134,6 +134,16 @@ class Dynamic(ABC):
     def __post_init__(self) -> None:
         check_fields(self)
 
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """The names of the scores that `prepare` asks the workshop for."""
+        return ()
+
+    @property
+    def sees_features(self) -> bool:
+        """Whether `prepare` asks for factors of the proxy's features."""
+        return False
+
     def prepare(self, workshop: Workshop) -> Prepared:
         """What the method is told of each example before the training; nothing by default."""
         return Prepared()

@@ -81,6 +81,16 @@ class FactorCurriculum(Dynamic):
         super().__post_init__()
         check_least(self, 0, "gamma", "temperature")
 
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """See `Dynamic`."""
+        return tuple(name for name in (self.representativeness, self.rarity) if name != "factors")
+
+    @property
+    def sees_features(self) -> bool:
+        """See `Dynamic`."""
+        return self.features == "proxy" and "factors" in (self.representativeness, self.rarity)
+
     def prepare(self, workshop: Workshop) -> Prepared:
         """See `Dynamic`; both values are ranks in [0, 1], within the classes or over all."""
         values, seconds = dict[str, np.ndarray](), dict[str, float]()

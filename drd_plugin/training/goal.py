@@ -1,4 +1,4 @@
-"""A `Goal`: when a training ends, and how far it is."""
+"""A `Goal`: when a training ends."""
 
 from __future__ import annotations
 
@@ -7,24 +7,7 @@ from typing import Literal
 
 from ..registry import check_fields
 
-__all__ = ["Goal", "Reached"]
-
-
-@dataclass(frozen=True)
-class Reached:
-    """How far a training is.
-
-    Arguments:
-        epochs: Epochs, with the share of the present one.
-        steps: Optimiser steps.
-        samples: Examples presented.
-        wall: Seconds, tests left out.
-    """
-
-    epochs: float
-    steps: int
-    samples: int
-    wall: float
+__all__ = ["Goal"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +15,8 @@ class Goal:
     """When a training ends: the first step after which the amount is reached.
 
     Arguments:
-        axis: What is counted: `epochs`, `steps`, `samples` (examples presented), or `wall` (seconds, tests left out).
+        axis: What is counted: `epochs` (with the share of the present one), `steps` of the optimiser, `samples`
+            (examples presented), or `wall` (seconds, tests left out).
         amount: How many, above 0.
     """
 
@@ -43,7 +27,3 @@ class Goal:
         check_fields(self)
         if not self.amount > 0:
             raise ValueError(f"a training needs {self.axis} above 0, got {self.amount}.")
-
-    def progress(self, reached: Reached) -> float:
-        """The share of the training that lies behind, in [0, 1]."""
-        return min(1.0, getattr(reached, self.axis) / self.amount)

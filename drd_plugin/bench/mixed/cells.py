@@ -59,7 +59,6 @@ class Cell:
     static: Selector | None
     dynamic: Dynamic | None
     name: str
-    fraction: float
     plan: Plan
     budget: Budget
     seed: int
@@ -69,6 +68,11 @@ class Cell:
 
     def __str__(self) -> str:
         return f"{self.name} {100 * self.fraction:g} % budget {self.budget.share:g} seed {self.seed}"
+
+    @property
+    def fraction(self) -> float:
+        """The share of an epoch; 0 for a method that decides it itself."""
+        return 0.0 if self.dynamic is not None and self.dynamic.sizes_itself else self.plan.fraction
 
     @property
     def full(self) -> bool:
@@ -107,17 +111,15 @@ def _cell(
 ) -> Cell:
     grid, split = bench.grid, bench.dataset
     seeds, recipe = grid.seeds_of(seed), replace(grid.recipe, net=net)
-    scores = [] if static is None else static.scores
     made = [
         grid.identity,
         split.train.fingerprint,
         split.test.fingerprint,
         [name, *(static.definition if static else []), dynamic],
-        [bench.scores.inputs(of) for of in scores],
+        [bench.scores.inputs(of) for method in (static or dynamic,) if method for of in bench.asked(method)],
         plan,
         budget,
         seeds,
         recipe,
     ]
-    fraction = 0.0 if dynamic is not None and dynamic.sizes_itself else plan.fraction
-    return Cell(static, dynamic, name, fraction, plan, budget, seed, seeds, recipe, digest(made))
+    return Cell(static, dynamic, name, plan, budget, seed, seeds, recipe, digest(made))

@@ -11,9 +11,8 @@ import numpy as np
 
 from ...dynamic import Dynamic, Examples, Fixed, RandomDynamic
 from ...dynamic.workshop import CachedWorkshop
-from ...provenance import describe, environment
+from ...provenance import describe
 from ...rng import Seeds
-from ...training.loader import resolve_device
 from ...training.loop import train
 from ..bench import Bench, begin, open_bench
 from ..grid import Grid
@@ -46,7 +45,7 @@ def run_mixed(lab: Lab, grid: Grid, budgets: list[Budget], slope: float = 0.0, f
     store = RunStore(lab.out, identity, MixedRun, CELL)
     done = set(store.frame()["key"])
     missing = [cell for cell in cells_of(bench, budgets, slope, full_last) if cell.key not in done]
-    obstacles = {cell.name: bench.obstacle(cell.static) for cell in missing}
+    obstacles = {cell.name: bench.obstacle(cell.static or cell.dynamic) for cell in missing}
     store.leave_out(obstacles)
     missing = [cell for cell in missing if not obstacles[cell.name]]
     with store.filling():
@@ -62,10 +61,10 @@ def run_mixed(lab: Lab, grid: Grid, budgets: list[Budget], slope: float = 0.0, f
 
 def _prepare(bench: Bench, cells: Iterable[Cell]) -> None:
     """What several rows need, once: scores by all workers, the rest one after the other."""
-    bench.score_all([(cell.static, cell.seeds) for cell in cells])
-    once = {(cell.dynamic, cell.seeds): cell for cell in cells if cell.dynamic is not None}
-    for dynamic, seeds in once:
-        dynamic.prepare(_workshop(bench, seeds))
+    bench.score_all([(cell.static or cell.dynamic, cell.seeds) for cell in cells])
+    for dynamic, seeds in dict.fromkeys((cell.dynamic, cell.seeds) for cell in cells):
+        if dynamic is not None:
+            dynamic.prepare(_workshop(bench, seeds))
 
 
 def _workshop(bench: Bench, seeds: Seeds) -> CachedWorkshop:
@@ -117,15 +116,9 @@ def _run(
         test=bench.dataset.test,
         device=lab.device,
     )
-    made = {
-        "method": describe(cell.static.definition if cell.static else [cell.dynamic] if cell.dynamic else []),
-        "plan": describe(cell.plan),
-        "recipe": describe(cell.recipe),
-        "proxy": describe(grid.proxy),
-        "seeds": describe(cell.seeds),
-        "test": bench.dataset.test.fingerprint,
-        "environment": environment(str(resolve_device(lab.device))),
-    }
+    made = bench.provenance(cell.static, cell.seeds, cell.recipe) | {"plan": describe(cell.plan)}
+    if cell.dynamic is not None:
+        made["method"] = describe([cell.dynamic])
     curve = [[round(point.seconds, 3), point.examples_seen, round(point.accuracy, 4)] for point in trained.curve]
     return MixedRun(
         key=cell.key,

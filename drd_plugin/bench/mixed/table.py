@@ -7,7 +7,7 @@ out. What several rows share counts in full in each.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def mixed_summary(rows: pd.DataFrame) -> pd.DataFrame:
         budget and fraction (`rs2`, `rs2_low`, `rs2_high`); examples (seen), share (the mean share of an epoch), the
         mean seconds of each stage and `total`; `faster` (the full training's seconds over these); `reached` (how many
         of the seeds had the full training's last accuracy at a test) and `time` (the full training's seconds over
-        those to that test, the median over the seeds; NaN where fewer than half of them reached it); entropy, largest
+        those to that test, the median over the seeds; NaN where half of them or fewer reached it); entropy, largest
         and range of the usage.
     """
     import pandas as pd
@@ -70,7 +70,7 @@ def mixed_summary(rows: pd.DataFrame) -> pd.DataFrame:
 def _cell(cell: pd.DataFrame, rows: pd.DataFrame, full: pd.DataFrame) -> dict[str, float]:
     first = cell.iloc[0]
     same = (rows["net"] == first["net"]) & (rows["budget"] == first["budget"])
-    rs2 = rows[same & (rows["method"] == "RS2") & (rows["fraction"] == (first["fraction"] or rows["fraction"].min()))]
+    rs2 = rows[same & (rows["method"] == "RS2") & (rows["fraction"] == first["fraction"])]
     against = full.loc[[first["net"]]].reset_index()
     times = speed_up(cell, full)
     return {
@@ -186,12 +186,12 @@ def _gap(value: float, low: float, high: float) -> str:
     return f"{value:+.1f}" if np.isnan(low) else f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
-def _seconds(cell) -> str:
+def _seconds(cell: Any) -> str:
     """The stages that took any time."""
     stages = [(stage, getattr(cell, stage)) for stage in STAGES]
     return " + ".join(f"{seconds:.1f} {stage}" for stage, seconds in stages if seconds >= 0.05)
 
 
-def _time(cell) -> str:
+def _time(cell: Any) -> str:
     reached = f"{cell.reached} of {cell.n}"
     return reached if np.isnan(cell.time) else f"{cell.time:.2f} × ({reached})"
