@@ -22,10 +22,11 @@ __all__ = ["first_sentence", "list_", "show"]
 
 
 def list_() -> None:
-    """Show the data sets, scores, strategies, nets, feature spaces, methods and grids that can be named."""
+    """Show what can be named: data sets, scores, strategies, nets, feature spaces, methods of both kinds and grids."""
     from tabulate import tabulate
 
     from ..bench.experiment import experiments
+    from ..dynamic import DYNAMIC
     from ..dynamic.factors import FEATURES
     from ..training.nets import NETS
 
@@ -35,6 +36,7 @@ def list_() -> None:
         ("strategies", STRATEGIES),
         ("nets", NETS),
         ("feature spaces", FEATURES),
+        ("dynamic methods (settings in brackets: UCB[c=2])", DYNAMIC),
     ]
     for title, registry in kinds:
         print(title)

@@ -67,7 +67,8 @@ class Cell:
     key: str
 
     def __str__(self) -> str:
-        return f"{self.name} {100 * self.fraction:g} % budget {self.budget.share:g} seed {self.seed}"
+        share = f"{100 * self.fraction:g} %" if self.fraction else "of its own share"
+        return f"{self.name} {share} budget {self.budget.share:g} seed {self.seed}"
 
     @property
     def fraction(self) -> float:
