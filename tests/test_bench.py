@@ -236,6 +236,18 @@ def test_runs_are_kept_one_by_one_and_then_together(tmp_path):
     assert len(store.frame()) == 3
 
 
+def test_the_seconds_of_a_study_are_noted_with_each_row_so_that_a_killed_one_keeps_them(tmp_path):
+    store, seen = RunStore(tmp_path, {"a": 1}), []
+    for _ in range(2):
+        with store.filling():
+            for seed in range(2):
+                time.sleep(0.1)
+                store.append(run("DRD", 0.1, seed, 50.0))
+                seen.append(RunStore(tmp_path).about["seconds"])
+    assert seen == pytest.approx([0.1, 0.2, 0.3, 0.4], abs=0.19)
+    assert seen == sorted(set(seen))
+
+
 def test_tables_take_the_newest_of_a_cell(tmp_path):
     store = RunStore(tmp_path, {"a": 1})
     for year, acc in ((2027, 60.0), (2026, 50.0)):

@@ -55,6 +55,7 @@ class RunStore:
         cell: Sequence[str] = ("net", "fraction", "method", "seed"),
     ) -> None:
         self.folder, self.columns, self.cell = Path(folder), [f.name for f in fields(row)], [*cell]
+        self._since: float | None = None
         path = self.folder / "grid.json"
         text = None if identity is None else json.dumps(identity, indent=2, sort_keys=True) + "\n"
         if path.exists() and (text is None or any(self.runs.glob("*.parquet"))):
@@ -83,6 +84,7 @@ class RunStore:
         import pandas as pd
 
         self._write(pd.DataFrame([asdict(run)]), self.runs / f"{run.key}.parquet")
+        self._spend()
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -113,15 +115,22 @@ class RunStore:
 
     @contextmanager
     def filling(self) -> Iterator[None]:
-        """For a block that appends what is missing: adds its seconds to the study's, also where it fails, and puts the
-        rows together at its end.
+        """For a block that appends what is missing: adds its seconds to the study's, with each row and where it fails,
+        so that little is lost when it is killed, and puts the rows together at its end.
         """
-        start = time.perf_counter()
+        self._since = time.perf_counter()
         try:
             yield
         finally:
-            self.note(seconds=time.perf_counter() - start)
+            self._spend()
+            self._since = None
         self.compact()
+
+    def _spend(self) -> None:
+        if self._since is not None:
+            now = time.perf_counter()
+            self.note(seconds=now - self._since)
+            self._since = now
 
     def frame(self) -> pd.DataFrame:
         """All rows.

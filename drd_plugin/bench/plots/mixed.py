@@ -18,6 +18,9 @@ __all__ = ["plot_budgets", "plot_time", "plot_trajectory"]
 FAR = 6
 """How many points below the full training's accuracy a picture goes."""
 
+QUANTITIES = {"level": ("λ", ":"), "rarity": ("mean rarity", "-"), "entropy": ("entropy of the usage", "--")}
+"""What a picture of a curriculum shows, and the dashes of its lines."""
+
 
 def plot_budgets(rows: pd.DataFrame, fraction: float, ax: Axes | None = None) -> Axes:
     """Accuracy after the training against the seconds of everything before and in it; a line for each method, a point
@@ -40,15 +43,7 @@ def plot_budgets(rows: pd.DataFrame, fraction: float, ax: Axes | None = None) ->
             **style,
         )  # fmt: skip
     _close(ax, rows, cells.groupby(["method", "budget"])["acc_last"].mean().min())
-    ax.set(
-        xscale="log",
-        xlabel="seconds of everything, tests left out",
-        ylabel=f"test accuracy (%), mean ± std, n = {rows['seed'].nunique()}",
-        title=f"{100 * fraction:g} % an epoch",
-    )
-    for axis in (ax.xaxis.set_major_formatter, ax.xaxis.set_minor_formatter):
-        axis("{x:g}")
-    ax.tick_params(which="minor", labelsize="x-small")
+    _seconds(ax, f"test accuracy (%), mean ± std, n = {rows['seed'].nunique()}", fraction)
     return ax
 
 
@@ -72,22 +67,20 @@ def plot_time(rows: pd.DataFrame, fraction: float, ax: Axes | None = None) -> Ax
         points = np.mean([curve[: min(map(len, curves))] for curve in curves], axis=0)
         ax.plot(before + points[:, 0], points[:, 2], label=method, **style)
     _close(ax, rows, 0)
-    ax.set(
-        xlabel="seconds of everything, tests left out",
-        ylabel=f"test accuracy (%), mean, n = {rows['seed'].nunique()}",
-        title=f"{100 * fraction:g} % an epoch",
-    )
+    _seconds(ax, f"test accuracy (%), mean, n = {rows['seed'].nunique()}", fraction)
     return ax
 
 
 def plot_trajectory(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """What a `FactorCurriculum` does over a training: λ (dotted), the mean rarity of an epoch's examples (a rank in [0,
-    1]), and the entropy of the usage so far over log n (dashed); of the first seed, with the largest budget.
+    """What a `FactorCurriculum` does over a training: λ, the mean rarity of an epoch's examples (a rank in [0, 1]), and
+    the entropy of the usage so far over log n; of the first seed, with the largest budget.
 
     Arguments:
         rows: Rows as in `MixedRun`, of one net and axis.
         ax: Where to draw; a new figure by default.
     """
+    from matplotlib.lines import Line2D
+
     ax = ax or new_axis()
     cells = rows[(rows["budget"] == rows["budget"].max()) & (rows["seed"] == rows["seed"].min())]
     diaries = {
@@ -95,14 +88,15 @@ def plot_trajectory(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
         for cell in cells.sort_values("fraction").itertuples()
         if "level" in (diary := json.loads(cell.trajectory))[0]
     }
-    for place, (name, diary) in enumerate(diaries.items()):
-        for key, dashes in (("level", ":"), ("rarity", "-"), ("entropy", "--")):
-            label = f"{'λ' if key == 'level' else key} ({name})"
-            ax.plot([e["progress"] for e in diary], [e[key] for e in diary], color=f"C{place}", ls=dashes, label=label)
-    ax.set(xlabel="share of the training", ylabel="λ, mean rarity, entropy of the usage", ylim=(0, 1.02))
+    for place, diary in enumerate(diaries.values()):
+        for key, (_, dashes) in QUANTITIES.items():
+            ax.plot([e["progress"] for e in diary], [e[key] for e in diary], color=f"C{place}", ls=dashes, lw=1.2)
+    ax.set(xlabel="share of the training", ylim=(0, 1.02))
     ax.grid(alpha=0.3)
     if diaries:
-        ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+        lines = [Line2D([], [], color=f"C{place}", label=name) for place, name in enumerate(diaries)]
+        lines += [Line2D([], [], color="grey", ls=ls, label=name) for name, ls in QUANTITIES.values()]
+        ax.legend(handles=lines, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
 
 
@@ -114,10 +108,17 @@ def _styles(methods: pd.Series) -> dict[str, dict[str, Any]]:
     return {"Full": {"color": mpl.rcParams["text.color"], "ls": "-", "lw": 2}, **line_of(others)}
 
 
+def _seconds(ax: Axes, ylabel: str, fraction: float) -> None:
+    """The labels, and seconds on a logarithmic scale: methods differ by factors."""
+    ax.set(xscale="log", xlabel="seconds of everything, tests left out", ylabel=ylabel)
+    ax.set_title(f"{100 * fraction:g} % an epoch")
+    ax.xaxis.set_major_formatter("{x:g}")
+
+
 def _close(ax: Axes, rows: pd.DataFrame, lowest: float) -> None:
     """The grid, the legend beside the picture, and the full training's accuracy, not far below which it ends."""
     full = rows.loc[(rows["method"] == "Full") & (rows["budget"] == 1), "acc_last"].mean()
-    ax.axhline(full, color="grey", ls="--", lw=1)
+    ax.axhline(full, color="grey", lw=0.8)
     ax.set_ylim(max(full - FAR, lowest - 0.5), rows["acc_best"].max() + 0.5)
     ax.grid(alpha=0.3)
     ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
