@@ -9,6 +9,8 @@ A table lies between two comments, and is the N-th that `drd-plugin show FOLDER`
     ...
     <!-- end -->
 
+or one of `OWN`, which are put together from the CSV files of scripts under studies/.
+
 The tables that lie beside the runs (table.md, CSV files and pictures) are written too.
 """
 
@@ -17,13 +19,15 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import pandas as pd
 import tyro
+from tabulate import tabulate
 
-from drd_plugin.bench.results import read_results, write_results
+from drd_plugin.bench.results import files_of, read_results, write_results
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "benchmarks/README.md")
-BLOCK = re.compile(r"<!-- table (\d+) of (\S+) -->\n.*?<!-- end -->", re.DOTALL)
+BLOCK = re.compile(r"<!-- table (\w+) of (\S+) -->\n.*?<!-- end -->", re.DOTALL)
 TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 
 
@@ -37,15 +41,88 @@ def printed(page: str) -> str:
     """The page with its tables as the runs have them."""
 
     def block(match: re.Match) -> str:
-        number, folder = match.groups()
-        return f"<!-- table {number} of {folder} -->\n\n{tables_of(folder)[int(number) - 1]}\n<!-- end -->"
+        which, folder = match.groups()
+        found = OWN[which](ROOT / folder) if which in OWN else tables_of(folder)[int(which) - 1]
+        return f"<!-- table {which} of {folder} -->\n\n{found}\n<!-- end -->"
 
     return BLOCK.sub(block, (ROOT / page).read_text())
 
 
+def equal_passes(folder: Path) -> str:
+    """What 336 forward passes an image reach, the digits and then Fashion-MNIST in each cell."""
+    return _side_by_side(
+        folder,
+        {
+            ("DRD, step 20", 336): "DRD as in the paper, step 20: 16 draws of 21 DDIM steps",
+            ("DRD, step 20, antithetic", 336): "the same, antithetic",
+            ("DRD, step 20, DPM-Solver++ of 6", 336): "56 draws of 6 steps of DPM-Solver++",
+            ("DRD, step 20, DPM-Solver++ of 4", 336): "84 draws of 4 steps of DPM-Solver++",
+            ("ELBO, steps 13 to 27", 330): "ELBO, steps 13 to 27: 22 draws",
+        },
+        "at 336 forward passes an image",
+    )
+
+
+def equal_draws(folder: Path) -> str:
+    """The same at equal draws, 64 on the digits and 48 on Fashion-MNIST."""
+    return _side_by_side(
+        folder,
+        {
+            ("DRD, step 20, again", 0): "a second run of 21 DDIM steps (1,344 and 1,008 passes)",
+            ("DRD, step 20, DPM-Solver++ of 6, again", 0): "6 steps of DPM-Solver++ (384 and 288 passes)",
+            ("DRD, step 20, UniPC of 6, again", 0): "6 steps of UniPC (384 and 288 passes)",
+        },
+        "at equal draws (64, 48)",
+    )
+
+
+def _side_by_side(folder: Path, options: dict[tuple[str, int], str], title: str) -> str:
+    found = [pd.read_csv(folder / data / "table.csv") for data in ("digits", "fashion_mnist")]
+    rows = []
+    for (option, forwards), said in options.items():
+        cells = [of[(of["option"] == option) & of["forwards"].isin([forwards] if forwards else of["forwards"])].iloc[0]
+                 for of in found]  # fmt: skip
+        both = [", ".join(f"{of[key]:.{digits}f}" for of in cells) for key, digits in COLUMNS.items()]
+        rows.append([said, *both])
+    headers = [title, "reliability: digits, Fashion-MNIST", "with many-draw DRD"]
+    return tabulate(rows, headers, "pipe", disable_numparse=True) + "\n"
+
+
+COLUMNS = {"reliability": 2, "with DRD": 3}
+
+
+def oracle(folder: Path) -> str:
+    """Spearman with log q, 16 dimensions and then 64 in each cell."""
+    found = pd.read_csv(folder / "table.csv").set_index(
+        ["components", "variance", "score", "forwards", "dimension"]
+    )["mean"]  # fmt: skip
+    classes = {
+        (1, 0.3): "one Gaussian of variance 0.3",
+        (1, 0.05): "one of variance 0.05",
+        (3, 0.3): "three of variance 0.3, which overlap",
+        (3, 0.05): "three of variance 0.05, which do not",
+    }
+    scores = {
+        ("DRD, step 20", 42): "DRD from step 20, 2 draws",
+        ("DRD, step 20", 336): "16 draws",
+        ("DRD, step 20", 1344): "64 draws",
+        ("DRD, step 5", 1344): "from step 5, 224 draws",
+        ("ELBO, steps 1 to 12", 336): "ELBO, steps 1 to 12, 28 draws",
+        ("ELBO, steps 13 to 27", 336): "ELBO, steps 13 to 27, 22 draws",
+    }
+    rows = [
+        [said, *(", ".join(f"{found[*kind, *score, dimension]:.2f}" for dimension in (16, 64)) for score in scores)]
+        for kind, said in classes.items()
+    ]
+    return tabulate(rows, ["the classes are", *scores.values()], "pipe", disable_numparse=True) + "\n"
+
+
+OWN = {"equal_passes": equal_passes, "equal_draws": equal_draws, "oracle": oracle}
+
+
 def folders() -> list[Path]:
     """All committed results that can be shown."""
-    return sorted(path.parent for path in (ROOT / "benchmarks" / "results").rglob("about.json"))
+    return sorted(path.parent for path in (ROOT / "benchmarks" / "results").rglob("grid.json"))
 
 
 def main(check: bool = False) -> None:
@@ -55,7 +132,7 @@ def main(check: bool = False) -> None:
         check: Write nothing; exit with 1 if a table differs.
     """
     texts = {ROOT / page: printed(page) for page in PAGES}
-    texts |= {folder / "table.md": read_results(folder).text for folder in folders()}
+    texts |= {folder / name: text for folder in folders() for name, text in files_of(read_results(folder)).items()}
     apart = [path for path, text in texts.items() if not path.exists() or path.read_text() != text]
     if check:
         sys.exit("".join(f"{path.relative_to(ROOT)} differs from the runs\n" for path in apart) or 0)

@@ -9,15 +9,17 @@ from dataclasses import asdict, replace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 
 from drd_plugin.artifacts import ArtifactError, Run, Scores, Subset
 from drd_plugin.bench.experiment import find_grid
 from drd_plugin.bench.grid import Grid, GridError
-from drd_plugin.bench.plots import plot_accuracy, save
+from drd_plugin.bench.plots import plot_accuracy, plot_images, plot_scores, save
 from drd_plugin.bench.run import run_grid
 from drd_plugin.bench.store import RunStore
 from drd_plugin.bench.table import definitions, difference, latex, markdown, summary, table
 from drd_plugin.methods import parse
+from drd_plugin.mosaic import cell_of
 from drd_plugin.provenance import describe, environment, versions
 from drd_plugin.registry import UnknownName
 from drd_plugin.training.recipe import PROXY, Recipe
@@ -299,9 +301,22 @@ def test_the_summary_by_hand(runs):
     row = summary(runs).set_index(["method", "fraction"]).loc[("DRD", 0.1)]
     assert (row["mean"], row["std"], row["n"], row["best_mean"]) == (64, 2, 3, 65)
     assert row["difference"] == 3
-    assert row["low"] <= 3 <= row["high"]
-    assert (row["low"], row["high"]) == (2, 4)
+    half = 4.302652729911275 / 3**0.5  # t with two degrees of freedom; the differences are 2, 3 and 4
+    assert (row["low"], row["high"]) == pytest.approx((3 - half, 3 + half))
     assert row["start"] == pytest.approx(0.3)
+
+
+def test_intervals_cover_what_they_promise_also_with_three_seeds():
+    rng, covered = np.random.default_rng(0), 0
+    for _ in range(2000):
+        _, low, high = difference(rng.normal(1, 2, 3), np.zeros(3))
+        covered += low <= 1 <= high
+    assert covered / 2000 == pytest.approx(0.95, abs=0.015)
+
+
+def test_there_is_a_table_of_differences_for_each_baseline(runs):
+    text = markdown(runs, baselines=("Random", "DRD", "nothing"))
+    assert [line.split()[2] for line in text.splitlines() if line.startswith("Difference")] == ["Random", "DRD"]
 
 
 def test_a_difference_is_paired(runs):
@@ -323,7 +338,7 @@ def test_the_table_by_hand(runs):
     assert table(runs, "acc_best", "plain").loc["Random", "10 %"] == "62.0 ± 1.0"
     text = markdown(runs)
     assert "over 3 seeds" in text
-    assert "+3.0 [+2.0, +4.0]" in text
+    assert "+3.0 [+0.5, +5.5]" in text
     assert "1.0 + 2.0 + 3.0; start 30 % from easiest" in text
     assert f"{len(runs)} runs on made:up; cpu (" in text
     assert f"torch {versions()['torch']}" in text
@@ -368,3 +383,22 @@ def test_impossible_grids_in_python():
         Grid("x", ("DRD",), (0.1,), (0, 0), {"name": "digits"})
     with pytest.raises(UnknownName, match="unknown key of a grid's dataset 'rooot': did you mean 'root'"):
         Grid("x", ("DRD",), (0.1,), (0,), {"name": "digits", "rooot": "."})
+
+
+def test_images_and_scores_are_drawn_where_they_are_asked_for(tiny, make_scores):
+    ax = plot_images(tiny, {"first": [0, 1, 2], "then": [3]}, caption=lambda i: f"number {i}")
+    assert [text.get_text() for text in ax.texts] == ["number 0", "number 1", "number 2", "number 3"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["first", "then"]
+    shown = np.asarray(ax.images[0].get_array())
+    height, width = tiny.shape[1:]
+    above = shown.shape[0] // 2 - cell_of(tiny)
+    assert (shown[above : above + height, :width, 0] == tiny.images[0, 0].numpy()).all()
+    assert (shown[-cell_of(tiny) :, cell_of(tiny) :] == 255).all(), "the second row has one image"
+    plt.close("all")
+    ax = plot_scores(make_scores([3.0, 1.0, 2.0]))
+    assert ax.lines[0].get_ydata().tolist() == [1, 2, 3]
+    assert not ax.collections
+    plt.close("all")
+    ax = plot_scores(make_scores([[3.0, 4.0], [1.0, 1.0]]))
+    assert ax.collections
+    plt.close("all")

@@ -29,7 +29,7 @@ methods = ["Random", "Forgetting"]
 fractions = [0.1]
 
 [study]
-baseline = "Forgetting"
+baselines = ["Forgetting"]
 
 [sizes.digits]
 seeds = [0, 1]
@@ -85,7 +85,7 @@ def test_a_size_gives_what_the_experiment_leaves_open(quick):
     assert grid.recipe == Recipe(net="lenet", steps=4)
     assert (grid.proxy.net, grid.proxy.epochs, grid.proxy.augment) == ("lenet", 2, "shift")
     assert (found.size.hours, found.size.on, found.about) == (0.01, "anything", "A quick look.")
-    assert found.study.baseline == "Forgetting"
+    assert found.study.baselines == ("Forgetting",)
     assert found.place == Path("quick/digits")
     assert find_grid("main", "fashion_mnist").dataset == {"name": "fashion_mnist"}
 
@@ -94,8 +94,8 @@ def test_a_size_gives_what_the_experiment_leaves_open(quick):
     ("change", "error", "message"),
     [
         (("sizes.digits", "sizes.digitz"), UnknownName, "unknown size 'digitz': did you mean 'digits'"),
-        (("baseline", "base_line"), UnknownName, "unknown setting of the study in .*'base_line': did you mean 'bas"),
-        (('[study]\nbaseline = "Forgetting"', '[study]\nname = "noize"'), UnknownName, "unknown study 'noize'"),
+        (("baselines", "base_line"), UnknownName, "unknown setting of the study in .*'base_line': did you mean 'bas"),
+        (('[study]\nbaselines = ["Forgetting"]', '[study]\nname = "noize"'), UnknownName, "unknown study 'noize'"),
         (('"Forgetting"]', '"Forgetting+Nothing"]'), UnknownName, "unknown strategy 'Nothing'"),
         (("about", "abbout"), UnknownName, "unknown key in .*'abbout'"),
         (("[study]", "[scores.AUM]\nmargin = 'probabilities'\n[study]"), UnknownName, "for a whole grid 'AUM'"),
@@ -135,7 +135,7 @@ def test_an_experiment_runs_writes_and_is_read_again(quick, tmp_path, capsys):
     found = run_experiment(wanted, Lab(out, workers=1, progress=False))
     assert found.text.startswith("# quick on digits\n\nA quick look.\n\n`drd-plugin bench quick --size digits`")
     assert "Difference from Forgetting in points" in found.text
-    assert "Published, on another data set: ImageWoof, ResNet-18 (Chen et al., AAAI 2026, Table 1)" in found.text
+    assert "Published, on another data set: ImageWoof, ResNet-18 (Chen et al., AAAI 2026, Table 1; +BWS is" in found.text
     assert {"table.md", "table.csv", "table.tex", "accuracy.png", "runs"} <= {path.name for path in out.iterdir()}
     assert read_results(out).text == (out / "table.md").read_text() == found.text
     main(["show", str(out)])

@@ -17,7 +17,7 @@ from drd_plugin.bench.mixed.watched import usage_entropy
 from drd_plugin.bench.report import report
 from drd_plugin.bench.run import run_grid
 from drd_plugin.bench.store import RunStore
-from drd_plugin.bench.studies import EqualCost
+from drd_plugin.bench.studies import Mixed
 from drd_plugin.data import DATASETS, Dataset, from_texts
 from drd_plugin.registry import UnknownName
 from drd_plugin.training import loop
@@ -49,7 +49,7 @@ def row(**given):
 
 def test_every_method_sees_as_many_examples_as_the_full_training(grid, lab):
     budgets = (0.5, 1.0)
-    study = EqualCost(budgets=budgets)
+    study = Mixed(budgets=budgets)
     study.run(grid, lab)
     found = study.read(lab.out)
     rows = found.rows
@@ -85,7 +85,7 @@ def test_every_method_sees_as_many_examples_as_the_full_training(grid, lab):
 
 
 def test_plans_reach_the_trainings(grid, lab):
-    study = EqualCost(budgets=(1.0,), slope=0.5, full_last=0.25)
+    study = Mixed(budgets=(1.0,), slope=0.5, full_last=0.25)
     study.run(replace(grid, methods=("RS2", "InfoBatch", "Random"), seeds=(0,)), lab)
     rows = study.read(lab.out).rows.set_index("method")
     sizes = [epoch["examples"] for epoch in json.loads(rows.loc["RS2", "trajectory"])]
@@ -199,14 +199,14 @@ def test_usage_entropy_by_hand():
 
 
 def test_dynamic_methods_have_no_place_in_a_static_study(grid, lab):
-    with pytest.raises(GridError, match=r"RS2, InfoBatch, Factor.* compare them in a study `equal_cost`"):
+    with pytest.raises(GridError, match=r"RS2, InfoBatch, Factor.* compare them in a study `mixed`"):
         run_grid(grid, lab.out, "cpu", False)
 
 
 def test_wrong_settings_are_refused(grid):
     with pytest.raises(ValueError, match="above 0"):
-        EqualCost(budgets=(0.5, 0.0))
+        Mixed(budgets=(0.5, 0.0))
     with pytest.raises(UnknownName, match="did you mean 'samples'"):
-        EqualCost(axis="sample")
+        Mixed(axis="sample")
     with pytest.raises(UnknownName, match="units"):
         replace(grid, methods=("FactorCurriculum[autoencoder=Autoencoder[unit=32]]",))

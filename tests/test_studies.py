@@ -1,5 +1,6 @@
 """The studies that are more than a table of accuracies: closed cases, and each run small on the digits."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from drd_plugin.bench.lab import Lab
 from drd_plugin.bench.store import RunStore
 from drd_plugin.bench.studies import CrossEvaluation, Noise, Separation, Stability, Windows
 from drd_plugin.bench.studies.cross_evaluation import CrossRun, cross_table, parts_of
-from drd_plugin.bench.studies.noise import Detection, detection_auroc
+from drd_plugin.bench.studies.noise import Detection, _about, detection_auroc
 from drd_plugin.bench.studies.separation import Separated, _apart
 from drd_plugin.bench.studies.stability import Stable, _agreement
 from drd_plugin.bench.studies.windows import windows
@@ -120,6 +121,22 @@ def test_planted_labels_are_found_and_cost_accuracy(grid, lab):
     assert RunStore(lab.out, row=Detection).frame().equals(rows)
 
 
+def test_corrupted_images_are_found_and_the_table_says_what_a_denoiser_knows(grid, lab):
+    study = Noise(shares=(0.2,), kinds=("corrupted",))
+    study.run(replace(grid, methods=("AUM", "EL2N"), seeds=(0,)), lab)
+    rows = RunStore(lab.out, row=Detection).frame()
+    assert (rows["auroc"] > 0.5).all()
+    store = RunStore(lab.out / "corrupted-20")
+    store.leave_out({"DRD": "no denoiser is bundled"})
+    text = study.read(lab.out).text
+    assert text.startswith("1,437 training examples; mean ± standard deviation over 1 seeds of the trainings.")
+    assert "Left out: DRD (no denoiser is bundled)." in text
+    assert "denoiser of" not in text
+    made = {"method": [{"name": "DRD", "denoiser": "auto"}, {"name": "Hardest"}]}
+    asked = rows.assign(method="DRD", provenance=json.dumps(made))
+    assert "The denoiser of DRD was trained on the data before anything" in _about(asked, store.frame())
+
+
 def test_strata_apart_and_strata_that_mean_nothing():
     rng = np.random.default_rng(0)
     strata = np.repeat([0, 1, 2], 100)
@@ -148,6 +165,12 @@ def test_separation_measures_every_score_in_the_same_features(grid, lab):
     assert set(results.plots) == {"strata-Random", "strata-AUM"}
     study.run(grid, lab)
     assert RunStore(lab.out, row=Separated).frame().equals(rows)
+    study.run(replace(grid, methods=("EL2N",)), lab)
+    grown = draw(study.read(lab.out))
+    assert set(grown.plots) == {"strata-Random", "strata-AUM", "strata-EL2N"}
+    more = RunStore(lab.out, row=Separated).frame()
+    assert more[more["method"] != "EL2N"].reset_index(drop=True).equals(rows)
+    assert pd.read_parquet(lab.out / "map.parquet")[[*map_.columns]].equals(map_)
 
 
 def test_a_score_agrees_with_itself(make_scores):

@@ -166,7 +166,7 @@ def begin(grid: Grid, lab: Lab, mixed: bool = False) -> Bench:
     if grid.dynamic and not mixed:
         raise GridError(
             f"{grid.name}: {', '.join(grid.dynamic)} choose other examples every epoch and have no place in this "
-            "study: compare them in a study `equal_cost`, as the experiment `dynamic` does."
+            "study: compare them in a study `mixed`, as the experiment `dynamic` does."
         )
     bench = Bench(grid, lab)
     for net in grid.trained_nets:

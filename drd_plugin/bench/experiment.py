@@ -25,7 +25,7 @@ PLACES = (
     Path(__file__).parents[2] / "benchmarks",
     Path(sys.prefix) / "share" / "drd_plugin" / "benchmarks",
 )
-TABLES = ("dataset", "recipe", "proxy", "pin", "scores", "study")
+TABLES = ("dataset", "recipe", "proxy", "scores", "study")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Size:
     Arguments:
         name: The size's name; "" for a file that is one grid.
         hours: The wall-clock hours that are to be expected; None where nobody knows.
-        on: On what machine, and whether the hours were measured or reckoned.
+        on: On what machine, and whether the hours were measured or estimated.
     """
 
     name: str

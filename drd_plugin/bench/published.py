@@ -12,7 +12,8 @@ __all__ = ["published", "published_numbers"]
 
 
 def published_numbers(name: str) -> dict[str, Any]:
-    """The content of a file: `source`, `dataset`, `net`, `columns`, and `rows`, a list of texts for each name.
+    """The content of a file: `source`, `dataset`, `net`, `columns`, `rows`, a list of texts for each name, and `note`,
+    what is to be said of them, if anything.
 
     Raises:
         UnknownName: If there is no such file.
@@ -30,4 +31,6 @@ def published(name: str) -> str:
     found = published_numbers(name)
     rows = [[row, *values] for row, values in found["rows"].items()]
     shown = tabulate(rows, ["", *found["columns"]], tablefmt="pipe", disable_numparse=True)
-    return f"\nPublished, on another data set: {found['dataset']}, {found['net']} ({found['source']}):\n\n{shown}\n"
+    note = f"; {found['note']}" if "note" in found else ""
+    where = f"{found['dataset']}, {found['net']} ({found['source']}{note})"
+    return f"\nPublished, on another data set: {where}:\n\n{shown}\n"

@@ -16,7 +16,7 @@ from .published import published
 from .store import RunStore
 from .studies import STUDIES, Results, study_from
 
-__all__ = ["read_results", "run_experiment", "write_results"]
+__all__ = ["files_of", "read_results", "run_experiment", "write_results"]
 
 
 def run_experiment(wanted: Experiment, lab: Lab, flags: str = "") -> Results:
@@ -73,15 +73,19 @@ def _header(about: dict[str, Any]) -> str:
     return f"# {title}\n\n{about['about']}\n\n{commands}, {about['seconds'] / 3600:.2f} hours\n\n"
 
 
+def files_of(found: Results) -> dict[str, str]:
+    """The tables as files: their content by name."""
+    texts = {"table.md": found.text, "table.tex": found.latex}
+    texts |= {f"{name}.csv": frame.to_csv(index=False) for name, frame in found.frames.items()}
+    return {name: text for name, text in texts.items() if text}
+
+
 def write_results(folder: Path) -> Results:
     """Writes table.md, table.tex, the CSV files and the pictures into a folder of results, and gives them."""
     found, folder = read_results(folder), Path(folder)
-    for name, text in (("table.md", found.text), ("table.tex", found.latex)):
-        if text:
-            with write_aside(folder / name) as aside:
-                aside.write_text(text)
-    for name, frame in found.frames.items():
-        frame.to_csv(folder / f"{name}.csv", index=False)
+    for name, text in files_of(found).items():
+        with write_aside(folder / name) as aside:
+            aside.write_text(text)
     for name, plot in found.plots.items():
         save(plot(None), folder / f"{name}.png")
     return found

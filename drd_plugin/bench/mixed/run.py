@@ -41,7 +41,7 @@ def run_mixed(lab: Lab, grid: Grid, budgets: list[Budget], slope: float = 0.0, f
         ArtifactError: If the folder holds another grid's rows.
     """
     bench = begin(grid, lab, mixed=True)
-    identity = {"study": "equal_cost"} | grid.identity | {"fingerprint": bench.dataset.train.fingerprint}
+    identity = {"study": "mixed"} | grid.identity | {"fingerprint": bench.dataset.train.fingerprint}
     store = RunStore(lab.out, identity, MixedRun, CELL)
     done = set(store.frame()["key"])
     missing = [cell for cell in cells_of(bench, budgets, slope, full_last) if cell.key not in done]

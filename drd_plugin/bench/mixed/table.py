@@ -136,12 +136,12 @@ def mixed_markdown(rows: pd.DataFrame) -> str:
 
 
 NOTES = (
-    "Difference from Full: from the full training with the whole budget, in points, paired by seed, with a 95 % "
-    "bootstrap interval over the seeds (too narrow where the seeds are few); difference from RS2: with the same budget "
-    "and share of an epoch. Seconds: of scores with their proxies, features, autoencoder, selection, and training "
-    "without tests. Faster: the full training's seconds over all of these. To full accuracy: its seconds over those to "
-    "the first test with its last accuracy, the median over the seeds, and how many of them got there. Usage: entropy "
-    "over log n, and how many more uses the most used example has than the least."
+    "Difference from Full: from the full training with the whole budget, in points, paired by seed, with the 95 % "
+    "interval of the t distribution; difference from RS2: with the same budget and share of an epoch. Seconds: of "
+    "scores with their proxies, features, autoencoder, selection, and training without tests. Faster: the full "
+    "training's seconds over all of these. To full accuracy: its seconds over those to the first test with its last "
+    "accuracy, the median over the seeds, and how many of them got there. Usage: entropy over log n, and how many more "
+    "uses the most used example has than the least."
 )
 
 

@@ -2,7 +2,8 @@
 
 from .axes import save
 from .diffusion import plot_reconstructions, plot_snr, plot_timesteps
-from .mixed import plot_budgets, plot_time, plot_trajectory
+from .images import plot_images, plot_scores
+from .mixed import plot_budgets, plot_time, plot_trajectory, plot_uses
 from .runs import plot_accuracy, plot_cost, plot_windows
 from .studies import plot_cross, plot_detection, plot_stability, plot_strata
 
@@ -12,13 +13,16 @@ __all__ = [
     "plot_cost",
     "plot_cross",
     "plot_detection",
+    "plot_images",
     "plot_reconstructions",
+    "plot_scores",
     "plot_snr",
     "plot_stability",
     "plot_strata",
     "plot_time",
     "plot_timesteps",
     "plot_trajectory",
+    "plot_uses",
     "plot_windows",
     "save",
 ]

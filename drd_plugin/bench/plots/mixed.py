@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["plot_budgets", "plot_time", "plot_trajectory"]
+__all__ = ["plot_budgets", "plot_time", "plot_trajectory", "plot_uses"]
 
 FAR = 6
 """How many points below the full training's accuracy a picture goes."""
@@ -97,6 +97,19 @@ def plot_trajectory(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
         lines = [Line2D([], [], color=f"C{place}", label=name) for place, name in enumerate(diaries)]
         lines += [Line2D([], [], color="grey", ls=ls, label=name) for name, ls in QUANTITIES.values()]
         ax.legend(handles=lines, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
+def plot_uses(uses: np.ndarray, ax: Axes | None = None) -> Axes:
+    """How many examples were used how often.
+
+    Arguments:
+        uses: The uses of each example, as a `DynamicSampler` counts them, int64[n].
+        ax: Where to draw; a new figure by default.
+    """
+    ax = ax or new_axis()
+    ax.hist(uses, bins=[count - 0.5 for count in range(int(uses.max()) + 2)])
+    ax.set(xlabel="uses of an example", ylabel="examples")
     return ax
 
 

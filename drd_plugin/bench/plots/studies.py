@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..table import part_names
 from .axes import line_of, new_axis
 
 if TYPE_CHECKING:
@@ -30,12 +31,12 @@ def plot_cross(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
     middle = (np.nanmin(off) + np.nanmax(off)) / 2
     for (row, column), value in np.ndenumerate(mean):
         ax.text(column, row, f"{value:.1f}", ha="center", va="center", color="black" if value > middle else "white")
-    names = [f"{100 * i / parts:.0f}-{100 * (i + 1) / parts:.0f}" for i in range(parts)]
+    names = part_names(parts)
     ax.set_xticks(range(parts + 1), [*names, "test set"])
     ax.set_yticks(range(parts), names)
     ax.axvline(parts - 0.5, color="white", lw=3)
     ax.set(
-        xlabel="tested on: % of the ranking from the most likely on",
+        xlabel="tested on: part of the ranking, from the most likely on",
         ylabel="trained on",
         title=f"accuracy (%), n = {rows['seed'].nunique()}",
     )
@@ -59,7 +60,7 @@ def plot_strata(places: pd.DataFrame, method: str, ax: Axes | None = None) -> Ax
         edgecolors="grey", linewidths=0.3,
     )  # fmt: skip
     bar = ax.figure.colorbar(dots, ax=ax, ticks=np.arange(strata) + 0.5)
-    bar.ax.set_yticklabels([f"{100 * i / strata:.0f}-{100 * (i + 1) / strata:.0f} %" for i in range(strata)])
+    bar.ax.set_yticklabels(part_names(strata))
     ax.set(title=f"{method}: strata from easy to hard", xticks=[], yticks=[])
     return ax
 

@@ -8,7 +8,7 @@ from ...registry import Registry, unknown
 from .base import Results, Study
 from .comparison import Comparison
 from .cross_evaluation import CrossEvaluation
-from .equal_cost import EqualCost
+from .mixed import Mixed
 from .noise import Noise
 from .separation import Separation
 from .stability import Stability
@@ -22,7 +22,7 @@ STUDIES: Registry[type[Study]] = Registry(
     {
         "comparison": Comparison,
         "cross_evaluation": CrossEvaluation,
-        "equal_cost": EqualCost,
+        "mixed": Mixed,
         "noise": Noise,
         "separation": Separation,
         "stability": Stability,

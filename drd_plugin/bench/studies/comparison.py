@@ -16,18 +16,26 @@ from .base import Results, Study
 
 __all__ = ["Comparison"]
 
+READABLE = 25
+"""The most methods in one picture; of more, there are the tables."""
+
 
 @dataclass(frozen=True)
 class Comparison(Study):
     """Tables of accuracies, of paired differences, and of what each method cost.
 
     Arguments:
-        baseline: The method that the others are compared with.
+        baselines: The methods that the others are compared with; table.csv has the first.
         costs: Whether accuracy is also drawn against the seconds of scoring, selection and training.
     """
 
-    baseline: str = "Random"
+    baselines: tuple[str, ...] = ("Random",)
     costs: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.baselines, str) or not self.baselines:
+            raise ValueError(f"baselines: expected a list of at least one method, got {self.baselines!r}.")
 
     def run(self, grid: Grid, lab: Lab) -> None:
         """See `Study`."""
@@ -41,13 +49,15 @@ class Comparison(Study):
         plots = {}
         for net, part in nets.items():
             suffix = "" if len(nets) == 1 else f"-{net}"
+            if part["method"].nunique() > READABLE:
+                continue
             plots[f"accuracy{suffix}"] = partial(plot_accuracy, part)
             if self.costs:
                 plots[f"cost{suffix}"] = partial(plot_cost, part)
         return Results(
-            markdown(runs, left_out, self.baseline),
+            markdown(runs, left_out, self.baselines),
             runs,
-            {"table": summary(runs, self.baseline)},
+            {"table": summary(runs, self.baselines[0])},
             plots,
             "\n".join(latex(part, left_out) for part in nets.values()),
         )

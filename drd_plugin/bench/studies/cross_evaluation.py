@@ -30,7 +30,7 @@ from ..grid import Grid
 from ..lab import Lab
 from ..plots import plot_cross
 from ..store import RunStore
-from ..table import mean_and_std, origin
+from ..table import definitions, mean_and_std, origin, part_names
 from .base import Results, Study
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["CrossEvaluation", "CrossRun", "cross_table", "parts_of"]
 
 Ranking = Literal["global", "class"]
-CELL = ("method", "ranking", "seed", "trained_on", "tested_on")
+CELL = ("method", "ranking", "parts", "seed", "trained_on", "tested_on")
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class CrossEvaluation(Study):
         """See `Study`."""
         rows = RunStore(folder, row=CrossRun, cell=CELL).latest()
         texts, plots = [], {}
-        for (method, ranking), cells in rows.groupby(["method", "ranking"], sort=False):
+        for (method, ranking, parts), cells in rows.groupby(["method", "ranking", "parts"], sort=False):
             cut = "the whole ranking" if ranking == "global" else "the rankings of each class"
             seeds = cells["seed"].nunique()
             texts.append(
@@ -130,8 +130,10 @@ class CrossEvaluation(Study):
                 "on, columns: tested on, from the easiest (most likely) on; the average leaves the test set out."
             )
             texts.append(cross_table(cells).to_markdown(disable_numparse=True))
-            plots[f"cross-{method}-{ranking}"] = partial(plot_cross, cells)
-        return Results("\n\n".join([*texts, origin(rows)]) + "\n", rows, {"table": _long(rows)}, plots)
+            suffix = "" if rows["parts"].nunique() == 1 else f"-{parts}"
+            plots[f"cross-{method}-{ranking}{suffix}"] = partial(plot_cross, cells)
+        text = "\n\n".join([*texts, definitions(rows), origin(rows)]) + "\n"
+        return Results(text, rows, {"table": _long(rows)}, plots)
 
 
 @dataclass(frozen=True)
@@ -209,16 +211,11 @@ def _cross(grid: Grid, lab: Lab, wanted: _Part) -> list[CrossRun]:
     ]
 
 
-def part_names(parts: int) -> list[str]:
-    """`0-20 %`, ..., and the test set."""
-    return [*(f"{100 * i / parts:.0f}-{100 * (i + 1) / parts:.0f} %" for i in range(parts)), "test set"]
-
-
 def cross_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows: trained on; columns: tested on, the average over the parts, and the test set; each "mean ± std"."""
     import pandas as pd
 
-    names = part_names(int(rows["parts"].iloc[0]))
+    names = [*part_names(int(rows["parts"].iloc[0])), "test set"]
     wide = rows.groupby(["trained_on", "tested_on"])["accuracy"].agg(mean_and_std).unstack("tested_on")
     wide.columns, wide.index = pd.Index(names), pd.Index(names[:-1], name="trained on")
     parts = rows[rows["tested_on"] < rows["parts"]].groupby(["trained_on", "seed"])["accuracy"].mean()
@@ -227,5 +224,5 @@ def cross_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _long(rows: pd.DataFrame) -> pd.DataFrame:
-    cells = rows.groupby(["method", "ranking", "trained_on", "tested_on"], sort=False)["accuracy"]
+    cells = rows.groupby(["method", "ranking", "parts", "trained_on", "tested_on"], sort=False)["accuracy"]
     return cells.agg(["mean", "std", "count"]).rename(columns={"count": "n"}).reset_index()

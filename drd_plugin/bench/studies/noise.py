@@ -2,13 +2,15 @@
 
 Each score is asked whether it ranks the planted examples as the hardest (the area under the ROC curve: 0.5 is chance, 1
 means all of them come before all others), and networks are trained on the subsets and tested on the untouched test set.
-The subsets keep the planted labels; no method is told which are wrong.
+The subsets keep the planted labels; no method is told which are wrong. But a denoiser that comes with a data set was
+trained on it as it was before, so that scores that ask it know more than the others: the table says so.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +28,7 @@ from ..lab import Lab
 from ..plots import plot_detection
 from ..run import run_in
 from ..store import RunStore
-from ..table import fraction_name, mean_and_std, origin, summary
+from ..table import definitions, fraction_name, left_out_text, mean_and_std, origin, summary
 from .base import Results, Study
 
 if TYPE_CHECKING:
@@ -91,13 +93,16 @@ class Noise(Study):
             for kind, share in itertools.product(self.kinds, self.shares):
                 planted = replace(grid, dataset={**grid.dataset, kind: share})
                 there = replace(lab, out=Path(lab.out) / _folder(kind, share), scores=lab.place_of_scores)
-                run_in(there, planted)
-                self._detect(planted, there, store, kind, share)
+                left_out = run_in(there, planted).left_out
+                self._detect(planted, there, store, kind, share, left_out)
 
-    def _detect(self, grid: Grid, lab: Lab, store: RunStore, kind: str, share: float) -> None:
+    def _detect(
+        self, grid: Grid, lab: Lab, store: RunStore, kind: str, share: float, left_out: Mapping[str, str]
+    ) -> None:
         """A row for each score that can be asked, and each seed."""
         bench, done = begin(grid, lab), set(store.frame()["key"])
-        scored = {method.scores[0]: method for method in reversed(grid.parsed) if method.scores}
+        able = [method for method in grid.parsed if method.scores and method.name not in left_out]
+        scored = {method.scores[0]: method for method in reversed(able)}
         missing = [(of, seed) for of in scored.values() for seed in grid.seeds if bench.key(of, seed) not in done]
         where = _where(grid, kind) if missing else np.empty(0, bool)
         for method, seed in missing:
@@ -109,29 +114,52 @@ class Noise(Study):
 
         rows = RunStore(folder, row=Detection, cell=CELL).latest()
         texts, runs = [], []
+        left_out: dict[str, str] = {}
         for kind in dict.fromkeys(rows["kind"]):
             cells = rows[rows["kind"] == kind]
             wide = cells.groupby(["method", "share"], sort=False)["auroc"].agg(partial(mean_and_std, digits=2))
             texts.append(f"{KINDS[kind].capitalize()}: area under the ROC curve by the share that was planted")
             texts.append(_wide(wide))
             for share in sorted(set(cells["share"])):
-                found = RunStore(Path(folder) / _folder(kind, share)).latest()
-                runs.append(found.assign(kind=kind, share=share))
+                store = RunStore(Path(folder) / _folder(kind, share))
+                runs.append(store.latest().assign(kind=kind, share=share))
+                left_out |= store.left_out
         every = pd.concat(runs)
-        for (kind, fraction), cells in every[every["method"] != "Full"].groupby(["kind", "fraction"], sort=False):
-            full = every[(every["kind"] == kind) & (every["method"] == "Full")]
-            wide = pd.concat([cells, full]).groupby(["method", "share"], sort=False)["acc_last"].agg(mean_and_std)
-            kept = f"test accuracy in % with {fraction_name(fraction)} kept"
-            texts.append(f"{KINDS[kind].capitalize()}: {kept}, by the share that was planted")
+        kept = [fraction for fraction in every["fraction"].unique() if fraction < 1]
+        for kind, fraction in itertools.product(dict.fromkeys(every["kind"]), kept):
+            cells = every[(every["kind"] == kind) & every["fraction"].isin([fraction, 1])]
+            wide = cells.groupby(["method", "share"], sort=False)["acc_last"].agg(mean_and_std)
+            here = f"test accuracy in % with {fraction_name(fraction)} kept (Full: with all)"
+            texts.append(f"{KINDS[kind].capitalize()}: {here}, by the share that was planted")
             texts.append(_wide(wide))
-        seeds = f"mean ± standard deviation over {rows['seed'].nunique()} seeds"
-        text = "\n\n".join([f"All numbers: {seeds}.", *texts, origin(every)]) + "\n"
+        texts.append(f"{definitions(every)}\n\n{origin(every)}{left_out_text(left_out)}")
+        text = "\n\n".join([_about(rows, every), *texts]) + "\n"
         detected = rows.groupby(list(CELL[:3]), sort=False)["auroc"].agg(["mean", "std", "count"]).reset_index()
         accuracies = pd.concat(
             [summary(part).assign(kind=kind, share=share) for (kind, share), part in every.groupby(["kind", "share"])]
         )
         plots = {f"detection-{kind}": partial(plot_detection, rows, kind) for kind in dict.fromkeys(rows["kind"])}
         return Results(text, every, {"table": accuracies, "detection": detected}, plots)
+
+
+def _about(rows: pd.DataFrame, runs: pd.DataFrame) -> str:
+    """How many examples and seeds, and what scores that ask a diffusion model know beforehand."""
+    count = runs.loc[runs["method"] == "Full", "k"].iloc[0]
+    informed = [
+        method
+        for method, made in zip(rows["method"], rows["provenance"], strict=True)
+        if any(of.get("denoiser") == "auto" for of in json.loads(made)["method"])
+    ]
+    told = (
+        f" The denoiser of {' and '.join(dict.fromkeys(informed))} was trained on the data before anything was "
+        "planted: it has seen the true labels and images, which no other score has."
+        if informed
+        else ""
+    )
+    return (
+        f"{count:,} training examples; mean ± standard deviation over {rows['seed'].nunique()} seeds of the trainings. "
+        f"What is planted is the same for all seeds.{told}"
+    )
 
 
 def _folder(kind: str, share: float) -> str:

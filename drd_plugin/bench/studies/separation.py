@@ -23,6 +23,7 @@ References:
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,7 +41,7 @@ from ..grid import Grid
 from ..lab import Lab
 from ..plots import plot_strata
 from ..store import RunStore
-from ..table import mean_and_std, origin
+from ..table import definitions, mean_and_std, origin
 from .base import Results, Study
 from .cross_evaluation import parts_of
 
@@ -108,7 +109,8 @@ class Separation(Study):
         seeds = [seed for seed in grid.seeds if missing[seed]]
         with store.filling():
             bench.score_all([(method, grid.seeds_of(seed)) for seed in seeds for method in missing[seed]])
-            for _, rows in lab.each(partial(_measure, self, grid, lab), seeds, "seed", len(grid.seeds) - len(seeds)):
+            measure = partial(_measure, self, grid, lab, {seed: [of.name for of in missing[seed]] for seed in seeds})
+            for _, rows in lab.each(measure, seeds, "seed", len(grid.seeds) - len(seeds)):
                 for row in rows:
                     store.append(row)
 
@@ -125,7 +127,7 @@ class Separation(Study):
         text = (
             f"{rows['strata'].iloc[0]} strata of each class in the features of a network that was trained on all, "
             f"over {rows['seed'].nunique()} seeds:\n\n"
-            f"{pd.DataFrame(numbers).to_markdown(disable_numparse=True)}\n\n{origin(rows)}\n"
+            f"{pd.DataFrame(numbers).to_markdown(disable_numparse=True)}\n\n{definitions(rows)}\n\n{origin(rows)}\n"
         )
         map_ = pd.read_parquet(Path(folder) / "map.parquet")
         plots = {f"strata-{method}": partial(plot_strata, map_, method) for method in rows["method"].unique()}
@@ -138,15 +140,19 @@ def _key(study: Separation, bench: Bench, method: Selector, seed: int) -> str:
     return bench.key(method, seed, study.strata, study.most)
 
 
-def _measure(study: Separation, grid: Grid, lab: Lab, seed: int) -> list[Separated]:
-    """All methods in the features of one network; the first seed also writes the map."""
+def _measure(
+    study: Separation, grid: Grid, lab: Lab, missing: Mapping[int, Sequence[str]], seed: int
+) -> list[Separated]:
+    """The missing methods in the features of one network; the first seed also puts them on the map."""
+    import pandas as pd
+
     bench, seeds = open_bench(grid, lab), grid.seeds_of(seed)
     split = bench.dataset.train
     net = train(split, grid.recipe, seed_init=seeds.init, seed_order=seeds.order, device=lab.device).net
     found = features(net, split, lab.device).numpy()
     classes = [_evenly(np.flatnonzero(split.labels == c), study.most) for c in range(split.num_classes)]
     rows, strata = [], {}
-    for method in grid.parsed:
+    for method in map(grid.method, missing[seed]):
         scores = bench.score(method, seeds)
         stratum = np.empty(len(split), np.int64)
         for number, part in enumerate(parts_of(scores, study.strata, "class", seeds.selection)):
@@ -167,8 +173,10 @@ def _measure(study: Separation, grid: Grid, lab: Lab, seed: int) -> list[Separat
         )
     if seed == grid.seeds[0]:
         shown = _evenly(classes[0], study.shown)
-        with write_aside(Path(lab.out) / "map.parquet") as aside:
-            _map(found[shown], shown, strata, seeds.selection).to_parquet(aside, index=False)
+        path = Path(lab.out) / "map.parquet"
+        map_ = pd.read_parquet(path) if path.exists() else _map(found[shown], shown, seeds.selection)
+        with write_aside(path) as aside:
+            map_.assign(**{name: of[map_["index"]] for name, of in strata.items()}).to_parquet(aside, index=False)
     return rows
 
 
@@ -181,14 +189,14 @@ def _apart(found: np.ndarray, stratum: np.ndarray, strata: int, seed: int) -> tu
     return float(silhouette_score(found, stratum)), float(adjusted_mutual_info_score(stratum, clusters))
 
 
-def _map(found: np.ndarray, shown: np.ndarray, strata: dict[str, np.ndarray], seed: int) -> pd.DataFrame:
-    """The examples' places in the plane by t-SNE, and their stratum by each score."""
+def _map(found: np.ndarray, shown: np.ndarray, seed: int) -> pd.DataFrame:
+    """The examples' places in the plane by t-SNE."""
     import pandas as pd
     from sklearn.manifold import TSNE
 
     perplexity = min(30.0, (len(shown) - 1) / 3)
     x, y = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(found).T
-    return pd.DataFrame({"index": shown, "x": x, "y": y, **{name: of[shown] for name, of in strata.items()}})
+    return pd.DataFrame({"index": shown, "x": x, "y": y})
 
 
 def _evenly(positions: np.ndarray, most: int) -> np.ndarray:

@@ -30,7 +30,7 @@ from ..grid import Grid
 from ..lab import Lab
 from ..plots import plot_stability
 from ..store import RunStore
-from ..table import mean_and_std, origin
+from ..table import definitions, mean_and_std, origin
 from .base import Results, Study
 
 __all__ = ["Stability", "Stable"]
@@ -149,7 +149,9 @@ class Stability(Study):
         text = (
             "Rank correlation within classes of a score with itself when the seed, the proxy or half of the draws is "
             "another, mean ± standard deviation over n pairs (for draws, the reliability of n runs); then the share of "
-            f"the hardest tenth that both have:\n\n{wide.to_markdown(disable_numparse=True)}\n\n{origin(rows)}\n"
+            "the hardest tenth that both have. Pairs that share a seed are not independent. Another seed trains "
+            "another proxy; for scores that ask a diffusion model it is other noise, with the same model:\n\n"
+            f"{wide.to_markdown(disable_numparse=True)}\n\n{definitions(rows)}\n\n{origin(rows)}\n"
         )
         summary = grouped[["correlation", "hardest"]].mean().assign(n=grouped.size()).reset_index()
         return Results(text, rows, {"table": summary}, {"stability": partial(plot_stability, rows)})

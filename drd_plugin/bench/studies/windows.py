@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...methods import Method, parse
+from ...settings import split_outside
 from ...strategies import Window
 from ..plots import plot_windows
 from ..store import RunStore
@@ -49,7 +50,8 @@ def windows(runs: pd.DataFrame) -> pd.DataFrame:
     starts = {name: _start(name) for name in runs["method"].unique()}
     kept = runs[runs["method"].map(starts).notna()]
     return kept.assign(
-        score=[name.split("+")[0] for name in kept["method"]], start=kept["method"].map(starts).astype(float)
+        score=[split_outside(name, "+")[0].strip() for name in kept["method"]],
+        start=kept["method"].map(starts).astype(float),
     )
 
 

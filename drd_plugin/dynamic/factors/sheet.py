@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...artifacts import write_aside
+from ...mosaic import cell_of, mosaic
 
 if TYPE_CHECKING:
     from ...data import Split
@@ -86,8 +87,8 @@ def draw_sheet(shown: Sequence[Shown], split: Split, path: Path) -> None:
     size = (0.7 * columns + 1.8, 0.75 * sum(rows) + 0.5 * len(rows))
     figure, axes = plt.subplots(len(kinds), 1, figsize=size, height_ratios=rows, squeeze=False, layout="constrained")
     for ax, (kind, units) in zip(axes.flat, kinds.items(), strict=True):
-        ax.imshow(_mosaic(units, columns, split), interpolation="nearest")
-        ax.set_yticks([(row + 0.5) * _cell(split) for row in range(len(units))], map(_caption, units), fontsize=7)
+        ax.imshow(mosaic(split, [of.examples for of in units]), interpolation="nearest")
+        ax.set_yticks([(row + 0.5) * cell_of(split) for row in range(len(units))], map(_caption, units), fontsize=7)
         ax.set_title(
             f"{TITLES[kind]}, how many examples have them, and the commonest class of these", fontsize=8, loc="left"
         )
@@ -97,26 +98,6 @@ def draw_sheet(shown: Sequence[Shown], split: Split, path: Path) -> None:
     with write_aside(path) as aside:
         figure.savefig(aside, format="png", dpi=150, bbox_inches="tight")
     plt.close(figure)
-
-
-def _cell(split: Split) -> int:
-    """An image's place in a mosaic, in pixels: its larger side and a gap."""
-    return max(split.shape[1:]) + max(1, max(split.shape[1:]) // 12)
-
-
-def _mosaic(units: Sequence[Shown], columns: int, split: Split) -> np.ndarray:
-    """The images of units, a row for each, on white, uint8[H, W, 3]."""
-    import torch
-
-    cell, (channels, height, width) = _cell(split), split.shape
-    canvas = np.full((len(units) * cell, columns * cell, 3), 255, np.uint8)
-    for row, of in enumerate(units):
-        images = split.images[torch.from_numpy(of.examples)].permute(0, 2, 3, 1).numpy()
-        images = images if channels == 3 else images[..., :1]
-        for column, image in enumerate(images):
-            top, left = row * cell, column * cell
-            canvas[top : top + height, left : left + width] = image
-    return canvas
 
 
 def _caption(of: Shown) -> str:

@@ -13,14 +13,14 @@ from ..mixed import Budget, MixedRun, mixed_markdown, mixed_summary, run_mixed
 from ..mixed.run import CELL
 from ..plots import plot_budgets, plot_time, plot_trajectory
 from ..store import RunStore
-from ..table import definitions, origin
+from ..table import definitions, left_out_text, origin
 from .base import Results, Study
 
-__all__ = ["EqualCost"]
+__all__ = ["Mixed"]
 
 
 @dataclass(frozen=True)
-class EqualCost(Study):
+class Mixed(Study):
     """Trains with every method, static or dynamic, until a budget is spent.
 
     Arguments:
@@ -51,7 +51,6 @@ class EqualCost(Study):
         """See `Study`."""
         store = RunStore(folder, row=MixedRun, cell=CELL)
         rows = store.latest()
-        left_out = "".join(f" Left out: {name} ({why})." for name, why in store.left_out.items())
         plots = {}
         for net, part in rows.groupby("net", sort=False):
             suffix = "" if rows["net"].nunique() == 1 else f"-{net}"
@@ -60,5 +59,5 @@ class EqualCost(Study):
                 kept = f"{100 * fraction:g}{suffix}"
                 plots[f"budgets-{kept}"] = partial(plot_budgets, part, fraction)
                 plots[f"time-{kept}"] = partial(plot_time, part, fraction)
-        text = f"{mixed_markdown(rows)}\n\n{definitions(rows)}\n\n{origin(rows)}{left_out}\n"
+        text = f"{mixed_markdown(rows)}\n\n{definitions(rows)}\n\n{origin(rows)}{left_out_text(store.left_out)}\n"
         return Results(text, rows, {"table": mixed_summary(rows)}, plots)
