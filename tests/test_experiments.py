@@ -135,7 +135,7 @@ def test_an_experiment_runs_writes_and_is_read_again(quick, tmp_path, capsys):
     found = run_experiment(wanted, Lab(out, workers=1, progress=False))
     assert found.text.startswith("# quick on digits\n\nA quick look.\n\n`drd-plugin bench quick --size digits`")
     assert "Difference from Forgetting in points" in found.text
-    assert "Published, on another data set: ImageWoof, ResNet-18 (Chen et al., AAAI 2026, Table 1; +BWS is" in found.text
+    assert "Published, on another data set: ImageWoof, ResNet-18 (Chen et al., AAAI 2026, Table 1; " in found.text
     assert {"table.md", "table.csv", "table.tex", "accuracy.png", "runs"} <= {path.name for path in out.iterdir()}
     assert read_results(out).text == (out / "table.md").read_text() == found.text
     main(["show", str(out)])

@@ -70,7 +70,8 @@ def _header(about: dict[str, Any]) -> str:
     title = about["experiment"] + (f" on {about['size']}" if about["size"] else "")
     command = f"drd-plugin bench {about['experiment']}{size}"
     commands = ", then ".join(f"`{f'{command} {flags}'.strip()}`" for flags in about.get("flags", [""]))
-    return f"# {title}\n\n{about['about']}\n\n{commands}, {about['seconds'] / 3600:.2f} hours\n\n"
+    hours = f"{about['seconds'] / 3600:.2f} hours, without scores that were at hand"
+    return f"# {title}\n\n{about['about']}\n\n{commands}, {hours}\n\n"
 
 
 def files_of(found: Results) -> dict[str, str]:

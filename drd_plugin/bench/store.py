@@ -84,7 +84,7 @@ class RunStore:
         import pandas as pd
 
         self._write(pd.DataFrame([asdict(run)]), self.runs / f"{run.key}.parquet")
-        self._spend()
+        self.spend()
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -122,11 +122,12 @@ class RunStore:
         try:
             yield
         finally:
-            self._spend()
+            self.spend()
             self._since = None
         self.compact()
 
-    def _spend(self) -> None:
+    def spend(self) -> None:
+        """Adds the seconds since the last row to the study's, inside `filling`."""
         if self._since is not None:
             now = time.perf_counter()
             self.note(seconds=now - self._since)

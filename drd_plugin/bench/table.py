@@ -227,8 +227,8 @@ def markdown(runs: pd.DataFrame, left_out: Mapping[str, str] = {}, baselines: Se
                 parts.append(f"Difference from {baseline} in points, paired by seed{interval}:")
                 parts.append(against.to_markdown(index=False, disable_numparse=True))
         parts.append(
-            "Mean seconds for a subset (scores are shared by fractions, and by methods that watch the same proxy), and "
-            "the window start and cut-off chosen:"
+            "Mean seconds for a subset (scores are shared by fractions, and by methods that watch the same proxy; what "
+            "else the machine did counts too), and the window start and cut-off chosen:"
         )
         parts.append(_costs(long).to_markdown(index=False, disable_numparse=True))
     return "\n\n".join([*parts, definitions(runs), f"{origin(runs)}{left_out_text(left_out)}"]) + "\n"

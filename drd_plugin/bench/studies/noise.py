@@ -94,6 +94,7 @@ class Noise(Study):
                 planted = replace(grid, dataset={**grid.dataset, kind: share})
                 there = replace(lab, out=Path(lab.out) / _folder(kind, share), scores=lab.place_of_scores)
                 left_out = run_in(there, planted).left_out
+                store.spend()
                 self._detect(planted, there, store, kind, share, left_out)
 
     def _detect(
