@@ -7,7 +7,7 @@ References:
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -156,12 +156,44 @@ def team(device: torch.device, shard: tuple[int, int] = (0, 1)) -> Team:
 
 
 def present_team() -> Team:
-    """The processes of `torch.distributed` where it is initialised already, else one alone."""
+    """The processes of `torch.distributed` where it is initialised already, however that was done, else one alone.
+
+    Raises:
+        ValueError: If accelerate was told of another number of processes.
+    """
     import torch.distributed as dist
 
     if not (dist.is_available() and dist.is_initialized()):
         return ALONE
     from accelerate import PartialState
 
-    state = PartialState(cpu=dist.get_backend() == "gloo")
+    here = {"RANK": dist.get_rank(), "WORLD_SIZE": dist.get_world_size()}
+    if "LOCAL_RANK" not in os.environ:  # not begun by a launcher
+        here |= {"LOCAL_RANK": _local_rank(), "LOCAL_WORLD_SIZE": dist.get_world_size()}
+    with _in_environment(here):
+        state = PartialState(cpu=dist.get_backend() == "gloo")
+    if state.num_processes != dist.get_world_size():
+        raise ValueError(
+            f"torch.distributed has {dist.get_world_size()} processes, and accelerate's state, which was made before, "
+            f"{state.num_processes}: initialise torch.distributed first."
+        )
     return Team(state.process_index, state.num_processes, state.device, state)
+
+
+def _local_rank() -> int:
+    """The number of this process on its machine, where no launcher says it: that of its GPU."""
+    import torch
+
+    return torch.cuda.current_device() if torch.cuda.is_available() else torch.distributed.get_rank()
+
+
+@contextmanager
+def _in_environment(numbers: Mapping[str, int]) -> Iterator[None]:
+    """With these variables, from which accelerate learns that there are several processes."""
+    before = {key: os.environ.get(key) for key in numbers}
+    os.environ.update({key: str(number) for key, number in numbers.items()})
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            os.environ.pop(key) if value is None else os.environ.update({key: value})

@@ -21,7 +21,7 @@ from .scores import FoldScore, MapScore, Score
 from .scores.diffused import DiffusionScore
 from .training.recipe import Recipe
 
-__all__ = ["ScoreCache"]
+__all__ = ["ScoreCache", "seconds_of"]
 
 
 class ScoreCache:
@@ -194,3 +194,10 @@ class ScoreCache:
         trained = describe(self.proxy) if isinstance(what, FoldScore) else None
         name = digest([what, self.inputs(what), trained, self.split.fingerprint])
         return self.folder / f"{type(what).__name__}-seed{seed}-{name}"
+
+
+def seconds_of(known: Mapping[Score, Scores]) -> float:
+    """The seconds that scores took; those that watched the same proxy took them once."""
+    folds = [float(of.provenance["seconds"]) for what, of in known.items() if isinstance(what, FoldScore)]
+    maps = [float(of.provenance["seconds"]) for what, of in known.items() if not isinstance(what, FoldScore)]
+    return sum(maps) + max(folds, default=0.0)

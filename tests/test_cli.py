@@ -197,6 +197,7 @@ def test_bench_prints_writes_and_resumes(tmp_path, capsys):
     ("args", "message"),
     [
         (["bench", "mane"], "unknown experiment 'mane': did you mean 'main'"),
+        (["bench", "dynamic", "--study", "axs=wall"], "study in --study 'axs': did you mean 'axis'"),
         (["score", "AUM", "--dataset", "digitz", "--out", "x"], "unknown data set 'digitz': did you mean 'digits'"),
         (
             ["score", "DRD", "--dataset", "fashion_mnist", "--root", "/nowhere", "--out", "x"],

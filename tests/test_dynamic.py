@@ -1,9 +1,10 @@
 """Dynamic methods and their sampler: definitions, the bound on usage, resuming, several processes, wrong input."""
 
 import json
+import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,10 +62,16 @@ def walk(sampler, epochs, first=0):
 
 
 def made(name, fraction=0.3, epochs=12, seed=0, **plan):
-    return DynamicSampler(parse_dynamic(name), examples(), Plan(fraction, **plan), epochs=epochs, seed=seed)
+    count = round(fraction * N)
+    subset = Subset(np.sort(np.random.default_rng(seed).permutation(N)[:count]), N, "Random", "made:up")
+    method = Fixed(subset) if name == "Fixed" else parse_dynamic(name)
+    return DynamicSampler(method, examples(), Plan(fraction, **plan), epochs=epochs, seed=seed)
 
 
-@pytest.fixture(params=[*DYNAMIC, "RCAP[aggregate=importance]", "FactorCurriculum[temperature=0, unbiased=true]"])
+OTHERS = ("RCAP[aggregate=importance]", "FactorCurriculum[temperature=0, unbiased=true]", "Fixed")
+
+
+@pytest.fixture(params=[*DYNAMIC, *OTHERS])
 def name(request):
     return request.param
 
@@ -114,7 +121,7 @@ def test_a_state_of_another_training_is_refused(name):
     sampler = made(name)
     sampler.set_epoch(0)
     state = sampler.state_dict()
-    other = DynamicSampler(parse_dynamic(name), examples(seed=1), Plan(0.3), epochs=12)
+    other = DynamicSampler(sampler.method, examples(seed=1), Plan(0.3), epochs=12)
     for stranger in (made(name, seed=1), made(name, fraction=0.5), made(name, epochs=13), other):
         with pytest.raises(ArtifactError, match="state of another training"):
             stranger.load_state_dict(state)
@@ -227,7 +234,7 @@ def test_infobatch_leaves_out_below_the_mean_and_keeps_the_sum():
     state = method.begin(known)
     loss = np.where(np.arange(N) < 40, 0.1, 2.0).astype(np.float32)
     method.observe(state, np.arange(N), loss)
-    choice = method.choose(state, known, Now(1, 0.1, 18, np.zeros(N, int), np.random.default_rng(0)))
+    choice = method.choose(state, known, Now(1, 0.1, 0.1, 18, np.zeros(N, int), np.random.default_rng(0)))
     weights = np.zeros(N)
     weights[choice.index] = choice.weights
     assert (weights[40:] == 1).all()
@@ -237,7 +244,7 @@ def test_infobatch_leaves_out_below_the_mean_and_keeps_the_sum():
     average = np.zeros(N)
     for epoch in range(2000):
         rng = np.random.default_rng(epoch)
-        drawn = method.choose(state, known, Now(1, 0.1, 18, np.zeros(N, int), rng))
+        drawn = method.choose(state, known, Now(1, 0.1, 0.1, 18, np.zeros(N, int), rng))
         average[drawn.index] += drawn.weights / 2000
     assert average == pytest.approx(np.ones(N), abs=0.12), "the expected gradient is that of all examples"
 
@@ -250,11 +257,31 @@ def test_infobatch_begins_and_ends_with_all():
     assert all(size < N for size in sizes[1:14])
 
 
+@pytest.mark.parametrize("epochs", [5, 7, 10, 16, 20, 200])
+def test_infobatch_closes_when_the_official_code_does(epochs):
+    """Which counts epochs from 1 and stops pruning in those above delta times their number."""
+    sizes = list(map(len, walk(made("InfoBatch", epochs=epochs), epochs)))
+    assert [size == N for size in sizes] == [e == 0 or e + 1 > 0.875 * epochs for e in range(epochs)]
+
+
+def test_the_curriculum_ends_where_the_full_epochs_begin():
+    plan = Plan(0.3, full_last=0.25)
+    assert [plan.part(progress) for progress in (0.0, 0.375, 0.75, 0.9)] == [0, 0.5, 1, 1]
+    ramp = np.linspace(0, 1, 100)
+    known = Examples(np.zeros(100, int), 1, "", {"representativeness": 1 - ramp, "rarity": ramp})
+    method = FactorCurriculum(gamma=0.0, temperature=0.0, schedule="linear")
+    sampler = DynamicSampler(method, known, replace(plan, fraction=0.1), epochs=8)
+    for epoch in range(8):
+        sampler.set_epoch(epoch)
+        rare = sorted(sampler.index.tolist()) == list(range(90, 100))
+        assert len(sampler.index) == 100 if epoch >= 6 else rare == (epoch > 3), "λ > 1/2 from the middle of six on"
+
+
 def test_the_greedy_part_has_the_largest_losses():
     method, known = EpsilonGreedy(epsilon=0.25, alpha=1.0), examples()
     state = method.begin(known)
     method.observe(state, np.arange(N), np.arange(N, dtype=np.float32))
-    index = method.choose(state, known, Now(1, 0.1, 20, np.zeros(N, int), np.random.default_rng(0))).index
+    index = method.choose(state, known, Now(1, 0.1, 0.1, 20, np.zeros(N, int), np.random.default_rng(0))).index
     assert set(range(45, 60)) <= set(index.tolist())
     assert len(set(index.tolist()) - set(range(45, 60))) == 5
 
@@ -294,7 +321,7 @@ def test_rcap_shares_by_the_root_of_the_summed_loss():
     state = method.begin(known)
     loss = np.repeat([0.9, 0.1, 0.4], [40, 40, 20]).astype(np.float32)
     method.observe(state, np.arange(100), loss)
-    index = method.choose(state, known, Now(1, 0.1, 40, np.zeros(100, int), np.random.default_rng(0))).index
+    index = method.choose(state, known, Now(1, 0.1, 0.1, 40, np.zeros(100, int), np.random.default_rng(0))).index
     wanted = np.sqrt(np.array([40 * 0.9, 40 * 0.1, 20 * 0.4]) * np.array([0.4, 0.4, 0.2]))
     assert np.bincount(known.labels[index]) == pytest.approx(40 * wanted / wanted.sum(), abs=1)
     assert state["loss"].max() <= np.log(3)
@@ -471,6 +498,34 @@ with open({out!r} + f"/{{dist.get_rank()}}.json", "w") as file:
 torch.save(state, {out!r} + f"/{{dist.get_rank()}}.pt")
 dist.destroy_process_group()
 """
+
+
+SPAWNED = """
+import json, sys, torch, torch.distributed as dist, torch.multiprocessing as mp
+sys.path.insert(0, {tests!r})
+from test_dynamic import made
+
+def work(rank):
+    sampler = made("RS2")  # before there are several
+    dist.init_process_group("gloo", init_method="file://" + {out!r} + "/meet", rank=rank, world_size=2)
+    sampler.set_epoch(0)
+    with open({out!r} + f"/{{rank}}.json", "w") as file:
+        json.dump(list(sampler), file)
+    dist.destroy_process_group()
+
+if __name__ == "__main__":
+    mp.spawn(work, nprocs=2)
+"""
+
+
+def test_processes_share_an_epoch_however_they_were_begun(tmp_path):
+    script = tmp_path / "spawned.py"
+    script.write_text(SPAWNED.format(tests=str(Path(__file__).parent), out=str(tmp_path)))
+    clean = {key: of for key, of in os.environ.items() if key not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
+    subprocess.run([sys.executable, str(script)], check=True, capture_output=True, timeout=300, env=clean)
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
+    assert sorted(first + second) == sorted(walk(made("RS2"), 1)[0])
+    assert len(first) == len(second)
 
 
 @pytest.mark.parametrize("name", ["InfoBatch", "FactorCurriculum"])

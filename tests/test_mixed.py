@@ -2,24 +2,31 @@
 
 import json
 from dataclasses import fields, replace
+from types import SimpleNamespace
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from drd_plugin.artifacts import ArtifactError
 from drd_plugin.bench import mixed
 from drd_plugin.bench.grid import Grid, GridError
 from drd_plugin.bench.lab import Lab
-from drd_plugin.bench.mixed import Budget, MixedRun, mixed_summary, speed_up
+from drd_plugin.bench.mixed import Budget, MixedRun, mixed_markdown, mixed_summary, speed_up
 from drd_plugin.bench.mixed.run import CELL, run_mixed
-from drd_plugin.bench.mixed.table import seconds_to
+from drd_plugin.bench.mixed.table import lower_end, seconds_to
 from drd_plugin.bench.mixed.watched import usage_entropy
 from drd_plugin.bench.report import report
 from drd_plugin.bench.run import run_grid
 from drd_plugin.bench.store import RunStore
-from drd_plugin.bench.studies import Mixed
+from drd_plugin.bench.studies import Mixed, with_settings
 from drd_plugin.data import DATASETS, Dataset, from_texts
+from drd_plugin.dynamic.workshop import CachedWorkshop
 from drd_plugin.registry import UnknownName
+from drd_plugin.rng import Seeds
+from drd_plugin.settings import read_settings
 from drd_plugin.training import loop
 from drd_plugin.training.loop import train
 from drd_plugin.training.recipe import Recipe
@@ -73,7 +80,7 @@ def test_every_method_sees_as_many_examples_as_the_full_training(grid, lab):
     for text in rows["curve"]:
         assert len(json.loads(text)) == 4
 
-    assert "difference from Full" in found.text
+    assert "from Full" in found.text
     assert found.text.count("| its own") == 2
     for plot in found.plots.values():
         ax = plot(None)
@@ -129,6 +136,63 @@ def test_seconds_count_everything_before_the_training(grid, lab):
     assert "before the training" in store.left_out["EL2N 30 % budget 1 seed 0"]
 
 
+def test_all_seconds_are_those_of_as_many_threads(grid, lab):
+    lab = replace(lab, workers=2)
+    assert lab.threads == max(1, joblib.cpu_count() // 2)
+    before = torch.get_num_threads()
+    with lab.as_a_worker():
+        assert torch.get_num_threads() == min(before, lab.threads)
+    assert torch.get_num_threads() == before
+    rows = run_mixed(lab, replace(grid, methods=("RS2",), seeds=(0,)), [Budget("samples", 0.2)]).frame()
+    alone = run_mixed(
+        lab, replace(grid, methods=("RS2", "RandomDynamic"), seeds=(0,)), [Budget("samples", 0.2)]
+    ).frame()
+    threads = {json.loads(text)["environment"]["threads"] for text in alone["provenance"]}
+    assert len(rows) == 3
+    assert len(alone) == 4, "the last one ran by itself"
+    assert len(threads) == 1
+    mixed_text = mixed_markdown(alone)
+    assert "do not compare" not in mixed_text
+    other = json.loads(alone["provenance"].iloc[0])
+    other["environment"]["threads"] += 1
+    alone.loc[alone.index[0], "provenance"] = json.dumps(other)
+    assert "The seconds do not compare: some runs had" in mixed_markdown(alone)
+
+
+def test_rows_depend_on_the_features_that_were_given_and_methods_without_theirs_are_left_out(grid, lab, tmp_path):
+    path = tmp_path / "features.npy"
+    by_file = f"FactorCurriculum[features={path}, autoencoder=Autoencoder[units=16, k=2, steps=20]]"
+    grid = replace(grid, methods=("RS2", by_file, "FactorCurriculum[features=minilm]"), seeds=(0,))
+    store = run_mixed(lab, grid, [Budget("samples", 0.1)])
+    assert set(store.frame()["method"]) == {"Full", "RS2"}
+    assert "there is no file" in store.left_out[by_file]
+    assert "has no texts" in store.left_out["FactorCurriculum[features=minilm]"]
+    keys = []
+    for seed in (0, 1):
+        np.save(path, np.random.default_rng(seed).random((400, 8), np.float32))
+        rows = run_mixed(lab, grid, [Budget("samples", 0.1)]).frame()
+        keys.append(set(rows.loc[rows["method"] == by_file, "key"]))
+    assert len(keys[0]) == 1
+    assert len(keys[1]) == 2, "other features, another row"
+    made = json.loads(rows.loc[rows["method"] == by_file, "provenance"].iloc[0])
+    assert {"explained_variance", "dead"} <= set(made["prepared"]["quality"])
+
+
+def test_the_seconds_of_what_is_shared_count_once(tmp_path):
+    """Two scores of one proxy, two of a diffusion model, and factors of the proxy's features."""
+    cache = CachedWorkshop(None, Seeds.all(0))
+    took = {"AUM": 10.0, "EL2N": 9.0, "DRD": 100.0, "ELBO": 50.0}
+    cache.__dict__["scores"] = lambda name: SimpleNamespace(provenance={"seconds": took[name]})
+    proxy = {"features": {"name": "ProxyFeatures"}, "seconds": {"features": 11.0, "autoencoder": 3.0, "scoring": 1.0}}
+    other = proxy | {"features": {"name": "MiniLM"}}
+    assert cache.seconds(["AUM", "EL2N"], None) == {"score": 10}
+    assert cache.seconds(["DRD", "ELBO"], None) == {"score": 150}
+    assert cache.seconds(["AUM", "DRD"], None) == {"score": 110}
+    assert cache.seconds([], SimpleNamespace(provenance=proxy)) == {"features": 11, "autoencoder": 4}
+    assert cache.seconds(["AUM"], SimpleNamespace(provenance=proxy)) == {"score": 10, "features": 1, "autoencoder": 4}
+    assert cache.seconds(["AUM"], SimpleNamespace(provenance=other)) == {"score": 10, "features": 11, "autoencoder": 4}
+
+
 def test_one_proxy_gives_scores_and_features(grid, lab, monkeypatch):
     proxies = []
 
@@ -171,8 +235,14 @@ def test_speed_ups_by_hand():
     assert seconds_to(run, 80.0) == 6
     assert seconds_to(run, 90.5) == 8
     assert seconds_to(run, 92.0) == np.inf
-    full = pd.DataFrame([row(method="Full", acc_last=90.0, total=16.0)]).set_index(["net", "seed"])
-    assert speed_up(pd.DataFrame([run]), full) == pytest.approx([2.0])
+    slow = json.dumps([[4.0, 50, 80.0], [16.0, 100, 91.0], [20.0, 150, 90.0]])
+    full = pd.DataFrame([row(method="Full", acc_last=90.0, near=80.0, curve=slow)]).set_index(["net", "seed"])
+    assert speed_up(pd.DataFrame([run]), full, "acc_last") == pytest.approx([16 / 8]), "to the first test with 90 %"
+    assert speed_up(pd.DataFrame([run]), full, "near") == pytest.approx([4 / 6])
+    never = run.to_dict() | {"curve": json.dumps([[2.0, 50, 70.0]])}
+    assert speed_up(pd.DataFrame([never]), full, "acc_last").tolist() == [0]
+    assert lower_end(np.array([90.0])) == 90
+    assert lower_end(np.array([89.0, 90.0, 91.0])) == pytest.approx(90 - 4.302652729911275 / 3**0.5)
 
 
 def test_the_summary_by_hand():
@@ -184,6 +254,14 @@ def test_the_summary_by_hand():
         ]
     )
     long = mixed_summary(rows).set_index("method")
+    own = [row(method="InfoBatch", fraction=0.0, seed=seed, acc_last=88.0 + seed) for seed in (0, 1)]
+    own += [row(method="Full", fraction=1.0, budget=0.5, seed=seed, acc_last=87.0 + seed) for seed in (0, 1)]
+    own += [row(method="Random", fraction=0.3, budget=0.5, seed=seed, acc_last=85.0 + seed) for seed in (0, 1)]
+    more = mixed_summary(pd.concat([rows, pd.DataFrame(own)])).set_index(["method", "budget"])
+    assert more.loc[("InfoBatch", 1.0), "rs2"] == -1
+    assert more.loc[("Random", 0.5), "same"] == -2
+    assert more.loc[("Random", 0.5), "difference"] == -5
+    assert more.loc[("Random", 1.0), "same"] == -10
     assert long.loc["Random", "difference"] == -10
     assert long.loc["Random", "rs2"] == -9
     assert np.isnan(long.loc["RS2", "rs2"])
@@ -201,6 +279,19 @@ def test_usage_entropy_by_hand():
 def test_dynamic_methods_have_no_place_in_a_static_study(grid, lab):
     with pytest.raises(GridError, match=r"RS2, InfoBatch, Factor.* compare them in a study `mixed`"):
         run_grid(grid, lab.out, "cpu", False)
+
+
+def test_settings_of_a_study_can_be_given(grid, lab):
+    study = with_settings(Mixed(), read_settings(["axis=steps", "budgets=[0.25]"]), "--study")
+    assert study == Mixed(axis="steps", budgets=(0.25,))
+    with pytest.raises(UnknownName, match="unknown setting of the study in --study 'budget': did you mean 'budgets'"):
+        with_settings(Mixed(), {"budget": 1}, "--study")
+    small = replace(grid, methods=("RS2",), seeds=(0,))
+    study.run(small, lab)
+    rows = study.read(lab.out).rows
+    assert rows.loc[rows["method"] == "RS2", "steps"].tolist() == [10]
+    with pytest.raises(ArtifactError, match="axis steps, not samples"):
+        Mixed().run(small, lab)
 
 
 def test_wrong_settings_are_refused(grid):

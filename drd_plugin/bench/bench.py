@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
-from ..artifacts import Scores, Subset
-from ..data import Dataset
+from ..artifacts import ArtifactError, Scores, Subset
+from ..data import DataError, Dataset
 from ..dynamic import Dynamic
+from ..dynamic.factors.sources import find_source
 from ..methods import Selector, parse_score
 from ..provenance import describe, digest, environment
 from ..rng import Seeds
-from ..score_cache import ScoreCache
+from ..score_cache import ScoreCache, seconds_of
 from ..scores import FoldScore, Score
 from ..scores.diffused import DiffusionScore
 from ..selection import TrainingWorkbench
@@ -74,11 +75,33 @@ class Bench:
         for _ in self.lab.each(partial(_watch, self.grid, self.lab), unwatched, "proxy", long=True):
             pass
 
+    def inputs(self, method: Selector | Dynamic | None) -> list[Mapping[str, Any]]:
+        """What decides a method's scores and features beside their settings and the grid: digests of files."""
+        if method is None:
+            return []
+        inputs = [self.scores.inputs(of) for of in self.asked(method)]
+        return [*inputs, self._seen(method.sees)[0]] if isinstance(method, Dynamic) else inputs
+
+    def _seen(self, features: str) -> tuple[Mapping[str, Any], str]:
+        """What decides a feature space beside its name, and why it is not to be had."""
+        if features not in self._spaces:
+            try:
+                given = features not in ("", "proxy")
+                self._spaces[features] = (find_source(features).inputs(self.dataset.train, 0) if given else {}), ""
+            except (ArtifactError, DataError) as reason:
+                self._spaces[features] = {}, str(reason)
+        return self._spaces[features]
+
+    @cached_property
+    def _spaces(self) -> dict[str, tuple[Mapping[str, Any], str]]:
+        return {}
+
     def obstacle(self, method: Selector | Dynamic | None) -> str:
         """Why a method cannot run; empty if it can."""
         split = self.dataset.train
         if isinstance(method, Dynamic):
-            return next(filter(None, (of.obstacle(split) for of in self.asked(method))), "")
+            reasons = [*(of.obstacle(split) for of in self.asked(method)), self._seen(method.sees)[1]]
+            return next(filter(None, reasons), "")
         return "" if method is None else method.obstacle(split, self.grid.proxy, self.lab.device)
 
     def provenance(self, method: Selector | None, seeds: Seeds, recipe: Recipe) -> dict[str, Any]:
@@ -125,7 +148,7 @@ class Bench:
         name = digest([method.definition, made, fraction, seeds, self.grid.identity])
         path = self.lab.out / "subsets" / f"{name}.json"
         known = {of: self.scores.get(of, getattr(seeds, of.seeded_by)) for of in method.scores}
-        spent = _seconds(known)
+        spent = seconds_of(known)
         if path.exists():
             subset = Subset.load(path)
             return subset, spent, subset.provenance["seconds"]
@@ -205,10 +228,3 @@ def _score(grid: Grid, lab: Lab, shard: _Shard) -> None:
 
 def _watch(grid: Grid, lab: Lab, seed: int) -> None:
     open_bench(grid, lab).scores.watch(seed)
-
-
-def _seconds(known: Mapping[Score, Scores]) -> float:
-    """The seconds that scores took; those that watched the same proxy took them once."""
-    folds = [float(of.provenance["seconds"]) for what, of in known.items() if isinstance(what, FoldScore)]
-    maps = [float(of.provenance["seconds"]) for what, of in known.items() if not isinstance(what, FoldScore)]
-    return sum(maps) + max(folds, default=0.0)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,7 +30,7 @@ class Lab:
         scores: The folder of the scores, which studies of the same data can share; `out/scores` by default.
         device: `auto`, or a torch device.
         workers: How many trainings run side by side, each in a process of its own; by default one on a GPU, and one for
-            each core, up to 8, on a CPU. They share the cores.
+            each core, up to 8, on a CPU. They share the cores: whatever is timed has as many threads as a worker has.
         progress: Whether to show progress bars.
 
     Raises:
@@ -65,6 +66,27 @@ class Lab:
             return self.workers
         return 1 if resolve_device(self.device).type == "cuda" else min(MOST, cpu_count())
 
+    @cached_property
+    def threads(self) -> int:
+        """How many threads a worker has."""
+        from joblib import cpu_count
+
+        return max(1, cpu_count() // self.processes)
+
+    @contextmanager
+    def as_a_worker(self) -> Iterator[None]:
+        """For work in this process, which gets no more threads than a worker has, so that its seconds compare."""
+        import torch
+        from threadpoolctl import threadpool_limits
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(min(before, self.threads))
+        try:
+            with threadpool_limits(min(before, self.threads)):
+                yield
+        finally:
+            torch.set_num_threads(before)
+
     def each(
         self, do: Callable[[T], R], items: Sequence[T], what: str, done: int = 0, long: bool = False
     ) -> Iterator[tuple[T, R]]:
@@ -78,15 +100,14 @@ class Lab:
             done: How many were done before.
             long: Whether an item is worth a process of its own, which takes seconds to start; else two are.
         """
-        from joblib import Parallel, cpu_count, delayed, parallel_config
+        from joblib import Parallel, delayed, parallel_config
 
         total, most = len(items) + done, min(self.processes, len(items) if long else len(items) // 2)
         with tqdm(total=total, desc=f"{what}s", unit=what, initial=done, disable=not self.progress or not items) as bar:
             if most <= 1:
-                results: Iterator[tuple[T, R]] = ((item, do(item)) for item in items)
+                results: Iterator[tuple[T, R]] = map(partial(self._here, do), items)
             else:
-                threads = max(1, cpu_count() // most)
-                with parallel_config("loky", inner_max_num_threads=threads):
+                with parallel_config("loky", inner_max_num_threads=self.threads):
                     results = Parallel(most, return_as="generator_unordered", batch_size=1, pre_dispatch=2 * most)(
                         delayed(_paired)(do, item, sys.path) for item in items
                     )
@@ -94,6 +115,10 @@ class Lab:
                 bar.set_postfix_str(str(item))
                 yield item, result
                 bar.update()
+
+    def _here(self, do: Callable[[T], R], item: T) -> tuple[T, R]:
+        with self.as_a_worker():
+            return item, do(item)
 
 
 def _paired(do: Callable[[T], R], item: T, path: list[str]) -> tuple[T, R]:

@@ -19,6 +19,7 @@ def bench(
     methods: tuple[str, ...] = (),
     fractions: tuple[float, ...] = (),
     seeds: tuple[int, ...] = (),
+    study: tuple[str, ...] = (),
     root: Path | None = None,
     device: str = "auto",
     workers: int | None = None,
@@ -35,6 +36,8 @@ def bench(
         methods: Methods instead of the experiment's.
         fractions: Kept fractions instead of the experiment's.
         seeds: Seeds instead of the experiment's.
+        study: Settings of the study instead of the experiment's, KEY=VALUE: axis=wall "budgets=[0.5, 1.0]", say, where
+            dynamic methods are compared.
         root: Where the data lie.
         device: auto, or a torch device.
         workers: How many trainings run side by side; by default one for each core, up to 8, and one on a GPU.
@@ -45,12 +48,16 @@ def bench(
     from ..bench.experiment import find_experiment
     from ..bench.lab import Lab
     from ..bench.results import run_experiment
+    from ..bench.studies import with_settings
+    from ..settings import read_settings
 
     wanted = find_experiment(experiment, size)
     changes: dict[str, Any] = {"methods": methods, "fractions": fractions, "seeds": seeds}
-    flags = " ".join(f"--{key} {shlex.join(map(str, value))}" for key, value in changes.items() if value)
+    given = {**changes, "study": study}
+    flags = " ".join(f"--{key} {shlex.join(map(str, value))}" for key, value in given.items() if value)
     if root is not None:
         changes["dataset"] = {**wanted.grid.dataset, "root": root}
+    wanted = replace(wanted, study=with_settings(wanted.study, read_settings(study), "--study"))
     wanted = replace(wanted, grid=replace(wanted.grid, **{key: value for key, value in changes.items() if value}))
     folder = out or Path("runs") / wanted.place
     lab = Lab(folder, scores or (None if out else Path("runs") / "scores"), device, workers)

@@ -8,9 +8,9 @@ generator of the seed and the epoch, so that its choices depend on nothing else.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -68,10 +68,12 @@ class Prepared:
     Arguments:
         values: float64[n] each, by name.
         seconds: What they took, by stage: `score`, `features`, `autoencoder`.
+        made: More that is worth to be known of them, ready for JSON.
     """
 
     values: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    made: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Workshop(Protocol):
@@ -87,6 +89,11 @@ class Workshop(Protocol):
     def factors(self, source: str, autoencoder: Autoencoder) -> Factors:
         """The factors that an autoencoder finds in a feature space."""
 
+    def seconds(self, names: Sequence[str], factors: Factors | None) -> dict[str, float]:
+        """What scores and factors took, by stage: `score`, `features`, `autoencoder`; a proxy that they share counts
+        once.
+        """
+
 
 @dataclass(frozen=True, eq=False)
 class Now:
@@ -95,6 +102,7 @@ class Now:
     Arguments:
         epoch: The epoch, from 0.
         progress: The share of the training that lies behind, in [0, 1).
+        part: The share that lies behind of the epochs that do not see all examples by plan, in [0, 1].
         k: How many examples the epoch is to have.
         uses: How often each example was used so far, int64[n].
         rng: Draws for this epoch.
@@ -102,6 +110,7 @@ class Now:
 
     epoch: int
     progress: float
+    part: float
     k: int
     uses: np.ndarray = field(repr=False)
     rng: np.random.Generator = field(repr=False)
@@ -135,14 +144,24 @@ class Dynamic(ABC):
         check_fields(self)
 
     @property
+    def definition(self) -> Any:
+        """What decides its choices, ready for a digest."""
+        return self
+
+    @property
     def asks(self) -> tuple[str, ...]:
         """The names of the scores that `prepare` asks the workshop for."""
         return ()
 
     @property
+    def sees(self) -> str:
+        """The name of the feature space of whose factors `prepare` asks; empty for none."""
+        return ""
+
+    @property
     def sees_features(self) -> bool:
-        """Whether `prepare` asks for factors of the proxy's features."""
-        return False
+        """Whether that is the proxy's."""
+        return self.sees == "proxy"
 
     def prepare(self, workshop: Workshop) -> Prepared:
         """What the method is told of each example before the training; nothing by default."""

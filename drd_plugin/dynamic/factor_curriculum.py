@@ -15,17 +15,23 @@ An epoch has the examples with the largest
 
 within each class in proportion to its size, or over all.
 
-**No monopoly.** With the linear penalty and τ = 0 no two examples of a class (of the data set, where `within` is
-`all`) are ever used more than Δ/γ + 1 times apart, where Δ is the range of (1 - λ) r_i + λ v_i, at most 1 here. For an
-epoch sets u_i and u_j further apart, with u_i the larger, only if it has i and not j; then i's value was not below
-j's, so that before it γ (u_i - u_j) was at most the difference of their scores, at most Δ; and the epoch adds 1. An
-epoch that has both, or neither, leaves u_i - u_j as it was. Since the differences begin at 0, the bound holds at all
-times, also for scores that change from epoch to epoch, and for full epochs.
+**No monopoly.** With the linear penalty and τ = 0 (the default has noise, for which nothing is promised) no two
+examples of a class (of the data set, where `within` is `all`) are ever used more than Δ/γ + 1 times apart, where Δ is
+the range of (1 - λ) r_i + λ v_i, at most 1 here. For an epoch sets u_i and u_j further apart, with u_i the larger, only
+if it has i and not j; then i's value was not below j's, so that before it γ (u_i - u_j) was at most the difference of
+their scores, at most Δ; and the epoch adds 1. An epoch that has both, or neither, leaves u_i - u_j as it was. Since the
+differences begin at 0, the bound holds at all times, also for scores that change from epoch to epoch, and for full
+epochs.
 
 **Unbiased in the long run.** With `unbiased`, an example weighs what it is owed: with c_e = Σ_{s ≤ e} k_s / n, an even
 share of all examples seen up to epoch e, its weight is c_e less c at its last use (0 before the first). The weights
 that it got up to any use of it then sum up to c_e exactly: over the training each example counts the same, but for what
-it is owed since its last use, and the weights are 1 in the mean.
+it is owed since its last use. So the weights begin small, at k_1 / n, as in a warm-up; their mean over all that was
+seen rises to 1; and an example that waited long weighs much.
+
+**How much of a curriculum.** γ decides it: the more used examples are held back, the more evenly all are used, and the
+less λ matters. With the default penalty the first epochs alone are clearly of frequent factors, and later ones nearly a
+random choice of what was used least; with γ = 0.1 rarity rises throughout (the experiment `dynamic` has both).
 
 References:
     Rethinking Representativeness and Diversity in Dynamic Data Selection (Zhou et al., 2026),
@@ -87,25 +93,23 @@ class FactorCurriculum(Dynamic):
         return tuple(name for name in (self.representativeness, self.rarity) if name != "factors")
 
     @property
-    def sees_features(self) -> bool:
+    def sees(self) -> str:
         """See `Dynamic`."""
-        return self.features == "proxy" and "factors" in (self.representativeness, self.rarity)
+        return self.features if "factors" in (self.representativeness, self.rarity) else ""
 
     def prepare(self, workshop: Workshop) -> Prepared:
         """See `Dynamic`; both values are ranks in [0, 1], within the classes or over all."""
-        values, seconds = dict[str, np.ndarray](), dict[str, float]()
+        factors = workshop.factors(self.features, self.autoencoder) if self.sees else None
+        values = {}
         for name, source in (("representativeness", self.representativeness), ("rarity", self.rarity)):
             if source == "factors":
-                factors = workshop.factors(self.features, self.autoencoder)
-                value, took = getattr(factors, name), factors.provenance["seconds"]
-                seconds["features"] = took["features"]
-                seconds["autoencoder"] = took["autoencoder"] + took["scoring"]
+                value = getattr(factors, name)
             else:
-                scores = workshop.scores(source)
-                value = scores.hardness if name == "rarity" else -scores.hardness
-                seconds["score"] = max(seconds.get("score", 0.0), float(scores.provenance["seconds"]))
+                hardness = workshop.scores(source).hardness
+                value = hardness if name == "rarity" else -hardness
             values[name] = standardised(value, workshop.labels if self.within == "class" else None)
-        return Prepared(values, seconds)
+        made = {} if factors is None else {key: factors.provenance[key] for key in ("inputs", "settled", "quality")}
+        return Prepared(values, workshop.seconds(self.asks, factors), made)
 
     def begin(self, examples: Examples) -> State:
         """See `Dynamic`; the even share of all examples seen, now and at each one's last use."""
@@ -113,7 +117,7 @@ class FactorCurriculum(Dynamic):
 
     def choose(self, state: State, examples: Examples, now: Now) -> Choice:
         """See `Dynamic`."""
-        level, known = self.level(now.progress), examples.values
+        level, known = self.level(now.part), examples.values
         score = (1 - level) * known["representativeness"] + level * known["rarity"]
         keys = gumbel(score - self.gamma * self._penalty(now.uses), self.temperature, now.rng)
         if self.within == "all":
@@ -126,9 +130,9 @@ class FactorCurriculum(Dynamic):
         state["even_at_use"][index] = state["even"]
         return Choice(index, owed if self.unbiased else None)
 
-    def level(self, progress: float) -> float:
-        """λ when the share `progress` of the training is over."""
-        return rise(self.schedule, progress)
+    def level(self, part: float) -> float:
+        """λ of an epoch that begins when this part of the epochs that do not see all examples is over."""
+        return rise(self.schedule, part)
 
     def _penalty(self, uses: np.ndarray) -> np.ndarray:
         return {

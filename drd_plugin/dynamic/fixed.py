@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +23,12 @@ class Fixed(Dynamic):
     """
 
     subset: Subset = field(repr=False)
+
+    @property
+    def definition(self) -> Any:
+        """See `Dynamic`; a digest of the subset's examples and weights."""
+        arrays = [self.subset.indices, self.subset.weights]
+        return ["Fixed", *(of if of is None else hashlib.sha256(of.tobytes()).hexdigest() for of in arrays)]
 
     def begin(self, examples: Examples) -> State:
         """See `Dynamic`.

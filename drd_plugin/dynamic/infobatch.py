@@ -10,9 +10,10 @@ References:
 
 Differences: an example that was never seen is not left out and not in the mean; the official code begins with the same
 number for all, which leaves none out in the first epoch either. With m examples below the mean, round((1 - r) m) stay
-and weigh m over that number, so that the weights sum up to n exactly. The closing epochs are those that begin when the
-share `delta` of the training is over; the official code begins them an epoch later. Its learning-rate schedules follow
-epochs; here they follow what the training really does (see `drd_plugin.training`).
+and weigh m over that number, so that the weights sum up to n exactly. The closing epochs are those that end when more
+than the share `delta` of the training is over, as there, where epochs are counted; here they differ in length, and an
+epoch is taken to be as long as the one before it. The learning-rate schedules of the official code follow epochs; here
+they follow what the training really does (see `drd_plugin.training`).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class InfoBatch(Dynamic):
 
     Arguments:
         ratio: The share r of the examples below the mean that is left out, in [0, 1).
-        delta: The share of the training after which nothing is left out, in (0, 1].
+        delta: The share of the training beyond which no epoch ends that leaves something out, in (0, 1].
     """
 
     sizes_itself = True
@@ -47,14 +48,15 @@ class InfoBatch(Dynamic):
             raise ValueError(f"expected ratio in [0, 1) and delta in (0, 1], got {self.ratio} and {self.delta}.")
 
     def begin(self, examples: Examples) -> State:
-        """See `Dynamic`; the last loss of each example, infinite before the first."""
-        return {"loss": np.full(len(examples), np.inf, np.float32)}
+        """See `Dynamic`; the last loss of each example, infinite before the first, and when the epoch began."""
+        return {"loss": np.full(len(examples), np.inf, np.float32), "began": np.zeros(1)}
 
     def choose(self, state: State, examples: Examples, now: Now) -> Choice:
         """See `Dynamic`."""
-        loss = state["loss"]
+        loss, end = state["loss"], 2 * now.progress - float(state["began"][0])
+        state["began"][0] = now.progress
         seen = np.isfinite(loss)
-        if now.progress >= self.delta or not seen.any():
+        if end > self.delta + 1e-9 or not seen.any():
             return Choice(np.arange(len(loss)))
         below = loss < loss[seen].mean(dtype=np.float64)
         small, large = np.flatnonzero(below), np.flatnonzero(~below)

@@ -40,16 +40,19 @@ class Plan:
         if not 0 <= self.full_last < 1:
             raise ValueError(f"full_last is a share of the training in [0, 1), got {self.full_last}.")
 
+    def part(self, progress: float) -> float:
+        """The share that lies behind of the epochs that do not see all, in [0, 1], when `progress` does of all."""
+        return min(1.0, progress / (1 - self.full_last))
+
     def size(self, n: int, progress: float) -> int:
         """How many of n examples the epoch has that begins when `progress`, in [0, 1), lies behind.
 
         Raises:
             ValueError: If it would have none.
         """
-        sloping = 1 - self.full_last
-        if progress >= sloping - 1e-9:
+        if progress >= 1 - self.full_last - 1e-9:
             return n
-        share = self.fraction * (1 + self.slope * (2 * progress / sloping - 1))
+        share = self.fraction * (1 + self.slope * (2 * self.part(progress) - 1))
         size = min(n, math.floor(share * n + 0.5))
         if size == 0:
             raise ValueError(f"an epoch with a share of {share:g} of {n} examples has none: give a larger fraction.")

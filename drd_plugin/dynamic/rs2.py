@@ -6,11 +6,13 @@ than another.
 
 References:
     Repeated Random Sampling for Minimizing the Time-to-Accuracy of Learning (Okanovic et al., 2024),
-    https://arxiv.org/abs/2305.18424
+    https://arxiv.org/abs/2305.18424 https://github.com/PatrikOkanovic/RS2
+    (`src/DeepCore/deepcore/methods/uniform_no_replacement.py`)
 
 Differences: where an epoch runs over the end of an order, the examples that it has already go to the end of the next
-order, so that none comes twice in an epoch and none is left out; implementations that drop the rest of an order use
-some examples less. With replacement it is `RandomDynamic`.
+order, so that none comes twice in an epoch and none is left out. The official code fills such an epoch up from the
+beginning of the same order, with one example fewer, and shuffles after it, so that these examples come more often than
+others. With replacement it is `RandomDynamic`.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ class RS2(Dynamic):
     """The next k examples of a random order of all."""
 
     def begin(self, examples: Examples) -> State:
-        """See `Dynamic`; `rest` is what is left of the present order, ahead of what it has given."""
+        """See `Dynamic`; `order` is the present order, of which the first `place` examples were given."""
         return {"order": np.arange(len(examples)), "place": np.array([len(examples)])}
 
     def choose(self, state: State, examples: Examples, now: Now) -> Choice:

@@ -36,8 +36,9 @@ class DynamicSampler(Sampler[int]):
                 (losses * sampler.weights_of(index)).mean().backward()
 
     Nothing of the global random state is read or changed. Where `torch.distributed` is initialised, each process yields
-    its share of the epoch, so that together they see each example of it once (the shares differ by at most one
-    example); all processes call `set_epoch`, `update` and `state_dict` at the same points.
+    its share of the epoch, so that together they see each example of it once; all processes call `set_epoch`, `update`
+    and `state_dict` at the same points. The shares differ by at most one example, for which one process may have a
+    batch more: wrap a loop of your own in `DistributedDataParallel.join()`, which lets the others wait.
 
     Arguments:
         method: Chooses.
@@ -45,7 +46,7 @@ class DynamicSampler(Sampler[int]):
         plan: How many examples an epoch has.
         epochs: How many epochs the training has; None where `set_epoch` is told the progress.
         seed: Of everything that is drawn.
-        us: The processes that share the training; those of `torch.distributed` by default.
+        us: The processes that share the training; those of `torch.distributed` by default, as they are at each epoch.
 
     Attributes:
         index: The epoch's examples in the order of presentation, of all processes, int64[k].
@@ -66,13 +67,18 @@ class DynamicSampler(Sampler[int]):
         if epochs is not None and epochs < 1:
             raise ValueError(f"expected at least one epoch, got {epochs}.")
         self.method, self.examples, self.plan = method, examples, plan
-        self.epochs, self.seed, self.us = epochs, seed, present_team() if us is None else us
+        self.epochs, self.seed, self._us = epochs, seed, us
         self.epoch, self.index = -1, torch.empty(0, dtype=torch.int64)
         self.weights: Tensor | None = None
         self.uses = np.zeros(len(examples), np.int64)
         self._state = method.begin(examples)
         self._told: list[tuple[Tensor, Tensor]] = []
         self._start = self._given = 0
+
+    @property
+    def us(self) -> Team:
+        """The processes that share the training."""
+        return present_team() if self._us is None else self._us
 
     def set_epoch(self, epoch: int, progress: float | None = None) -> None:
         """Chooses the examples of an epoch; does nothing if it is the present one already (of a state that was loaded).
@@ -98,7 +104,8 @@ class DynamicSampler(Sampler[int]):
         self._listen()
         rng = generator(self.seed, f"dynamic {epoch}")
         k = self.plan.size(len(self.examples), progress)
-        choice = self.method.choose(self._state, self.examples, Now(epoch, progress, k, self.uses, rng))
+        now = Now(epoch, progress, self.plan.part(progress), k, self.uses, rng)
+        choice = self.method.choose(self._state, self.examples, now)
         index = _checked(choice, len(self.examples), self.method)
         self.uses[index] += 1
         self.epoch, self._start, self._given = epoch, 0, 0
@@ -143,7 +150,7 @@ class DynamicSampler(Sampler[int]):
                 that were yielded, which are too many where workers of a `DataLoader` read ahead.
         """
         self._listen()
-        place = (self._given if taken is None else taken) * self._processes
+        place = self.us.same(self._given if taken is None else taken) * self._processes
         tensors = {"index": self.index, "uses": self.uses, **{f"method.{key}": of for key, of in self._state.items()}}
         if self.weights is not None:
             tensors["weights"] = self.weights
@@ -169,19 +176,21 @@ class DynamicSampler(Sampler[int]):
 
     @cached_property
     def identity(self) -> str:
-        """A digest of what decides the choices beside what the training says, behind the method's name."""
+        """A digest of what decides the choices beside what the training says, after the method's name."""
         arrays = {"labels": self.examples.labels, **self.examples.values}
         known = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()}
-        made = [self.method, self.plan, self.epochs, self.seed, self.examples.fingerprint, known]
+        made = [self.method.definition, self.plan, self.epochs, self.seed, self.examples.fingerprint, known]
         return f"{type(self.method).__name__} {digest(made)}"
 
     @property
     def _rank(self) -> int:
-        return 0 if self.us.state is None else self.us.state.process_index
+        state = self.us.state
+        return 0 if state is None else state.process_index
 
     @property
     def _processes(self) -> int:
-        return 1 if self.us.state is None else self.us.state.num_processes
+        state = self.us.state
+        return 1 if state is None else state.num_processes
 
     def _share(self) -> list[int]:
         return self.index[self._rank :: self._processes].tolist()
@@ -195,9 +204,10 @@ class DynamicSampler(Sampler[int]):
 
     def _listen(self) -> None:
         """Hands the method what the training has said since the last time, of all processes."""
-        nothing = torch.empty(0, dtype=torch.int64, device=self.us.device), torch.empty(0, device=self.us.device)
+        us = self.us
+        nothing = torch.empty(0, dtype=torch.int64, device=us.device), torch.empty(0, device=us.device)
         columns = map(torch.cat, zip(*self._told or [nothing], strict=True))
-        index, signal = (column.cpu().numpy() for column in self.us.together(*columns))
+        index, signal = (column.cpu().numpy() for column in us.together(*columns))
         self._told.clear()
         broken = index[~np.isfinite(signal)]
         if len(broken):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 from ..artifacts import Scores
 from ..methods import parse_score
 from ..rng import Seeds
-from ..score_cache import ScoreCache
+from ..score_cache import ScoreCache, seconds_of
+from ..scores import FoldScore, Score
 from .factors import Autoencoder, Factors, factors_of
 
 __all__ = ["CachedWorkshop"]
@@ -48,3 +49,14 @@ class CachedWorkshop:
         return factors_of(
             cache.split, source, autoencoder, seed, cache.folder, cache.device, features, progress=cache.progress
         )
+
+    def seconds(self, names: Sequence[str], factors: Factors | None) -> dict[str, float]:
+        """See `Workshop`."""
+        known = {parse_score(name, self.defaults): self.scores(name) for name in names}
+        took = {"score": seconds_of(known)} if known else {}
+        if factors is not None:
+            of = factors.provenance["seconds"]
+            watched: dict[Score, Scores] = {what: found for what, found in known.items() if isinstance(what, FoldScore)}
+            shared = seconds_of(watched) if factors.provenance["features"].get("name") == "ProxyFeatures" else 0.0
+            took |= {"features": max(0.0, of["features"] - shared), "autoencoder": of["autoencoder"] + of["scoring"]}
+        return took

@@ -117,7 +117,7 @@ def _cell(
         split.train.fingerprint,
         split.test.fingerprint,
         [name, *(static.definition if static else []), dynamic],
-        [bench.scores.inputs(of) for method in (static or dynamic,) if method for of in bench.asked(method)],
+        bench.inputs(static or dynamic),
         plan,
         budget,
         seeds,

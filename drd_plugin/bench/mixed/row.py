@@ -35,7 +35,8 @@ class MixedRun:
         seconds_select: Wall seconds of a static selection.
         seconds_sampler: Wall seconds that the sampler took, all of which are in `seconds_train` too.
         seconds_train: Wall seconds of the training, tests left out.
-        usage_entropy: The entropy of the examples' usage over log n, in [0, 1]; 1 where all were used alike.
+        usage_entropy: The entropy of the examples' usage over log n, in [0, 1]; 1 where all were used alike. An epoch
+            that the budget cut short counts whole.
         usage_largest: The largest share of all uses that one example has, times n.
         usage_range: How many more uses the most used example has than the least used.
         curve: The tests: seconds of training (tests left out), examples seen and accuracy of each, as JSON text.

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -33,16 +34,16 @@ def run_mixed(lab: Lab, grid: Grid, budgets: list[Budget], slope: float = 0.0, f
     Arguments:
         lab: Where; a killed comparison goes on where it stopped.
         grid: The methods, static and dynamic; `fractions` are the shares of an epoch.
-        budgets: Each method gets each of them.
+        budgets: Each method gets each of them; of one axis.
         slope: How the share of an epoch rises in dynamic methods that do not decide it themselves; see `Plan`.
         full_last: The last share of the training in which these see all examples; see `Plan`.
 
     Raises:
-        ArtifactError: If the folder holds another grid's rows.
+        ArtifactError: If the folder holds the rows of another grid or axis.
     """
     bench = begin(grid, lab, mixed=True)
-    identity = {"study": "mixed"} | grid.identity | {"fingerprint": bench.dataset.train.fingerprint}
-    store = RunStore(lab.out, identity, MixedRun, CELL)
+    identity = {"study": "mixed", "axis": budgets[0].axis, "fingerprint": bench.dataset.train.fingerprint}
+    store = RunStore(lab.out, identity | grid.identity, MixedRun, CELL)
     done = set(store.frame()["key"])
     missing = [cell for cell in cells_of(bench, budgets, slope, full_last) if cell.key not in done]
     obstacles = {cell.name: bench.obstacle(cell.static or cell.dynamic) for cell in missing}
@@ -50,7 +51,7 @@ def run_mixed(lab: Lab, grid: Grid, budgets: list[Budget], slope: float = 0.0, f
     missing = [cell for cell in missing if not obstacles[cell.name]]
     with store.filling():
         _prepare(bench, missing)
-        for cells in ([cell for cell in missing if cell.full], [cell for cell in missing if not cell.full]):
+        for cells in _batches(missing):
             work = partial(_run, grid, lab, _full_seconds(store))
             for cell, (row, why_not) in lab.each(work, cells, "run", len(done)):
                 store.leave_out({str(cell): why_not})
@@ -59,12 +60,20 @@ def run_mixed(lab: Lab, grid: Grid, budgets: list[Budget], slope: float = 0.0, f
     return store
 
 
+def _batches(cells: list[Cell]) -> list[list[Cell]]:
+    """All at once; where a budget is what the full training took, that training first."""
+    if all(cell.budget.axis != "wall" for cell in cells):
+        return [cells]
+    return [[cell for cell in cells if cell.full], [cell for cell in cells if not cell.full]]
+
+
 def _prepare(bench: Bench, cells: Iterable[Cell]) -> None:
-    """What several rows need, once: scores by all workers, the rest one after the other."""
+    """What several rows need, once: scores by all workers, the rest one after the other, as a worker would."""
     bench.score_all([(cell.static or cell.dynamic, cell.seeds) for cell in cells])
     for dynamic, seeds in dict.fromkeys((cell.dynamic, cell.seeds) for cell in cells):
         if dynamic is not None:
-            dynamic.prepare(_workshop(bench, seeds))
+            with bench.lab.as_a_worker():
+                dynamic.prepare(_workshop(bench, seeds))
 
 
 def _workshop(bench: Bench, seeds: Seeds) -> CachedWorkshop:
@@ -86,11 +95,13 @@ class _Start:
         dynamic: The method.
         examples: What it knows.
         seconds: What that took, by stage.
+        made: More that is worth to be known of it.
     """
 
     dynamic: Dynamic
     examples: Examples
     seconds: Mapping[str, float] = field(default_factory=dict)
+    made: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _run(
@@ -118,7 +129,7 @@ def _run(
     )
     made = bench.provenance(cell.static, cell.seeds, cell.recipe) | {"plan": describe(cell.plan)}
     if cell.dynamic is not None:
-        made["method"] = describe([cell.dynamic])
+        made |= {"method": describe([cell.dynamic]), "prepared": describe(start.made)}
     curve = [[round(point.seconds, 3), point.examples_seen, round(point.accuracy, 4)] for point in trained.curve]
     return MixedRun(
         key=cell.key,
@@ -158,4 +169,4 @@ def _start(bench: Bench, cell: Cell) -> _Start:
     if cell.dynamic is None:
         return _Start(RandomDynamic(), known)
     prepared = cell.dynamic.prepare(_workshop(bench, cell.seeds))
-    return _Start(cell.dynamic, replace(known, values=prepared.values), prepared.seconds)
+    return _Start(cell.dynamic, replace(known, values=prepared.values), prepared.seconds, prepared.made)

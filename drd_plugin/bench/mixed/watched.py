@@ -33,7 +33,7 @@ class WatchedSampler(DynamicSampler):
         self.seconds += time.perf_counter() - start
         noted = {"progress": progress or 0.0, "examples": len(self.index), "entropy": usage_entropy(self.uses)}
         if isinstance(self.method, FactorCurriculum):
-            noted["level"] = self.method.level(noted["progress"])
+            noted["level"] = self.method.level(self.plan.part(noted["progress"]))
             noted["rarity"] = float(self.examples.values["rarity"][self.index].mean())
         self.trajectory.append({key: round(value, 5) for key, value in noted.items()})
 

@@ -1,7 +1,7 @@
 """What is done with a grid: the studies by name."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from ...registry import Registry, unknown
@@ -14,7 +14,7 @@ from .separation import Separation
 from .stability import Stability
 from .windows import Windows
 
-__all__ = ["STUDIES", "Results", "Study", "study_from"]
+__all__ = ["STUDIES", "Results", "Study", "study_from", "with_settings"]
 
 STUDIES: Registry[type[Study]] = Registry(
     "study",
@@ -37,12 +37,18 @@ def study_from(content: Mapping[str, Any], where: str) -> Study:
     Raises:
         UnknownName: If the study or a setting is not known.
     """
-    settings: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in content.items()
-    }
-    kind = STUDIES[settings.pop("name", "comparison")]
-    known = {f.name for f in fields(kind)}
+    kind = STUDIES[content.get("name", "comparison")]
+    return with_settings(kind(), {key: of for key, of in content.items() if key != "name"}, where)
+
+
+def with_settings(study: Study, settings: Mapping[str, Any], where: str) -> Study:
+    """The study with some of its settings changed; lists are taken as tuples.
+
+    Raises:
+        UnknownName: If a setting is not known.
+    """
+    known = {f.name for f in fields(study)}
     for key in settings:
         if key not in known:
             raise unknown(f"setting of the study in {where}", key, known)
-    return kind(**settings)
+    return replace(study, **{key: tuple(of) if isinstance(of, list) else of for key, of in settings.items()})
