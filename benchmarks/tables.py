@@ -24,6 +24,7 @@ import tyro
 from tabulate import tabulate
 
 from drd_plugin.bench.results import files_of, read_results, write_results
+from drd_plugin.bench.table import fraction_name, gap, summary
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "benchmarks/README.md")
@@ -46,6 +47,26 @@ def printed(page: str) -> str:
         return f"<!-- table {which} of {folder} -->\n\n{found}\n<!-- end -->"
 
     return BLOCK.sub(block, (ROOT / page).read_text())
+
+
+def headline(folder: Path) -> str:
+    """DRD's score with the best window against others, paired by seed, on both data sets."""
+    rows = []
+    for experiment, other, said in (
+        ("table1", "Forgetting+DRD", "Forgetting, windows chosen as DRD's are"),
+        ("main", "BWS", "BWS as its authors have it"),
+        ("main", "Random", "a random subset"),
+    ):
+        for data, name in (("digits", "digits"), ("fashion_mnist", "Fashion-MNIST")):
+            found = summary(read_results(folder / experiment / data).rows, other).set_index(["method", "fraction"])
+            drd = found.loc["DRD"]
+            cells = {
+                fraction_name(fraction): gap(cell.difference, cell.low, cell.high)
+                for fraction, cell in zip(drd.index, drd.itertuples(), strict=True)
+            }
+            rows.append({"DRD against": said, "on": name, **cells})
+    order = ["DRD against", "on", *(fraction_name(of / 100) for of in (10, 20, 30, 40, 50, 75))]
+    return pd.DataFrame(rows)[order].fillna("").to_markdown(index=False, disable_numparse=True) + "\n"
 
 
 def equal_passes(folder: Path) -> str:
@@ -117,7 +138,7 @@ def oracle(folder: Path) -> str:
     return tabulate(rows, ["the classes are", *scores.values()], "pipe", disable_numparse=True) + "\n"
 
 
-OWN = {"equal_passes": equal_passes, "equal_draws": equal_draws, "oracle": oracle}
+OWN = {"headline": headline, "equal_passes": equal_passes, "equal_draws": equal_draws, "oracle": oracle}
 
 
 def folders() -> list[Path]:

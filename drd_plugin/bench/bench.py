@@ -25,7 +25,7 @@ from ..training.recipe import Recipe
 from .grid import Grid, GridError
 from .lab import Lab
 
-__all__ = ["Bench", "begin", "open_bench"]
+__all__ = ["Bench", "begin", "first_score", "open_bench"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +53,14 @@ class Bench:
             device=self.lab.device,
             progress=self.lab.progress,
         )
+
+    def identity(self, **study: Any) -> dict[str, Any]:
+        """What all rows in one folder have in common.
+
+        Arguments:
+            study: What the study adds to the grid: its name and settings without which rows cannot be compared.
+        """
+        return {**study, **self.grid.identity, "fingerprint": self.dataset.train.fingerprint}
 
     def asked(self, method: Selector | Dynamic) -> list[Score]:
         """The scores that a method reads."""
@@ -128,9 +136,8 @@ class Bench:
         Raises:
             ValueError: If the method has no score.
         """
-        if not method.scores:
-            raise ValueError(f"{method.name} selects without a score, and this study looks at scores.")
-        return self.scores.get(method.scores[0], getattr(seeds, method.scores[0].seeded_by))
+        of = first_score(method)
+        return self.scores.get(of, getattr(seeds, of.seeded_by))
 
     def reliability(self, method: Selector, seeds: Seeds) -> list[Any]:
         """The reliability of the score that orders the examples, the number of its estimates and what they are; empty
@@ -206,6 +213,17 @@ def open_bench(grid: Grid, lab: Lab) -> Bench:
         _OPEN.clear()
         _OPEN[key] = Bench(grid, replace(lab, progress=False))
     return _OPEN[key]
+
+
+def first_score(method: Selector) -> Score:
+    """The score that orders the examples for a method.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    if not method.scores:
+        raise ValueError(f"{method.name} selects without a score, and this study looks at scores.")
+    return method.scores[0]
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def run_grid(
 def run_in(lab: Lab, grid: Grid) -> RunStore:
     """Runs what is missing of a grid in a lab; see `run_grid`."""
     bench = begin(grid, lab)
-    store = RunStore(lab.out, grid.identity | {"fingerprint": bench.dataset.train.fingerprint})
+    store = RunStore(lab.out, bench.identity())
     done = set(store.frame()["key"])
     missing = [cell for cell in _cells(bench) if cell.key not in done]
     left_out = {cell.method_name: bench.obstacle(cell.method) for cell in _one_each(missing)}

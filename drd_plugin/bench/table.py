@@ -26,6 +26,7 @@ __all__ = [
     "definitions",
     "difference",
     "fraction_name",
+    "gap",
     "latex",
     "left_out_text",
     "markdown",
@@ -191,6 +192,13 @@ def mean_and_std(values: Iterable[float], digits: int = 1) -> str:
     return text if len(known) < 2 else f"{text} ± {known.std(ddof=1):.{digits}f}"
 
 
+def gap(difference: float, low: float, high: float) -> str:
+    """`+1.2 [+0.9, +1.5]`; without an interval where there is none, and empty where there is no difference."""
+    if np.isnan(difference):
+        return ""
+    return f"{difference:+.1f}" if np.isnan(low) else f"{difference:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
 def _bold(text: str, style: str) -> str:
     return {"markdown": f"**{text}**", "latex": rf"\textbf{{{text}}}", "plain": text}[style]
 
@@ -324,10 +332,7 @@ def _list(things: Iterable[object]) -> str:
 
 def _differences(long: pd.DataFrame) -> pd.DataFrame:
     long = long[long["difference"].notna()]
-    text = [
-        f"{d:+.1f}" if np.isnan(low) else f"{d:+.1f} [{low:+.1f}, {high:+.1f}]"
-        for d, low, high in zip(long["difference"], long["low"], long["high"], strict=True)
-    ]
+    text = [gap(*of) for of in zip(long["difference"], long["low"], long["high"], strict=True)]
     return _wide(long.assign(text=text))
 
 

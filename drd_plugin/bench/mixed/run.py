@@ -42,8 +42,7 @@ def run_mixed(lab: Lab, grid: Grid, budgets: list[Budget], slope: float = 0.0, f
         ArtifactError: If the folder holds the rows of another grid or axis.
     """
     bench = begin(grid, lab, mixed=True)
-    identity = {"study": "mixed", "axis": budgets[0].axis, "fingerprint": bench.dataset.train.fingerprint}
-    store = RunStore(lab.out, identity | grid.identity, MixedRun, CELL)
+    store = RunStore(lab.out, bench.identity(study="mixed", axis=budgets[0].axis), MixedRun, CELL)
     done = set(store.frame()["key"])
     missing = [cell for cell in cells_of(bench, budgets, slope, full_last) if cell.key not in done]
     obstacles = {cell.name: bench.obstacle(cell.static or cell.dynamic) for cell in missing}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..table import difference, fraction_name
+from ..table import difference, fraction_name, gap
 from .row import STAGES
 
 if TYPE_CHECKING:
@@ -175,15 +175,15 @@ def _table(cells: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     order = cells.sort_values(["fraction", "mean"], ascending=[False, False], kind="stable")
-    same = [_gap(cell.same, cell.same_low, cell.same_high) for cell in order.itertuples()]
+    same = [gap(cell.same, cell.same_low, cell.same_high) for cell in order.itertuples()]
     return pd.DataFrame(
         {
             "an epoch": [_epoch(cell.fraction) for cell in order.itertuples()],
             "method": order["method"],
             "accuracy": [_spread(cell.mean, cell.std) for cell in order.itertuples()],
-            "from Full": [_gap(cell.difference, cell.low, cell.high) for cell in order.itertuples()],
+            "from Full": [gap(cell.difference, cell.low, cell.high) for cell in order.itertuples()],
             **({"at this budget": same} if any(same) and cells["budget"].iloc[0] != 1 else {}),
-            "from RS2": [_gap(cell.rs2, cell.rs2_low, cell.rs2_high) for cell in order.itertuples()],
+            "from RS2": [gap(cell.rs2, cell.rs2_low, cell.rs2_high) for cell in order.itertuples()],
             "examples seen": [f"{cell.examples:,.0f}" for cell in order.itertuples()],
             "seconds": [_seconds(cell) for cell in order.itertuples()],
             "faster": [f"{cell.faster:.2f} ×" for cell in order.itertuples()],
@@ -200,12 +200,6 @@ def _epoch(fraction: float) -> str:
 
 def _spread(mean: float, std: float) -> str:
     return f"{mean:.1f}" if np.isnan(std) else f"{mean:.1f} ± {std:.1f}"
-
-
-def _gap(value: float, low: float, high: float) -> str:
-    if np.isnan(value):
-        return ""
-    return f"{value:+.1f}" if np.isnan(low) else f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def _seconds(cell: Any) -> str:

@@ -102,7 +102,7 @@ class CrossEvaluation(Study):
     def run(self, grid: Grid, lab: Lab) -> None:
         """See `Study`."""
         bench = begin(grid, lab)
-        store = _store(lab.out, grid, bench)
+        store = RunStore(lab.out, bench.identity(study="cross_evaluation"), CrossRun, CELL)
         done = set(store.frame()["key"])
         wanted = [
             _Part(method.name, ranking, self.parts, part, seed)
@@ -151,11 +151,6 @@ class _Part:
         """The key of the row for one of the parts it is tested on."""
         of = self.ranking, self.parts, self.part, tested_on
         return bench.key(bench.grid.method(self.method), self.seed, *of)
-
-
-def _store(folder: Path, grid: Grid, bench: Bench) -> RunStore:
-    identity = {"study": "cross_evaluation"} | grid.identity | {"fingerprint": bench.dataset.train.fingerprint}
-    return RunStore(folder, identity, CrossRun, CELL)
 
 
 def parts_of(scores: Scores, parts: int, ranking: Ranking, seed: int = 0) -> list[np.ndarray]:

@@ -99,8 +99,7 @@ class Separation(Study):
     def run(self, grid: Grid, lab: Lab) -> None:
         """See `Study`."""
         bench = begin(grid, lab)
-        identity = {"study": "separation"} | grid.identity | {"fingerprint": bench.dataset.train.fingerprint}
-        store = RunStore(lab.out, identity, Separated, CELL)
+        store = RunStore(lab.out, bench.identity(study="separation"), Separated, CELL)
         done = set(store.frame()["key"])
         missing = {
             seed: [method for method in grid.parsed if _key(self, bench, method, seed) not in done]

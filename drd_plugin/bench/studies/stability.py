@@ -25,7 +25,7 @@ from ...artifacts import Scores
 from ...artifacts.reliability import within_classes
 from ...methods import Selector
 from ...scores import FoldScore
-from ..bench import Bench, begin
+from ..bench import Bench, begin, first_score
 from ..grid import Grid
 from ..lab import Lab
 from ..plots import plot_stability
@@ -80,8 +80,7 @@ class Stability(Study):
     def run(self, grid: Grid, lab: Lab) -> None:
         """See `Study`."""
         bench = begin(grid, lab)
-        identity = {"study": "stability"} | grid.identity | {"fingerprint": bench.dataset.train.fingerprint}
-        store = RunStore(lab.out, identity, Stable, CELL)
+        store = RunStore(lab.out, bench.identity(study="stability"), Stable, CELL)
         with store.filling():
             known: dict[str, dict[tuple[str, int], Scores]] = {method.name: {} for method in grid.parsed}
             for net in (grid.proxy.net, *self.proxies):
@@ -102,9 +101,7 @@ class Stability(Study):
             known[method.name][net, seed] = bench.scores.get(method.scores[0], seed)
 
     def _seeds(self, grid: Grid, method: Selector) -> list[int]:
-        if not method.scores:
-            raise ValueError(f"{method.name} selects without a score, and this study looks at scores.")
-        return [*grid.seeds] if isinstance(method.scores[0], FoldScore) else [*range(self.noise_seeds)]
+        return [*grid.seeds] if isinstance(first_score(method), FoldScore) else [*range(self.noise_seeds)]
 
     def _rows(self, bench: Bench, method: Selector, known: dict[tuple[str, int], Scores]) -> list[Stable]:
         first = bench.grid.proxy.net
