@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, replace
+from functools import partial
 from types import SimpleNamespace
 
 import joblib
@@ -17,17 +18,19 @@ from drd_plugin.bench.lab import Lab
 from drd_plugin.bench.mixed import Budget, MixedRun, mixed_markdown, mixed_summary, speed_up
 from drd_plugin.bench.mixed.run import CELL, run_mixed
 from drd_plugin.bench.mixed.table import lower_end, seconds_to
-from drd_plugin.bench.mixed.watched import usage_entropy
+from drd_plugin.bench.mixed.watched import WatchedSampler, usage_entropy
 from drd_plugin.bench.report import report
 from drd_plugin.bench.run import run_grid
 from drd_plugin.bench.store import RunStore
 from drd_plugin.bench.studies import Mixed, with_settings
 from drd_plugin.data import DATASETS, Dataset, from_texts
+from drd_plugin.dynamic import InfoBatch
 from drd_plugin.dynamic.workshop import CachedWorkshop
 from drd_plugin.registry import UnknownName
 from drd_plugin.rng import Seeds
 from drd_plugin.settings import read_settings
 from drd_plugin.training import loop
+from drd_plugin.training.checkpoint import Checkpoint
 from drd_plugin.training.loop import train
 from drd_plugin.training.recipe import Recipe
 
@@ -124,6 +127,37 @@ def test_a_stopped_comparison_goes_on(grid, lab, monkeypatch):
     both = rows.merge(whole, on="key")
     assert len(both) == 3
     assert (both["acc_last_x"] == both["acc_last_y"]).all()
+
+
+def test_a_training_that_is_killed_goes_on(grid, lab, monkeypatch):
+    grid = replace(grid, methods=("InfoBatch",), seeds=(0,), recipe=replace(grid.recipe, steps=60))
+    whole = run_mixed(replace(lab, out=lab.out.parent / "whole"), grid, [Budget("samples", 1.0)]).frame()
+    monkeypatch.setattr(mixed.run, "Checkpoint", partial(Checkpoint, every=0))
+    choose, killed = InfoBatch.choose, []
+
+    def choose_or_die(self, state, examples, now):
+        if now.epoch == 5 and not killed:
+            killed.append(now.epoch)
+            raise KeyboardInterrupt
+        return choose(self, state, examples, now)
+
+    monkeypatch.setattr(InfoBatch, "choose", choose_or_die)
+    with pytest.raises(KeyboardInterrupt):
+        run_mixed(lab, grid, [Budget("samples", 1.0)])
+    assert len(list((lab.out / "checkpoints").iterdir())) == 1
+    first = []
+    take_up = WatchedSampler.load_state_dict
+
+    def noted(self, state):
+        first.append(state["epoch"])
+        take_up(self, state)
+
+    monkeypatch.setattr(WatchedSampler, "load_state_dict", noted)
+    rows = run_mixed(lab, grid, [Budget("samples", 1.0)]).frame()
+    assert first == [4]
+    assert not (lab.out / "checkpoints").exists()
+    same = ["method", "acc_last", "steps", "examples_seen", "usage_entropy", "usage_range", "trajectory"]
+    assert rows.sort_values("key")[same].equals(whole.sort_values("key")[same])
 
 
 def test_seconds_count_everything_before_the_training(grid, lab):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,6 +15,7 @@ from ...dynamic import Dynamic, Examples, Fixed, RandomDynamic
 from ...dynamic.workshop import CachedWorkshop
 from ...provenance import describe
 from ...rng import Seeds
+from ...training.checkpoint import Checkpoint
 from ...training.loop import train
 from ..bench import Bench, begin, open_bench
 from ..grid import Grid
@@ -25,6 +27,9 @@ from .watched import WatchedSampler, usage_entropy
 
 __all__ = ["CELL", "run_mixed"]
 
+CHECKPOINTS = "checkpoints"
+"""The folder of the trainings in progress."""
+
 CELL = ("net", "axis", "budget", "fraction", "method", "seed")
 
 
@@ -32,7 +37,7 @@ def run_mixed(lab: Lab, grid: Grid, budgets: list[Budget], slope: float = 0.0, f
     """Runs what is missing.
 
     Arguments:
-        lab: Where; a killed comparison goes on where it stopped.
+        lab: Where; a killed comparison goes on where it stopped, also in the middle of a training.
         grid: The methods, static and dynamic; `fractions` are the shares of an epoch.
         budgets: Each method gets each of them; of one axis.
         slope: How the share of an epoch rises in dynamic methods that do not decide it themselves; see `Plan`.
@@ -56,6 +61,7 @@ def run_mixed(lab: Lab, grid: Grid, budgets: list[Budget], slope: float = 0.0, f
                 store.leave_out({str(cell): why_not})
                 if row is not None:
                     store.append(row)
+    shutil.rmtree(lab.out / CHECKPOINTS, ignore_errors=True)
     return store
 
 
@@ -116,6 +122,7 @@ def _run(
     except ValueError as reason:
         return None, str(reason)
     sampler = WatchedSampler(start.dynamic, start.examples, cell.plan, seed=cell.seeds.selection)
+    reached = lab.out / CHECKPOINTS / f"{cell.key}.safetensors"
     trained = train(
         split,
         cell.recipe,
@@ -124,8 +131,10 @@ def _run(
         sampler=sampler,
         goal=goal,
         test=bench.dataset.test,
+        checkpoint=Checkpoint(reached, cell.key),
         device=lab.device,
     )
+    reached.unlink(missing_ok=True)
     made = bench.provenance(cell.static, cell.seeds, cell.recipe) | {"plan": describe(cell.plan)}
     if cell.dynamic is not None:
         made |= {"method": describe([cell.dynamic]), "prepared": describe(start.made)}

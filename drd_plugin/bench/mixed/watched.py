@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,15 @@ class WatchedSampler(DynamicSampler):
             noted["level"] = self.method.level(self.plan.part(noted["progress"]))
             noted["rarity"] = float(self.examples.values["rarity"][self.index].mean())
         self.trajectory.append({key: round(value, 5) for key, value in noted.items()})
+
+    def state_dict(self, taken: int | None = None) -> dict[str, Any]:
+        """See `DynamicSampler`; the clock and the diary are in it."""
+        return {**super().state_dict(taken), "seconds": self.seconds, "trajectory": self.trajectory}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See `DynamicSampler`."""
+        super().load_state_dict(state)
+        self.seconds, self.trajectory = state["seconds"], [*state["trajectory"]]
 
     def update(self, index: Tensor, losses: Tensor, logits: Tensor | None = None) -> None:
         """See `DynamicSampler`."""
