@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from drd_plugin.artifacts import ArtifactError
+from drd_plugin.bench.bench import Bench
 from drd_plugin.bench.grid import Grid
 from drd_plugin.bench.lab import Lab
 from drd_plugin.bench.store import RunStore
@@ -199,6 +200,17 @@ def test_stability_compares_seeds_proxies_and_draws(grid, lab):
     assert "nan" not in results.text
     with pytest.raises(ValueError, match="this study looks at scores"):
         study._seeds(few, type("Foreign", (), {"scores": [], "name": "deepcore:Craig"})())
+
+
+def test_stability_lets_all_workers_draw(grid, lab, monkeypatch):
+    drawn = "DRD[draws=2, timestep=40, solver=dpmsolver++, solver_steps=1, distance=mse]"
+    asked = []
+    monkeypatch.setattr(Bench, "score_all", lambda self, wanted: asked.extend(wanted))
+    few = replace(grid, methods=("AUM", drawn), dataset={"name": "digits", "examples": 50})
+    Stability(noise_seeds=2).run(few, lab)
+    assert sorted((method.name, seeds.noise) for method, seeds in asked) == [
+        ("AUM", 0), ("AUM", 1), (drawn, 0), (drawn, 1),
+    ]  # fmt: skip
 
 
 def test_windows_are_laid_out_by_their_start(grid, lab):

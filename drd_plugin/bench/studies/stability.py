@@ -24,6 +24,7 @@ import numpy as np
 from ...artifacts import Scores
 from ...artifacts.reliability import within_classes
 from ...methods import Selector
+from ...rng import Seeds
 from ...scores import FoldScore
 from ..bench import Bench, begin, first_score
 from ..grid import Grid
@@ -95,9 +96,10 @@ class Stability(Study):
         """All scores with one network as the proxy, into `known` by network and seed."""
         bench, net = begin(with_net, lab), with_net.proxy.net
         wanted = [(method, seed) for method in with_net.parsed for seed in self._seeds(with_net, method)]
-        folds = [(method, seed) for method, seed in wanted if isinstance(method.scores[0], FoldScore)]
-        bench.score_all([(method, grid.seeds_of(seed)) for method, seed in folds])
-        for method, seed in folds if net != grid.proxy.net else wanted:
+        if net != grid.proxy.net:
+            wanted = [(method, seed) for method, seed in wanted if isinstance(method.scores[0], FoldScore)]
+        bench.score_all([(method, Seeds.all(seed)) for method, seed in wanted])
+        for method, seed in wanted:
             known[method.name][net, seed] = bench.scores.get(method.scores[0], seed)
 
     def _seeds(self, grid: Grid, method: Selector) -> list[int]:
