@@ -27,7 +27,7 @@ def mosaic(split: Split, rows: Iterable[Sequence[int] | np.ndarray]) -> np.ndarr
     """
     import torch
 
-    positions = [np.asarray(row, np.int64) for row in rows]
+    positions = [np.ascontiguousarray(row, np.int64) for row in rows]
     cell, (channels, height, width) = cell_of(split), split.shape
     canvas = np.full((len(positions) * cell, max(map(len, positions)) * cell, 3), 255, np.uint8)
     for row, of in enumerate(positions):

@@ -386,13 +386,13 @@ def test_impossible_grids_in_python():
 
 
 def test_images_and_scores_are_drawn_where_they_are_asked_for(tiny, make_scores):
-    ax = plot_images(tiny, {"first": [0, 1, 2], "then": [3]}, caption=lambda i: f"number {i}")
-    assert [text.get_text() for text in ax.texts] == ["number 0", "number 1", "number 2", "number 3"]
+    ax = plot_images(tiny, {"first": np.arange(3)[::-1], "then": [3]}, caption=lambda i: f"number {i}")
+    assert [text.get_text() for text in ax.texts] == ["number 2", "number 1", "number 0", "number 3"]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["first", "then"]
     shown = np.asarray(ax.images[0].get_array())
     height, width = tiny.shape[1:]
     above = shown.shape[0] // 2 - cell_of(tiny)
-    assert (shown[above : above + height, :width, 0] == tiny.images[0, 0].numpy()).all()
+    assert (shown[above : above + height, :width, 0] == tiny.images[2, 0].numpy()).all()
     assert (shown[-cell_of(tiny) :, cell_of(tiny) :] == 255).all(), "the second row has one image"
     plt.close("all")
     ax = plot_scores(make_scores([3.0, 1.0, 2.0]))
