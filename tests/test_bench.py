@@ -246,7 +246,7 @@ def test_the_seconds_of_a_study_are_noted_with_each_row_so_that_a_killed_one_kee
                 time.sleep(0.1)
                 store.append(run("DRD", 0.1, seed, 50.0))
                 seen.append(RunStore(tmp_path).about["seconds"])
-    assert seen == pytest.approx([0.1, 0.2, 0.3, 0.4], abs=0.19)
+    assert all(noted >= 0.1 * place - 1e-9 for place, noted in enumerate(seen, 1))
     assert seen == sorted(set(seen))
 
 
