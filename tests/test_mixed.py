@@ -170,6 +170,15 @@ def test_seconds_count_everything_before_the_training(grid, lab):
     assert "before the training" in store.left_out["EL2N 30 % budget 1 seed 0"]
 
 
+@pytest.fixture
+def all_cores():
+    before = torch.get_num_threads()
+    torch.set_num_threads(joblib.cpu_count())
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("all_cores")
 def test_all_seconds_are_those_of_as_many_threads(grid, lab):
     lab = replace(lab, workers=2)
     assert lab.threads == max(1, joblib.cpu_count() // 2)
@@ -177,16 +186,13 @@ def test_all_seconds_are_those_of_as_many_threads(grid, lab):
     with lab.as_a_worker():
         assert torch.get_num_threads() == min(before, lab.threads)
     assert torch.get_num_threads() == before
-    rows = run_mixed(lab, replace(grid, methods=("RS2",), seeds=(0,)), [Budget("samples", 0.2)]).frame()
-    alone = run_mixed(
-        lab, replace(grid, methods=("RS2", "RandomDynamic"), seeds=(0,)), [Budget("samples", 0.2)]
-    ).frame()
-    threads = {json.loads(text)["environment"]["threads"] for text in alone["provenance"]}
-    assert len(rows) == 3
-    assert len(alone) == 4, "the last one ran by itself"
-    assert len(threads) == 1
-    mixed_text = mixed_markdown(alone)
-    assert "do not compare" not in mixed_text
+    together = replace(grid, methods=("RS2", "RandomDynamic"), seeds=(0,))
+    assert len(run_mixed(lab, together, [Budget("samples", 0.2)]).frame()) == 4
+    more = replace(together, methods=(*together.methods, "UCB"))
+    alone = run_mixed(lab, more, [Budget("samples", 0.2)]).frame()
+    assert len(alone) == 5, "four in two workers, and the last one by itself"
+    assert len({json.loads(text)["environment"]["threads"] for text in alone["provenance"]}) == 1
+    assert "do not compare" not in mixed_markdown(alone)
     other = json.loads(alone["provenance"].iloc[0])
     other["environment"]["threads"] += 1
     alone.loc[alone.index[0], "provenance"] = json.dumps(other)
