@@ -24,7 +24,8 @@ import tyro
 from tabulate import tabulate
 
 from drd_plugin.bench.results import files_of, read_results, write_results
-from drd_plugin.bench.table import fraction_name, gap, summary
+from drd_plugin.bench.summary import summary
+from drd_plugin.bench.wording import fraction_name, gap
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "benchmarks/README.md")

@@ -14,10 +14,12 @@ from matplotlib import pyplot as plt
 from drd_plugin.artifacts import ArtifactError, Run, Scores, Subset
 from drd_plugin.bench.experiment import find_grid
 from drd_plugin.bench.grid import Grid, GridError
+from drd_plugin.bench.origin import definitions
 from drd_plugin.bench.plots import plot_accuracy, plot_images, plot_scores, save
 from drd_plugin.bench.run import run_grid
 from drd_plugin.bench.store import RunStore
-from drd_plugin.bench.table import definitions, difference, latex, markdown, summary, table
+from drd_plugin.bench.summary import difference, summary
+from drd_plugin.bench.table import latex, markdown, table
 from drd_plugin.methods import parse
 from drd_plugin.mosaic import cell_of
 from drd_plugin.provenance import describe, environment, versions
@@ -77,13 +79,15 @@ def test_the_table_says_what_each_method_is():
     names = ("Full", "EL2N[first_epochs=10]+BWS", "CCS", "CCS[cutoff=0.0]")
     runs = pd.DataFrame([asdict(run(name, 0.1, 0, 50)) for name in names])
     lines = definitions(runs).splitlines()
-    assert lines.pop(3).endswith("Strata(variant=official, strata=50, cutoff=0.0, cutoff_score=AUM)")
+    assert lines.pop(3) == "- CCS[cutoff=0.0]: as CCS, with cutoff=0.0"
     assert lines[2] == "- CCS: AUM(proxies=1, margin=logits) + Strata(variant=official, strata=50, cutoff_score=AUM)"
     assert lines[3].endswith("; EL2N watches up to epoch 10")
     assert "BWS: EL2N(proxies=1, first_epochs=10, outputs=eval, aggregate=mean) + BestWindow(selector=ridge" in lines[3]
     assert lines[4].startswith("- networks: Recipe(net=convnet, steps=300,")
     assert "; proxies: Recipe(net=convnet, epochs=30," in lines[4]
     assert definitions(runs) in markdown(runs)
+    alone = definitions(pd.DataFrame([asdict(run("CCS[cutoff=0.0]", 0.1, 0, 50))]))
+    assert "- CCS[cutoff=0.0]: AUM(proxies=1, margin=logits) + Strata(variant=official, strata=50, cutoff=0.0" in alone
     runs = pd.DataFrame([asdict(run("CCS", 0.1, seed, 50, cutoff=0.3)) for seed in range(2)])
     assert "1.0 + 2.0 + 3.0; cut-off 30 %" in markdown(runs)
 

@@ -22,7 +22,7 @@ from datacull import DCDataset, DCLogger
 from datacull.methods.RCAP import RCAPDataLoader, RCAPImportance
 from torch.utils.data import TensorDataset
 
-from drd_plugin.bench.table import mean_and_std
+from drd_plugin.bench.wording import mean_and_std
 from drd_plugin.data import Split, load
 from drd_plugin.dynamic import RCAP, DynamicSampler, Examples, Plan
 from drd_plugin.processes import ALONE

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..table import difference, fraction_name, gap
+from ..summary import difference
+from ..wording import fraction_name, gap
 from .row import STAGES
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..table import check_one_net, summary
+from ..summary import check_one_net, summary
 from .axes import line_of, new_axis
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..table import part_names
+from ..wording import part_names
 from .axes import line_of, new_axis
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import numpy as np
 from ...artifacts.reliability import verdict
 from ...provenance import describe
 from ...scores import SCORES
-from ..table import definitions, fraction_name
+from ..origin import definitions
+from ..wording import fraction_name
 from .pieces import Fold, Section, paragraph, table_of
 
 if TYPE_CHECKING:

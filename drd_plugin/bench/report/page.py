@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...artifacts import ArtifactError
 from ...training.loader import resolve_device
+from ..origin import definitions
 from ..results import read_results
 from ..store import RunStore
-from ..table import definitions, fraction_name
+from ..wording import fraction_name
 from .made import provenance, reliability
 from .pieces import Section, html_of, paragraph, pictures_of, table_of
 from .seen import what_drd_sees

@@ -11,7 +11,8 @@ from ..lab import Lab
 from ..plots import plot_accuracy, plot_cost
 from ..run import run_in
 from ..store import RunStore
-from ..table import latex, markdown, summary
+from ..summary import summary
+from ..table import latex, markdown
 from .base import Results, Study
 
 __all__ = ["Comparison"]

@@ -28,9 +28,10 @@ from ...training.loop import predict, train
 from ..bench import Bench, begin, open_bench
 from ..grid import Grid
 from ..lab import Lab
+from ..origin import definitions, origin
 from ..plots import plot_cross
 from ..store import RunStore
-from ..table import definitions, mean_and_std, origin, part_names
+from ..wording import mean_and_std, part_names
 from .base import Results, Study
 
 if TYPE_CHECKING:

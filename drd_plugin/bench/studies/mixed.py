@@ -11,9 +11,9 @@ from ..grid import Grid
 from ..lab import Lab
 from ..mixed import Budget, MixedRun, mixed_markdown, mixed_summary, run_mixed
 from ..mixed.run import CELL
+from ..origin import definitions, left_out_text, origin
 from ..plots import plot_budgets, plot_time, plot_trajectory
 from ..store import RunStore
-from ..table import definitions, left_out_text, origin
 from .base import Results, Study
 
 __all__ = ["Mixed"]

@@ -25,10 +25,12 @@ from ...settings import split_outside
 from ..bench import Bench, begin
 from ..grid import Grid, dataset_of
 from ..lab import Lab
+from ..origin import definitions, left_out_text, origin
 from ..plots import plot_detection
 from ..run import run_in
 from ..store import RunStore
-from ..table import definitions, fraction_name, left_out_text, mean_and_std, origin, summary
+from ..summary import summary
+from ..wording import fraction_name, mean_and_std
 from .base import Results, Study
 
 if TYPE_CHECKING:

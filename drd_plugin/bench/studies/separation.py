@@ -39,9 +39,10 @@ from ...training.loop import features, train
 from ..bench import Bench, begin, open_bench
 from ..grid import Grid
 from ..lab import Lab
+from ..origin import definitions, origin
 from ..plots import plot_strata
 from ..store import RunStore
-from ..table import definitions, mean_and_std, origin
+from ..wording import mean_and_std
 from .base import Results, Study
 from .cross_evaluation import parts_of
 

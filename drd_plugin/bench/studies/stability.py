@@ -29,9 +29,10 @@ from ...scores import FoldScore
 from ..bench import Bench, begin, first_score
 from ..grid import Grid
 from ..lab import Lab
+from ..origin import definitions, origin
 from ..plots import plot_stability
 from ..store import RunStore
-from ..table import definitions, mean_and_std, origin
+from ..wording import mean_and_std
 from .base import Results, Study
 
 __all__ = ["Stability", "Stable"]

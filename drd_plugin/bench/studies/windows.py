@@ -12,7 +12,7 @@ from ...settings import split_outside
 from ...strategies import Window
 from ..plots import plot_windows
 from ..store import RunStore
-from ..table import fraction_name, mean_and_std
+from ..wording import fraction_name, mean_and_std
 from .base import Results
 from .comparison import Comparison
 

@@ -1,0 +1,38 @@
+"""How numbers are written in tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+__all__ = ["fraction_name", "gap", "listed", "mean_and_std", "part_names"]
+
+
+def fraction_name(fraction: float) -> str:
+    """A share as a table has it: `10 %`."""
+    return f"{100 * fraction:g} %"
+
+
+def part_names(parts: int) -> list[str]:
+    """What the equal parts of a ranking are called: `0-20 %`, `20-40 %`, ..."""
+    return [f"{100 * i / parts:.0f}-{100 * (i + 1) / parts:.0f} %" for i in range(parts)]
+
+
+def mean_and_std(values: Iterable[float], digits: int = 1) -> str:
+    """`mean ± std`, with n - 1; the value alone where there is one."""
+    known = np.array([*values], float)
+    text = f"{known.mean():.{digits}f}"
+    return text if len(known) < 2 else f"{text} ± {known.std(ddof=1):.{digits}f}"
+
+
+def gap(difference: float, low: float, high: float) -> str:
+    """`+1.2 [+0.9, +1.5]`; without an interval where there is none, and empty where there is no difference."""
+    if np.isnan(difference):
+        return ""
+    return f"{difference:+.1f}" if np.isnan(low) else f"{difference:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+def listed(things: Iterable[object]) -> str:
+    """Things that differ, joined by "or"; empty ones are left out."""
+    return " or ".join(text for text in dict.fromkeys(map(str, things)) if text)
