@@ -42,10 +42,7 @@ def _as(method: str, parts: Mapping[str, list[dict[str, Any]]]) -> str:
     if not bracket or [of.get("name") for of in ours] != [of.get("name") for of in theirs]:
         return ""
     apart = {
-        key: value
-        for us, them in zip(ours, theirs, strict=True)
-        for key, value in us.items()
-        if value != them.get(key)
+        key: value for us, them in zip(ours, theirs, strict=True) for key, value in us.items() if value != them.get(key)
     }
     return f"as {plain}, with {', '.join(f'{key}={value}' for key, value in apart.items())}"
 
