@@ -41,9 +41,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METHODS",
+    "OWN_STRATEGIES",
     "PUBLISHED",
     "Method",
     "Selector",
+    "decided_by",
     "is_of",
     "parse",
     "parse_score",
@@ -183,22 +185,27 @@ def select_by(
     noted: dict[str, Any] = {}
     bench = None if workbench is None else _Noting(workbench, noted)
     selection = strategy.select(scores, k, generator(seed, "selection"), bench)
-    trained = dict(workbench.settings) if workbench is not None and strategy.trains else None
     return Subset(
         indices=selection.indices,
         n=len(scores),
         method=name,
         fingerprint=scores.fingerprint,
         chosen=selection.chosen,
-        provenance={
-            "strategy": describe(strategy),
-            "fraction": fraction,
-            "seed": seed,
-            "trained": trained,
-            "score": {"name": scores.name, "provenance": dict(scores.provenance)},
-            **({"further": noted} if noted else {}),
-        },
+        provenance=decided_by(strategy, scores, fraction, seed, workbench) | ({"further": noted} if noted else {}),
     )
+
+
+def decided_by(
+    strategy: Strategy, scores: Scores, fraction: float, seed: int, workbench: Workbench | None
+) -> dict[str, Any]:
+    """What decides a subset, as it stands in its provenance; see `select_by`."""
+    return {
+        "strategy": describe(strategy),
+        "fraction": fraction,
+        "seed": seed,
+        "trained": dict(workbench.settings) if workbench is not None and strategy.trains else None,
+        "score": {"name": scores.name, "provenance": dict(scores.provenance)},
+    }
 
 
 @dataclass(frozen=True)
@@ -251,6 +258,9 @@ PUBLISHED: dict[str, Method] = {
     )
 }
 """The pairs of this library."""
+
+OWN_STRATEGIES = {name: method.strategy for name, method in PUBLISHED.items() if method.strategy != Hardest()}
+"""The strategies that methods stand for, by the methods' names."""
 
 METHODS: Registry[Selector] = Registry("method", "drd_plugin.methods", PUBLISHED)
 
@@ -318,10 +328,9 @@ def parse_strategy(text: str) -> Strategy:
             f"{name} is the score {kind} with the strategy Hardest, and no strategy itself: say {kind}+Hardest, or "
             "+Hardest after another score."
         )
-    own = {known: method.strategy for known, method in PUBLISHED.items() if method.strategy != Hardest()}
-    if name not in own and name not in STRATEGIES:
-        raise unknown("strategy", name, {*STRATEGIES, *own})
-    strategy = configure(own[name] if name in own else STRATEGIES[name](), settings)
+    if name not in OWN_STRATEGIES and name not in STRATEGIES:
+        raise unknown("strategy", name, {*STRATEGIES, *OWN_STRATEGIES})
+    strategy = configure(OWN_STRATEGIES[name] if name in OWN_STRATEGIES else STRATEGIES[name](), settings)
     for asked in strategy.asks:
         parse_score(asked)
     return strategy

@@ -158,6 +158,7 @@ class ChunkScorer:
                     "image, and at the denoiser's precision. Its part is not written."
                 )
             values.append(scored.numpy())
+            self.bar.total = max(self.bar.total, self.bar.n + len(index))  # it helped another process
             self.bar.update(len(index))
         seconds, self.start = round(time.perf_counter() - self.start, 3), time.perf_counter()
         return Scores(

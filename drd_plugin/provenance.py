@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,10 @@ def versions() -> dict[str, str]:
 @cache
 def git_commit(root: Path = Path(__file__).parent.parent) -> str | None:
     """The commit of a checkout, by default the one this package is imported from, marked `-dirty` where it was changed;
-    None outside a checkout.
+    outside a checkout the one that pip installed this package from; None where nobody knows.
     """
     if not (root / ".git").exists():
-        return None
+        return _installed_commit()
 
     def git(*command: str) -> str:
         return subprocess.run(
@@ -56,6 +56,15 @@ def git_commit(root: Path = Path(__file__).parent.parent) -> str | None:
         return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def _installed_commit() -> str | None:
+    """What pip noted of an address of git (direct_url.json, PEP 610)."""
+    try:
+        noted = json.loads(distribution("drd_plugin").read_text("direct_url.json") or "{}")
+    except PackageNotFoundError:
+        return None
+    return noted.get("vcs_info", {}).get("commit_id")
 
 
 @cache

@@ -86,6 +86,11 @@ def test_the_table_says_what_each_method_is():
     assert lines[4].startswith("- networks: Recipe(net=convnet, steps=300,")
     assert "; proxies: Recipe(net=convnet, epochs=30," in lines[4]
     assert definitions(runs) in markdown(runs)
+    windows = ("AUM+Window[start=0.1]", "AUM+Window[start=0.2]", "EL2N+Window[start=0.2]")
+    first, second, third = definitions(pd.DataFrame([asdict(run(of, 0.1, 0, 50)) for of in windows])).splitlines()[2:5]
+    assert first.startswith("- AUM+Window[start=0.1]: AUM(")
+    assert second == "- AUM+Window[start=0.2]: as AUM+Window[start=0.1], with start=0.2"
+    assert third.startswith("- EL2N+Window[start=0.2]: EL2N(")
     alone = definitions(pd.DataFrame([asdict(run("CCS[cutoff=0.0]", 0.1, 0, 50))]))
     assert "- CCS[cutoff=0.0]: AUM(proxies=1, margin=logits) + Strata(variant=official, strata=50, cutoff=0.0" in alone
     runs = pd.DataFrame([asdict(run("CCS", 0.1, seed, 50, cutoff=0.3)) for seed in range(2)])

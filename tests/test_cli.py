@@ -79,6 +79,12 @@ def test_score_select_train_show(tmp_path, capsys):
     assert "over 2 seeds" in shown
     assert "cutoff     0.3" in shown
 
+    again = ["select", "--scores", str(scores), "--strategy", "CCS", "--out", str(subset), "--fraction"]
+    main([*again, "0.1"])
+    with pytest.raises(SystemExit, match=r"holds another subset, by AUM\+CCS: give another file with --out"):
+        main([*again, "0.2"])
+    assert len(Subset.load(subset)) == 144
+
 
 def test_select_with_networks_and_within_classes(tmp_path, capsys):
     scores = tmp_path / "moderate"
@@ -174,7 +180,7 @@ def test_fit_from_the_command_line(tmp_path, capsys):
     card = json.loads((out / "card.json").read_text())
     assert card["fit"]["channels"] == [8, 8]
     main(["show", str(out)])
-    assert "'parameters'" in capsys.readouterr().out
+    assert "\nparameters " in capsys.readouterr().out
 
 
 def test_bench_prints_writes_and_resumes(tmp_path, capsys):
@@ -187,7 +193,8 @@ def test_bench_prints_writes_and_resumes(tmp_path, capsys):
     main(["bench", str(grid), "--out", str(out), "--fractions", "0.2", "--seeds", "0", "1"])
     shown = capsys.readouterr().out
     assert "20 %" in shown
-    assert "`drd-plugin bench mine`, then `drd-plugin bench mine --fractions 0.2 --seeds 0 1`, " in shown
+    assert f"`drd-plugin bench {grid}`, then `drd-plugin bench {grid} --fractions 0.2 --seeds 0 1`, " in shown
+    assert "\n\n\n" not in shown
     assert {"table.md", "table.csv", "table.tex", "accuracy.png"} <= {path.name for path in out.iterdir()}
     main(["show", str(out)])
     assert "| Random" in capsys.readouterr().out

@@ -116,8 +116,11 @@ def test_names_that_nobody_knows(quick):
         find_experiment("tabel1")
     with pytest.raises(UnknownName, match=r"unknown size of quick 'fashion': .*digits"):
         find_experiment(quick, "fashion")
-    with pytest.raises(GridError, match="cannot be read as a grid"):
+    with pytest.raises(GridError, match=r"there is no .*nothing.toml: expected a TOML file, or a name"):
         find_experiment(quick.with_name("nothing.toml"))
+    quick.write_text("methods = [")
+    with pytest.raises(GridError, match="cannot be read as a grid"):
+        find_experiment(quick)
 
 
 def test_settings_of_a_grid_are_those_of_its_diffusion_scores():
@@ -133,7 +136,7 @@ def test_settings_of_a_grid_are_those_of_its_diffusion_scores():
 def test_an_experiment_runs_writes_and_is_read_again(quick, tmp_path, capsys):
     wanted, out = find_experiment(quick), tmp_path / "out"
     found = run_experiment(wanted, Lab(out, workers=1, progress=False))
-    assert found.text.startswith("# quick on digits\n\nA quick look.\n\n`drd-plugin bench quick --size digits`")
+    assert found.text.startswith(f"# quick on digits\n\nA quick look.\n\n`drd-plugin bench {quick} --size digits`")
     assert "Difference from Forgetting in points" in found.text
     assert "Published, on another data set: ImageWoof, ResNet-18 (Chen et al., AAAI 2026, Table 1; " in found.text
     assert {"table.md", "table.csv", "table.tex", "accuracy.png", "runs"} <= {path.name for path in out.iterdir()}

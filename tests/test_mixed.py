@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from drd_plugin.artifacts import ArtifactError
-from drd_plugin.bench import mixed
+from drd_plugin.bench import bench, mixed
 from drd_plugin.bench.grid import Grid, GridError
 from drd_plugin.bench.lab import Lab
 from drd_plugin.bench.mixed import Budget, MixedRun, mixed_markdown, mixed_summary, speed_up
@@ -92,6 +92,27 @@ def test_every_method_sees_as_many_examples_as_the_full_training(grid, lab):
     page = report(lab.out)
     assert page.count("<img") == len(found.plots)
     assert "Accuracy and cost" not in page, "the tables have it, with all stages"
+
+
+def test_what_only_a_first_training_costs_is_in_no_row(grid, lab, monkeypatch):
+    steps = []
+
+    def noted(split, recipe, **more):
+        steps.append(recipe.steps)
+        return train(split, recipe, **more)
+
+    monkeypatch.setattr(bench, "train", noted)
+    monkeypatch.setattr(mixed.run, "train", noted)
+    run_mixed(lab, replace(grid, methods=("Random", "RS2"), seeds=(0,)), [Budget("samples", 0.2)])
+    assert steps == [2, *[grid.recipe.steps] * 4]
+
+
+def test_a_picture_of_a_curriculum_needs_one_and_a_table_of_no_noise_does_not_speak_of_it(grid, lab):
+    study = Mixed(budgets=(0.2,))
+    study.run(replace(grid, methods=("Random", "RS2")), lab)
+    found = study.read(lab.out)
+    assert "trajectory" not in found.plots
+    assert "One seed of" not in found.text
 
 
 def test_plans_reach_the_trainings(grid, lab):

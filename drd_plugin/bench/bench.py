@@ -20,7 +20,7 @@ from ..scores import FoldScore, Score
 from ..scores.diffused import DiffusionScore
 from ..selection import TrainingWorkbench
 from ..training.loader import resolve_device
-from ..training.loop import check_recipe
+from ..training.loop import check_recipe, train
 from ..training.recipe import Recipe
 from .grid import Grid, GridError
 from .lab import Lab
@@ -82,6 +82,18 @@ class Bench:
         unwatched = [seed for seed in dict.fromkeys(watched) if not self.scores.has_watched(seed)]
         for _ in self.lab.each(partial(_watch, self.grid, self.lab), unwatched, "proxy", long=True):
             pass
+
+    def warm(self, recipe: Recipe) -> None:
+        """Trains two steps for nothing, once for each network in a process, so that what only a first training costs
+        (imports, the choice of kernels) is not in the seconds of whichever row comes first.
+        """
+        if recipe.net not in self._warm:
+            self._warm.add(recipe.net)
+            train(self.dataset.train, replace(recipe, epochs=None, steps=2), device=self.lab.device)
+
+    @cached_property
+    def _warm(self) -> set[str]:
+        return set()
 
     def inputs(self, method: Selector | Dynamic | None) -> list[Mapping[str, Any]]:
         """What decides a method's scores and features beside their settings and the grid: digests of files."""
@@ -245,4 +257,6 @@ def _score(grid: Grid, lab: Lab, shard: _Shard) -> None:
 
 
 def _watch(grid: Grid, lab: Lab, seed: int) -> None:
-    open_bench(grid, lab).scores.watch(seed)
+    bench = open_bench(grid, lab)
+    bench.warm(grid.proxy)
+    bench.scores.watch(seed)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ class Experiment:
         grid: The methods, fractions, seeds, data set and recipes.
         study: What is done with them.
         published: The name of the published numbers that stand beside; "" for none.
+        file: The TOML file that was asked for; "" where it was asked for by name.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Experiment:
     grid: Grid
     study: Study
     published: str = ""
+    file: str = ""
 
     @property
     def place(self) -> Path:
@@ -100,6 +102,8 @@ def _over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise GridError(f"there is no {path}: expected a TOML file, or a name that `drd-plugin bench --list` knows.")
     try:
         return tomllib.loads(Path(path).read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -143,7 +147,7 @@ def find_experiment(name: str | Path, size: str = "") -> Experiment:
         GridError: If a file cannot be read, or a key, a value or a name in it is wrong.
     """
     if Path(name).suffix == ".toml":
-        return _File(Path(name), _read(Path(name))).experiment(size)
+        return replace(_File(Path(name), _read(Path(name))).experiment(size), file=str(name))
     known = named("*.toml")
     if name not in known:
         raise unknown("experiment", str(name), known)

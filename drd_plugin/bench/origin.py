@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..artifacts.reliability import verdict
-from ..methods import parse
+from ..dynamic.names import is_dynamic, parse_dynamic
+from ..methods import parse, parse_score
 from ..scores import FoldScore
-from .summary import place
+from .summary import in_order
 from .wording import listed
 
 if TYPE_CHECKING:
@@ -26,29 +27,27 @@ def definitions(runs: pd.DataFrame) -> str:
     """
     found = {method: json.loads(text) for method, text in zip(runs["method"], runs["provenance"], strict=True)}
     made = next(iter(found.values()))
-    parts = {method: found[method]["method"] for method in found if found[method]["method"]}
-    lines = [
-        f"- {method}: {_as(method, parts) or _whole(parts[method])}{_watched(method, made['proxy'].get('epochs'))}"
-        for method in sorted(parts, key=lambda name: place("", name, 0))
-    ]
+    parts = {method: found[method]["method"] for method in in_order(found) if found[method]["method"]}
+    lines = [f"- {method}: {_told(method, parts)}{_watched(method, made['proxy'].get('epochs'))}" for method in parts]
     trained = f"- networks: {_said(made['recipe'])}; proxies: {_said(made['proxy'])}"
     return "\n".join(["What was compared (settings without a value are left out):", "", *lines, trained])
 
 
-def _as(method: str, parts: Mapping[str, list[dict[str, Any]]]) -> str:
-    """What sets a method with settings, `NAME[...]`, apart from NAME where that is listed too; else empty."""
-    plain, bracket, _ = method.partition("[")
-    ours, theirs = parts[method], parts.get(plain, [])
-    if not bracket or [of.get("name") for of in ours] != [of.get("name") for of in theirs]:
-        return ""
-    apart = {
-        key: value for us, them in zip(ours, theirs, strict=True) for key, value in us.items() if value != them.get(key)
-    }
-    return f"as {plain}, with {', '.join(f'{key}={value}' for key, value in apart.items())}"
-
-
-def _whole(parts: Sequence[Mapping[str, Any]]) -> str:
-    return " + ".join(map(_said, parts))
+def _told(method: str, parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """A method in full, or what sets it apart from the first in the list with the same score and strategy, whichever is
+    shorter.
+    """
+    ours = parts[method]
+    kinds = [of.get("name", of) for of in ours]
+    other, theirs = next((name, of) for name, of in parts.items() if [part.get("name", part) for part in of] == kinds)
+    apart = [
+        f"{key}={_inside(value)}"
+        for us, them in zip(ours, theirs, strict=True)
+        for key, value in us.items()
+        if value != them.get(key)
+    ]
+    whole, short = " + ".join(map(_said, ours)), f"as {other}, with {', '.join(apart)}"
+    return short if apart and len(short) < len(whole) else whole
 
 
 def _watched(method: str, epochs: int | None) -> str:
@@ -64,12 +63,12 @@ def _said(thing: Mapping[str, Any]) -> str:
     """A dataclass from its description: Name(field=value, ...)."""
     if "name" not in thing:
         return str(dict(thing))
-    inside = (
-        f"{key}={_said(value) if isinstance(value, dict) else value}"
-        for key, value in thing.items()
-        if key != "name" and value is not None
-    )
+    inside = (f"{key}={_inside(of)}" for key, of in thing.items() if key != "name" and of is not None)
     return f"{thing['name']}({', '.join(inside)})"
+
+
+def _inside(value: Any) -> str:
+    return _said(value) if isinstance(value, Mapping) else str(value)
 
 
 def left_out_text(reasons: Mapping[str, str]) -> str:
@@ -95,7 +94,8 @@ def _reliabilities(runs: pd.DataFrame) -> str:
         if known := json.loads(text).get("reliability"):
             found.setdefault(method, []).append(known)
     said: dict[str, list[str]] = {}
-    for method, known in found.items():
+    for method in in_order(found):
+        known = found[method]
         mean = float(np.mean([reached for reached, *_ in known]))
         said.setdefault(verdict(mean, *known[0][1:]), []).append(method)
     return "".join(f" Reliability of {', '.join(methods)}: {text}." for text, methods in said.items())
@@ -113,8 +113,11 @@ def _pinned(runs: pd.DataFrame) -> str:
 
 
 def _sources(method: str) -> set[str]:
-    """The seeds that a method's scores depend on; all where the method is not known here."""
+    """The seeds that a method's scores and features depend on; all where the method is not known here."""
     try:
+        if is_dynamic(method):
+            of = parse_dynamic(method)
+            return {parse_score(name).seeded_by for name in of.asks} | ({"proxy"} if of.sees_features else set())
         return {score.seeded_by for score in parse(method).scores}
     except ValueError:
         return {"proxy", "noise"}

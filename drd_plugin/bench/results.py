@@ -38,6 +38,7 @@ def run_experiment(wanted: Experiment, lab: Lab, flags: str = "") -> Results:
         flags=[*dict.fromkeys([*store.about.get("flags", []), flags])],
         experiment=wanted.name,
         size=wanted.size.name,
+        file=wanted.file,
         about=wanted.about,
         published=wanted.published,
         study={"name": name, **asdict(wanted.study)},
@@ -68,10 +69,10 @@ def _header(about: dict[str, Any]) -> str:
         return ""
     size = f" --size {about['size']}" if about["size"] else ""
     title = about["experiment"] + (f" on {about['size']}" if about["size"] else "")
-    command = f"drd-plugin bench {about['experiment']}{size}"
+    command = f"drd-plugin bench {about.get('file') or about['experiment']}{size}"
     commands = ", then ".join(f"`{f'{command} {flags}'.strip()}`" for flags in about.get("flags", [""]))
     hours = f"{about['seconds'] / 3600:.2f} hours, without scores that were at hand"
-    return f"# {title}\n\n{about['about']}\n\n{commands}, {hours}\n\n"
+    return "\n\n".join(filter(None, [f"# {title}", about["about"], f"{commands}, {hours}"])) + "\n\n"
 
 
 def files_of(found: Results) -> dict[str, str]:

@@ -137,6 +137,7 @@ def _cell(bench: Bench, method: Selector | None, fraction: float, seed: int, net
 
 def _trained(bench: Bench, cell: _Cell) -> Run:
     """Selects, trains and tests."""
+    bench.warm(cell.recipe)
     split, made = bench.dataset, bench.provenance(cell.method, cell.seeds, cell.recipe)
     subset, seconds_score, seconds_select = None, 0.0, 0.0
     if cell.method is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ from .wording import listed
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_one_net", "difference", "place", "summary"]
+__all__ = ["check_one_net", "difference", "in_order", "summary"]
 
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
 
@@ -41,7 +42,7 @@ def summary(runs: pd.DataFrame, baseline: str = "Random") -> pd.DataFrame:
 
     rows = []
     for (net, method, fraction), cell in sorted(
-        runs.groupby(["net", "method", "fraction"]), key=lambda group: place(*group[0])
+        runs.groupby(["net", "method", "fraction"]), key=lambda group: _place(*group[0])
     ):
         chosen = [json.loads(text) for text in cell["chosen"]]
         rows.append(
@@ -67,10 +68,14 @@ def summary(runs: pd.DataFrame, baseline: str = "Random") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def place(net: str, method: str, fraction: float) -> tuple:
-    """Where a row stands: published methods in their order, other pairs after them by name, in which numbers count as
-    such, the full data last.
+def in_order(methods: Iterable[str]) -> list[str]:
+    """Published methods in their order, other pairs after them by name, in which numbers count as such; the full data
+    last.
     """
+    return sorted(methods, key=lambda method: _place("", method, 0))
+
+
+def _place(net: str, method: str, fraction: float) -> tuple:
     known = [*METHODS]
     natural = [(float(part), "") if place % 2 else (0.0, part) for place, part in enumerate(NUMBER.split(method))]
     return net, method == "Full", known.index(method) if method in known else len(known), natural, fraction

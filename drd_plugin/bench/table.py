@@ -9,7 +9,7 @@ import numpy as np
 
 from .origin import definitions, left_out_text, origin
 from .summary import check_one_net, summary
-from .wording import fraction_name, gap, listed
+from .wording import fraction_name, gap, listed, over_seeds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,19 +30,18 @@ def markdown(runs: pd.DataFrame, left_out: Mapping[str, str] = {}, baselines: Se
     parts = []
     for net, cells in runs.groupby("net", sort=False):
         long = summary(cells)
-        seeds = sorted({int(n) for n in long["n"]})
-        over = f", mean ± standard deviation over {listed(seeds)} seeds" if seeds[-1] > 1 else " of one seed"
-        parts.append(f"{net}, test accuracy in % {METRICS['acc_last'].removeprefix('accuracy ')}{over}:")
+        last = METRICS["acc_last"].removeprefix("accuracy ")
+        parts.append(f"{net}, test accuracy in % {last}, {over_seeds(long['n'])}:")
         parts.append(table(cells).reset_index().to_markdown(index=False, disable_numparse=True))
         for baseline in baselines:
             against = _differences(summary(cells, baseline))
             if not against.empty:
-                interval = ", with the 95 % interval of the t distribution" if seeds[-1] > 1 else ""
+                interval = ", with the 95 % interval of the t distribution" if long["n"].max() > 1 else ""
                 parts.append(f"Difference from {baseline} in points, paired by seed{interval}:")
                 parts.append(against.to_markdown(index=False, disable_numparse=True))
         parts.append(
-            "Mean seconds for a subset (scores are shared by fractions, and by methods that watch the same proxy; what "
-            "else the machine did counts too), and the window start and cut-off chosen:"
+            "Mean seconds for a subset, of all processes added up (scores are shared by fractions, and by methods that "
+            "watch the same proxy; what else the machine did counts too), and the window start and cut-off chosen:"
         )
         parts.append(_costs(long).to_markdown(index=False, disable_numparse=True))
     return "\n\n".join([*parts, definitions(runs), f"{origin(runs)}{left_out_text(left_out)}"]) + "\n"
@@ -53,8 +52,7 @@ def latex(runs: pd.DataFrame, left_out: Mapping[str, str] = {}) -> str:
     frame = table(runs, style="latex").replace("±", r"$\\pm$", regex=True)
     frame.index = frame.index.str.replace("_", r"\_")
     frame.columns = [column.replace("%", r"\%") for column in frame.columns]
-    seeds = listed(sorted(summary(runs)["n"]))
-    note = f"% {listed(runs['net'])}, test accuracy in %, mean ± std over {seeds} seeds; {origin(runs)}"
+    note = f"% {listed(runs['net'])}, test accuracy in %, {over_seeds(summary(runs)['n'])}; {origin(runs)}"
     return f"{note}{left_out_text(left_out)}\n{frame.reset_index().to_latex(index=False, escape=False)}"
 
 

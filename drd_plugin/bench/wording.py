@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-__all__ = ["fraction_name", "gap", "listed", "mean_and_std", "part_names"]
+__all__ = ["fraction_name", "gap", "listed", "mean_and_std", "over_seeds", "part_names"]
 
 
 def fraction_name(fraction: float) -> str:
@@ -24,6 +24,14 @@ def mean_and_std(values: Iterable[float], digits: int = 1) -> str:
     known = np.array([*values], float)
     text = f"{known.mean():.{digits}f}"
     return text if len(known) < 2 else f"{text} ± {known.std(ddof=1):.{digits}f}"
+
+
+def over_seeds(counts: Iterable[int]) -> str:
+    """What the numbers of a table are, by how many seeds its cells have: `mean ± standard deviation over 3 seeds`, or
+    `one seed`.
+    """
+    known = sorted({int(count) for count in counts})
+    return f"mean ± standard deviation over {listed(known)} seeds" if known[-1] > 1 else "one seed"
 
 
 def gap(difference: float, low: float, high: float) -> str:

@@ -13,7 +13,7 @@ import tyro
 from ..artifacts import ArtifactError, Scores, Subset
 from ..artifacts.reliability import verdict
 from ..data import DATASETS
-from ..methods import METHODS
+from ..methods import METHODS, OWN_STRATEGIES
 from ..scores import SCORES
 from ..strategies import STRATEGIES
 from .deepcore import SOURCE, show_imported
@@ -45,6 +45,10 @@ def list_() -> None:
             rows.append(
                 ("hf:NAME", "Labelled images or texts of the Hugging Face hub, or saved by its `datasets` package.")
             )
+        if registry is STRATEGIES:
+            rows += [
+                (name, f"What the method has: {of}.") for name, of in OWN_STRATEGIES.items() if name not in STRATEGIES
+            ]
         if registry is FEATURES:
             rows += [(f"{name}:NAME", f"A pretrained network of {name}.") for name in ("torchvision", "timm")]
             rows.append(("PATH", "A .npy or safetensors file of numbers [n, d], by index."))
@@ -79,7 +83,7 @@ def show(path: Annotated[Path, tyro.conf.Positional], provenance: bool = False) 
             return
         print(read_results(path).text)
     elif (path / "card.json").exists():
-        _details(json.loads((path / "card.json").read_text()))
+        _show_denoiser(json.loads((path / "card.json").read_text()))
     elif (path / "factors.json").exists():
         from ..dynamic.factors import Factors
         from .factors import table_of_factors
@@ -138,6 +142,13 @@ def _show_scores(scores: Scores, provenance: bool) -> None:
     ]
     print(tabulate(rows, tablefmt="plain", maxcolwidths=[None, 100]))
     _details(made, provenance)
+
+
+def _show_denoiser(card: Mapping[str, Any]) -> None:
+    from tabulate import tabulate
+
+    rows = [(name.replace("_", " "), _short(value)) for name, value in card.items()]
+    print(tabulate(rows, tablefmt="plain", maxcolwidths=[None, 100], disable_numparse=True))
 
 
 def _short(value: Any) -> str:

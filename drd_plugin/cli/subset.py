@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..artifacts import Features, Scores, Subset, check_fingerprint
+from ..artifacts import ArtifactError, Features, Scores, Subset, check_fingerprint
 from ..at_hand import AtHand
-from ..methods import parse_strategy, select_by
+from ..methods import decided_by, parse_strategy, select_by
+from ..provenance import digest
 from ..rng import Seeds
 from ..strategies import PerClass, Workbench
 from ..training.recipe import PROXY, Recipe
@@ -59,6 +60,11 @@ def select(
     if how.trains:
         data = Data(dataset or of.provenance["dataset"], root, size)
         workbench = _workbench(at_hand, data, Seeds.all(seed), recipe, device)
+    made = decided_by(how, of, fraction, seed, workbench)
+    if out.exists() and digest({key: Subset.load(out).provenance.get(key) for key in made}) != digest(made):
+        raise ArtifactError(
+            f"{out} holds another subset, by {Subset.load(out).method}: give another file with --out, or remove it."
+        )
     name = f"{of.name}+PerClass[inner={strategy}]" if per_class else f"{of.name}+{strategy}"
     subset = select_by(how, of, fraction, seed, workbench, name)
     subset.save(out)

@@ -78,6 +78,7 @@ def _prepare(bench: Bench, cells: Iterable[Cell]) -> None:
     for dynamic, seeds in dict.fromkeys((cell.dynamic, cell.seeds) for cell in cells):
         if dynamic is not None:
             with bench.lab.as_a_worker():
+                bench.warm(bench.grid.proxy)
                 dynamic.prepare(_workshop(bench, seeds))
 
 
@@ -115,6 +116,7 @@ def _run(
     """The row of a cell; none, and why not, where its budget does not reach."""
     bench = open_bench(grid, lab)
     split = bench.dataset.train
+    bench.warm(cell.recipe)
     start = _start(bench, cell)
     spent = sum(start.seconds.values())
     try:

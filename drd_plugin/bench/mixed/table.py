@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..summary import difference
-from ..wording import fraction_name, gap
+from ..wording import fraction_name, gap, over_seeds
 from .row import STAGES
 
 if TYPE_CHECKING:
@@ -167,8 +167,7 @@ NOTES = (
 
 def _title(net: str, budget: float, axis: str, cells: pd.DataFrame) -> str:
     counted = {"samples": "examples seen", "steps": "steps", "wall": "seconds of everything"}[axis]
-    seeds = sorted(set(cells["n"]))
-    over = f"mean ± standard deviation over {' or '.join(map(str, seeds))} seeds" if seeds[-1] > 1 else "one seed"
+    over = over_seeds(cells["n"])
     return f"{net}, {fraction_name(budget)} of the full training's {counted}; test accuracy in %, {over}:"
 
 

@@ -93,10 +93,9 @@ def plot_trajectory(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
             ax.plot([e["progress"] for e in diary], [e[key] for e in diary], color=f"C{place}", ls=dashes, lw=1.2)
     ax.set(xlabel="share of the training", ylim=(0, 1.02))
     ax.grid(alpha=0.3)
-    if diaries:
-        lines = [Line2D([], [], color=f"C{place}", label=name) for place, name in enumerate(diaries)]
-        lines += [Line2D([], [], color="grey", ls=ls, label=name) for name, ls in QUANTITIES.values()]
-        ax.legend(handles=lines, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    lines = [Line2D([], [], color=f"C{place}", label=name) for place, name in enumerate(diaries)]
+    lines += [Line2D([], [], color="grey", ls=ls, label=name) for name, ls in QUANTITIES.values()]
+    ax.legend(handles=lines, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
 
 

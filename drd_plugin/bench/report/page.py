@@ -100,9 +100,9 @@ def _costs(found: Results) -> Iterator[Section]:
         cells["share"] = cells["share"].map(fraction_name)
     rows = [[getattr(cell, key) for key in apart] + _costed(cell) for cell in cells.itertuples()]
     said = (
-        "Mean seconds from nothing to a trained network, from the cheapest on: what is above a row in this order costs "
-        "no more. Scores are shared by fractions, and by methods that watch the same proxy; each row counts them in "
-        "full."
+        "Mean seconds from nothing to a trained network, of all processes added up, from the cheapest on: what is "
+        "above a row in this order costs no more. Scores are shared by fractions, and by methods that watch the same "
+        "proxy; each row counts them in full."
     )
     columns = [*(OF_CELLS[key] for key in apart), "method", "kept", "accuracy (%)", *COSTS, "total"]
     yield Section("Accuracy and cost", paragraph(said) + table_of(columns, rows))

@@ -98,11 +98,10 @@ def _scrolling(html: str) -> str:
 
 
 def pictures_of(plots: Mapping[str, Callable[[Axes | None], Axes]]) -> Iterator[Picture]:
-    """The pictures that functions draw; what they say is their docstring, and several have their names above."""
+    """The pictures that functions draw; what they say is their docstring, whose first sentence stands above."""
     for name, plot in plots.items():
-        said = getattr(plot, "func", plot).__doc__ or name
-        says = f"{name}: {' '.join(said.split('Arguments:')[0].split())}"
-        yield drawn(plot, says, name if len(plots) > 1 else "")
+        said = " ".join((getattr(plot, "func", plot).__doc__ or name).split("Arguments:")[0].split())
+        yield drawn(plot, f"{name}: {said}", re.split(r"(?<=[.;]) ", said)[0].rstrip(".;"))
 
 
 def drawn(plot: Callable[[Axes | None], Axes], says: str, caption: str = "", beside: bool = False) -> Picture:

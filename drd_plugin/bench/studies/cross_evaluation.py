@@ -31,7 +31,7 @@ from ..lab import Lab
 from ..origin import definitions, origin
 from ..plots import plot_cross
 from ..store import RunStore
-from ..wording import mean_and_std, part_names
+from ..wording import mean_and_std, over_seeds, part_names
 from .base import Results, Study
 
 if TYPE_CHECKING:
@@ -125,10 +125,10 @@ class CrossEvaluation(Study):
         texts, plots = [], {}
         for (method, ranking, parts), cells in rows.groupby(["method", "ranking", "parts"], sort=False):
             cut = "the whole ranking" if ranking == "global" else "the rankings of each class"
-            seeds = cells["seed"].nunique()
             texts.append(
-                f"{method}, {cells['net'].iloc[0]}, parts of {cut}; accuracy in % over {seeds} seeds. Rows: trained "
-                "on, columns: tested on, from the easiest (most likely) on; the average leaves the test set out."
+                f"{method}, {cells['net'].iloc[0]}, parts of {cut}; accuracy in %, "
+                f"{over_seeds([cells['seed'].nunique()])}. Rows: trained on, columns: tested on, from the easiest "
+                "(most likely) on; the average leaves the test set out."
             )
             texts.append(cross_table(cells).to_markdown(disable_numparse=True))
             suffix = "" if rows["parts"].nunique() == 1 else f"-{parts}"

@@ -54,7 +54,8 @@ class Mixed(Study):
         plots = {}
         for net, part in rows.groupby("net", sort=False):
             suffix = "" if rows["net"].nunique() == 1 else f"-{net}"
-            plots[f"trajectory{suffix}"] = partial(plot_trajectory, part)
+            if part["trajectory"].str.contains('"level"').any():
+                plots[f"trajectory{suffix}"] = partial(plot_trajectory, part)
             for fraction in sorted({of for of in part["fraction"] if 0 < of < 1}):
                 kept = f"{100 * fraction:g}{suffix}"
                 plots[f"budgets-{kept}"] = partial(plot_budgets, part, fraction)

@@ -30,7 +30,7 @@ from ..plots import plot_detection
 from ..run import run_in
 from ..store import RunStore
 from ..summary import summary
-from ..wording import fraction_name, mean_and_std
+from ..wording import fraction_name, mean_and_std, over_seeds
 from .base import Results, Study
 
 if TYPE_CHECKING:
@@ -159,10 +159,8 @@ def _about(rows: pd.DataFrame, runs: pd.DataFrame) -> str:
         if informed
         else ""
     )
-    return (
-        f"{count:,} training examples; mean ± standard deviation over {rows['seed'].nunique()} seeds of the trainings. "
-        f"What is planted is the same for all seeds.{told}"
-    )
+    over = over_seeds([rows["seed"].nunique()])
+    return f"{count:,} training examples; {over} of the trainings. What is planted is the same for all seeds.{told}"
 
 
 def _folder(kind: str, share: float) -> str:

@@ -42,7 +42,7 @@ from ..lab import Lab
 from ..origin import definitions, origin
 from ..plots import plot_strata
 from ..store import RunStore
-from ..wording import mean_and_std
+from ..wording import mean_and_std, over_seeds
 from .base import Results, Study
 from .cross_evaluation import parts_of
 
@@ -126,7 +126,7 @@ class Separation(Study):
         }
         text = (
             f"{rows['strata'].iloc[0]} strata of each class in the features of a network that was trained on all, "
-            f"over {rows['seed'].nunique()} seeds:\n\n"
+            f"{over_seeds([rows['seed'].nunique()])}:\n\n"
             f"{pd.DataFrame(numbers).to_markdown(disable_numparse=True)}\n\n{definitions(rows)}\n\n{origin(rows)}\n"
         )
         map_ = pd.read_parquet(Path(folder) / "map.parquet")
