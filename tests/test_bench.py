@@ -354,7 +354,7 @@ def test_the_table_by_hand(runs):
     assert "One seed of noise in all runs" in text
     assert "One seed of" not in markdown(runs[runs["method"] != "DRD"])
     tex = latex(runs)
-    assert tex.startswith("% convnet, test accuracy in %, mean ± std over 3 seeds")
+    assert tex.startswith("% convnet, test accuracy in %, mean ± standard deviation over 3 seeds")
     assert r"\textbf{64.0 $\pm$ 2.0}" in tex
     assert r"10 \%" in tex
 
