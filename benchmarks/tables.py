@@ -70,6 +70,25 @@ def headline(folder: Path) -> str:
     return pd.DataFrame(rows)[order].fillna("").to_markdown(index=False, disable_numparse=True) + "\n"
 
 
+def dynamic(folder: Path) -> str:
+    """Every method that saw as many examples as the full training: how it compares with that training and with RS2, and
+    how much sooner it was nearly as good.
+    """
+    cells = read_results(folder).frames["table"]
+    cells = cells[(cells["budget"] == 1) & (cells["method"] != "Full")].sort_values(["fraction", "mean"])
+    rows = [
+        {
+            "an epoch": fraction_name(cell.fraction) if cell.fraction else "its own",
+            "method": cell.method,
+            "from Full": gap(cell.difference, cell.low, cell.high),
+            "from RS2": gap(cell.rs2, cell.rs2_low, cell.rs2_high),
+            "sooner nearly as good": f"{cell.near_time:.2f} ×" if cell.near_time > 0 else "",
+        }
+        for cell in cells[::-1].itertuples()
+    ]
+    return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True) + "\n"
+
+
 def equal_passes(folder: Path) -> str:
     """What 336 forward passes an image reach, the digits and then Fashion-MNIST in each cell."""
     return _side_by_side(
@@ -139,12 +158,13 @@ def oracle(folder: Path) -> str:
     return tabulate(rows, ["the classes are", *scores.values()], "pipe", disable_numparse=True) + "\n"
 
 
-OWN = {"headline": headline, "equal_passes": equal_passes, "equal_draws": equal_draws, "oracle": oracle}
+OWN = {of.__name__: of for of in (headline, dynamic, equal_passes, equal_draws, oracle)}
 
 
 def folders() -> list[Path]:
-    """All committed results that can be shown."""
-    return sorted(path.parent for path in (ROOT / "benchmarks" / "results").rglob("grid.json"))
+    """All committed results; what a study keeps of its own below them is shown by it."""
+    found = {path.parent for path in (ROOT / "benchmarks" / "results").rglob("grid.json")}
+    return sorted(folder for folder in found if not found & {*folder.parents})
 
 
 def main(check: bool = False) -> None:
