@@ -79,7 +79,7 @@ def test_the_cross_evaluation_trains_on_each_part_and_goes_on(grid, lab):
     assert own > rows[rows["tested_on"] < 2]["accuracy"].mean()
     assert (rows.drop_duplicates(["ranking", "trained_on"]).groupby("ranking")["k"].sum() == 1437).all()
     results = draw(study.read(lab.out))
-    assert "AUM, lenet, parts of the whole ranking; accuracy in % over 1 seeds" in results.text
+    assert "AUM, lenet, parts of the whole ranking; accuracy in %, one seed." in results.text
     assert set(results.plots) == {"cross-AUM-global", "cross-AUM-class"}
     stamp = (lab.out / "runs" / "all.parquet").stat().st_mtime_ns
     study.run(grid, lab)
@@ -130,7 +130,7 @@ def test_corrupted_images_are_found_and_the_table_says_what_a_denoiser_knows(gri
     store = RunStore(lab.out / "corrupted-20")
     store.leave_out({"DRD": "no denoiser is bundled"})
     text = study.read(lab.out).text
-    assert text.startswith("1,437 training examples; mean ± standard deviation over 1 seeds of the trainings.")
+    assert text.startswith("1,437 training examples; one seed of the trainings.")
     assert "Left out: DRD (no denoiser is bundled)." in text
     assert "denoiser of" not in text
     made = {"method": [{"name": "DRD", "denoiser": "auto"}, {"name": "Hardest"}]}
