@@ -13,12 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import numpy as np
-
-from .artifacts import Features, Scores, Subset
+from .artifacts import Scores, Subset
 from .provenance import describe
 from .registry import Registry, unknown
-from .rng import generator
 from .scores import AUM, DRD, DUAL, EL2N, ELBO, SCORES, TDDS, DynUnc, Forgetting, Moderate, Score, Uniform
 from .settings import read_name, split_outside
 from .strategies import (
@@ -32,8 +29,8 @@ from .strategies import (
     Strategy,
     Window,
     Workbench,
-    kept,
 )
+from .subsets import select_by
 
 if TYPE_CHECKING:
     from .data import Split
@@ -45,12 +42,10 @@ __all__ = [
     "PUBLISHED",
     "Method",
     "Selector",
-    "decided_by",
     "is_of",
     "parse",
     "parse_score",
     "parse_strategy",
-    "select_by",
 ]
 
 T = TypeVar("T")
@@ -155,85 +150,6 @@ class Method:
         if scores is None:
             raise ValueError(f"{self.name} needs the {type(self.score).__name__} scores of the training set.")
         return select_by(self.strategy, scores, fraction, seed, workbench, self.name)
-
-
-def select_by(
-    strategy: Strategy,
-    scores: Scores,
-    fraction: float,
-    seed: int,
-    workbench: Workbench | None,
-    name: str,
-    budget: int | np.ndarray | None = None,
-) -> Subset:
-    """Selects a subset by a strategy, from any scores.
-
-    Arguments:
-        strategy: Selects from the order.
-        scores: The scores of the training set.
-        fraction: The share that is kept, in (0, 1].
-        seed: The selection seed.
-        workbench: Trains networks for the strategies that need it; how it does goes into the provenance.
-        name: What made the subset, for tables.
-        budget: The number of examples to keep, or of each class for a class-wise strategy, where another rule than this
-            library's rounds the fraction.
-
-    Raises:
-        ValueError: If the fraction keeps nothing, or does not fit the strategy.
-    """
-    k = kept(fraction, len(scores)) if budget is None else budget
-    noted: dict[str, Any] = {}
-    bench = None if workbench is None else _Noting(workbench, noted)
-    selection = strategy.select(scores, k, generator(seed, "selection"), bench)
-    return Subset(
-        indices=selection.indices,
-        n=len(scores),
-        method=name,
-        fingerprint=scores.fingerprint,
-        chosen=selection.chosen,
-        provenance=decided_by(strategy, scores, fraction, seed, workbench) | ({"further": noted} if noted else {}),
-    )
-
-
-def decided_by(
-    strategy: Strategy, scores: Scores, fraction: float, seed: int, workbench: Workbench | None
-) -> dict[str, Any]:
-    """What decides a subset, as it stands in its provenance; see `select_by`."""
-    return {
-        "strategy": describe(strategy),
-        "fraction": fraction,
-        "seed": seed,
-        "trained": dict(workbench.settings) if workbench is not None and strategy.trains else None,
-        "score": {"name": scores.name, "provenance": dict(scores.provenance)},
-    }
-
-
-@dataclass(frozen=True)
-class _Noting:
-    """A workbench that notes which scores and features it has given, with their provenance."""
-
-    workbench: Workbench
-    noted: dict[str, Any]
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        return self.workbench.settings
-
-    def scores(self, name: str) -> Scores:
-        found = self.workbench.scores(name)
-        self.noted[name] = dict(found.provenance)
-        return found
-
-    def proxy_features(self) -> Features:
-        found = self.workbench.proxy_features()
-        self.noted["features"] = dict(found.provenance)
-        return found
-
-    def predictions(self, indices: np.ndarray) -> np.ndarray:
-        return self.workbench.predictions(indices)
-
-    def features(self, indices: np.ndarray, epochs: int) -> np.ndarray:
-        return self.workbench.features(indices, epochs)
 
 
 _DRD_WINDOW = BestWindow(selector="train", origin="easiest", max_start=0.5)

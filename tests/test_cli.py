@@ -63,6 +63,9 @@ def test_list_names_everything(capsys):
         "resnet18_small",
     ):
         assert name in shown
+    strategies = shown[shown.index("\nstrategies\n") : shown.index("\nnets\n")]
+    assert "\nCCS           What the method has: Strata(variant='official'" in strategies
+    assert strategies.count("\nD2 ") == 1
 
 
 def test_score_select_train_show(tmp_path, capsys):
@@ -81,7 +84,7 @@ def test_score_select_train_show(tmp_path, capsys):
 
     again = ["select", "--scores", str(scores), "--strategy", "CCS", "--out", str(subset), "--fraction"]
     main([*again, "0.1"])
-    with pytest.raises(SystemExit, match=r"holds another subset, by AUM\+CCS: give another file with --out"):
+    with pytest.raises(SystemExit, match=r"holds another subset, by AUM\+CCS: give another --out"):
         main([*again, "0.2"])
     assert len(Subset.load(subset)) == 144
 

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..artifacts import ArtifactError, Features, Scores, Subset, check_fingerprint
 from ..at_hand import AtHand
-from ..methods import decided_by, parse_strategy, select_by
+from ..methods import parse_strategy
 from ..provenance import digest
 from ..rng import Seeds
 from ..strategies import PerClass, Workbench
+from ..subsets import decided_by, select_by
 from ..training.recipe import PROXY, Recipe
 from .data import Data
 
@@ -61,10 +62,9 @@ def select(
         data = Data(dataset or of.provenance["dataset"], root, size)
         workbench = _workbench(at_hand, data, Seeds.all(seed), recipe, device)
     made = decided_by(how, of, fraction, seed, workbench)
-    if out.exists() and digest({key: Subset.load(out).provenance.get(key) for key in made}) != digest(made):
-        raise ArtifactError(
-            f"{out} holds another subset, by {Subset.load(out).method}: give another file with --out, or remove it."
-        )
+    there = Subset.load(out) if out.exists() else None
+    if there is not None and digest({key: there.provenance.get(key) for key in made}) != digest(made):
+        raise ArtifactError(f"{out} holds another subset, by {there.method}: give another --out, or remove it.")
     name = f"{of.name}+PerClass[inner={strategy}]" if per_class else f"{of.name}+{strategy}"
     subset = select_by(how, of, fraction, seed, workbench, name)
     subset.save(out)

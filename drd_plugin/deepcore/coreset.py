@@ -26,7 +26,7 @@ import numpy as np
 
 from ..artifacts import Subset
 from ..data import DataError, Split
-from ..methods import Method, parse, parse_score, select_by
+from ..methods import Method, parse, parse_score
 from ..provenance import digest
 from ..recording import fitting_folds
 from ..rng import Seeds
@@ -34,6 +34,7 @@ from ..score_cache import ScoreCache
 from ..selection import TrainingWorkbench
 from ..strategies import PerClass
 from ..strategies.base import class_budgets
+from ..subsets import select_by
 from ..training.recipe import Recipe
 from .base import CoresetMethod
 from .images import original_of, split_of
