@@ -24,12 +24,23 @@ Keep = Callable[[Features], None]
 
 
 def proxy_made(split: Split, recipe: Recipe, seed: int) -> dict[str, Any]:
-    """What decides a proxy."""
+    """What decides a proxy, ready for JSON."""
     return {"recipe": describe(recipe), "seed": seed, "dataset": split.name, "fingerprint": split.fingerprint}
 
 
 class ProxyRun:
-    """One proxy's training, or what is left of it."""
+    """One proxy's training, or what is left of it.
+
+    Arguments:
+        split: The training split.
+        folds: The scores that watch.
+        recipe: How the proxy is trained, in epochs.
+        seed: The proxy's own seed; see `drd_plugin.recording.proxy_seed`.
+        work: A folder for what was reached; nothing is kept without it.
+        us: The processes that share the training.
+        device: `auto`, or a torch device.
+        progress: Whether to show a progress bar.
+    """
 
     def __init__(
         self,
@@ -57,7 +68,15 @@ class ProxyRun:
             self.kept = Checkpoint(work / f"proxy-{number}.safetensors", identity, note=note)
 
     def columns(self, keep_features: Keep | None) -> tuple[list[np.ndarray], float]:
-        """The scores of each fold, float32[n], and the seconds that the training took."""
+        """The scores of each fold, float32[n], and the seconds that the training took.
+
+        Arguments:
+            keep_features: Is handed the penultimate features of the proxy.
+
+        Raises:
+            ArtifactError: If `work` holds the training of another number of processes.
+            FloatingPointError: If the training diverges.
+        """
         found = self._found(keep_features is not None)
         if found is not None:
             return found
