@@ -1,6 +1,7 @@
 """The studies that are more than a table of accuracies: closed cases, and each run small on the digits."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from drd_plugin.bench.studies.noise import Detection, _about, detection_auroc
 from drd_plugin.bench.studies.separation import Separated, _apart
 from drd_plugin.bench.studies.stability import Stable, _agreement
 from drd_plugin.bench.studies.windows import windows
+from drd_plugin.bench.wording import gap
 from drd_plugin.data import take
 from drd_plugin.engine import score
 from drd_plugin.score_cache import ScoreCache
@@ -104,21 +106,31 @@ def test_detection_by_hand():
 
 def test_planted_labels_are_found_and_cost_accuracy(grid, lab):
     study = Noise(shares=(0.2,), kinds=("wrong_labels",))
-    study.run(replace(grid, methods=("Random", "AUM", "CCS")), lab)
+    study.run(replace(grid, methods=("Random", "AUM", "CCS", "AUM+BWS")), lab)
     rows = RunStore(lab.out, row=Detection).frame()
     auroc = rows.groupby("method")["auroc"].mean()
-    assert set(auroc.index) == {"Random", "AUM"}  # CCS has AUM's score
+    assert set(auroc.index) == {"Random", "AUM"}  # CCS and BWS have AUM's score
     assert auroc["AUM"] > 0.7
     assert 0.4 < auroc["Random"] < 0.6
     runs = RunStore(lab.out / "wrong_labels-20").frame()
-    assert set(runs["method"]) == {"Full", "Random", "AUM", "CCS"}
+    assert set(runs["method"]) == {"Full", "Random", "AUM", "CCS", "AUM+BWS"}
     assert runs["fingerprint"].nunique() == 1
     assert not runs["fingerprint"].str.contains("a2bec4f78cc38cdc").any()  # that of the untouched digits
     results = draw(study.read(lab.out))
     assert "Wrong labels: area under the ROC curve by the share that was planted" in results.text
     assert "Wrong labels: test accuracy in % with 30 % kept" in results.text
+    cells = results.frames["table"].set_index("method")
+    windows = runs[runs["method"] == "AUM+BWS"]["chosen"].map(lambda of: json.loads(of)["start"])
+    assert "Wrong labels, 30 % kept, by the share that was planted. Mean start of the windows" in results.text
+    assert re.search(rf"\| AUM\+BWS +\| {100 * windows.mean():.0f} % from hardest +\|", results.text)
+    apart = gap(*cells.loc["AUM", ["difference", "low", "high"]])
+    assert cells.loc["AUM", "difference"] == pytest.approx(
+        runs[runs["method"] == "AUM"]["acc_last"].mean() - runs[runs["method"] == "Random"]["acc_last"].mean()
+    )
+    assert "Difference from Random in points, paired by seed, with the 95 % interval" in results.text
+    assert re.search(rf"\| AUM +\| {re.escape(apart)} +\|", results.text)
     assert set(results.frames["detection"].columns) == {"method", "kind", "share", "mean", "std", "count"}
-    study.run(replace(grid, methods=("Random", "AUM", "CCS")), lab)
+    study.run(replace(grid, methods=("Random", "AUM", "CCS", "AUM+BWS")), lab)
     assert RunStore(lab.out, row=Detection).frame().equals(rows)
 
 

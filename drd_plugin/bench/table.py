@@ -9,7 +9,7 @@ import numpy as np
 
 from .origin import definitions, left_out_text, origin
 from .summary import check_one_net, summary
-from .wording import fraction_name, gap, listed, over_seeds
+from .wording import fraction_name, gap, listed, over_seeds, paired
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +36,7 @@ def markdown(runs: pd.DataFrame, left_out: Mapping[str, str] = {}, baselines: Se
         for baseline in baselines:
             against = _differences(summary(cells, baseline))
             if not against.empty:
-                interval = ", with the 95 % interval of the t distribution" if long["n"].max() > 1 else ""
-                parts.append(f"Difference from {baseline} in points, paired by seed{interval}:")
+                parts.append(f"{paired(baseline, long['n'])}:")
                 parts.append(against.to_markdown(index=False, disable_numparse=True))
         parts.append(
             "Mean seconds for a subset, of all processes added up (scores are shared by fractions, and by methods that "

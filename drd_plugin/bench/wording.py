@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-__all__ = ["fraction_name", "gap", "listed", "mean_and_std", "over_seeds", "part_names"]
+__all__ = ["fraction_name", "gap", "listed", "mean_and_std", "over_seeds", "paired", "part_names"]
 
 
 def fraction_name(fraction: float) -> str:
@@ -32,6 +32,12 @@ def over_seeds(counts: Iterable[int]) -> str:
     """
     known = sorted({int(count) for count in counts})
     return f"mean ± standard deviation over {listed(known)} seeds" if known[-1] > 1 else "one seed"
+
+
+def paired(baseline: str, counts: Iterable[int]) -> str:
+    """What differences from a baseline are, by how many seeds the cells have: a single seed has no interval."""
+    interval = ", with the 95 % interval of the t distribution" if max(counts) > 1 else ""
+    return f"Difference from {baseline} in points, paired by seed{interval}"
 
 
 def gap(difference: float, low: float, high: float) -> str:

@@ -30,7 +30,7 @@ from ..plots import plot_detection
 from ..run import run_in
 from ..store import RunStore
 from ..summary import summary
-from ..wording import fraction_name, mean_and_std, over_seeds
+from ..wording import fraction_name, gap, mean_and_std, over_seeds, paired
 from .base import Results, Study
 
 if TYPE_CHECKING:
@@ -128,19 +128,24 @@ class Noise(Study):
                 runs.append(store.latest().assign(kind=kind, share=share))
                 left_out |= store.left_out
         every = pd.concat(runs)
+        accuracies = pd.concat(
+            [summary(part).assign(kind=kind, share=share) for (kind, share), part in every.groupby(["kind", "share"])]
+        )
         kept = [fraction for fraction in every["fraction"].unique() if fraction < 1]
-        for kind, fraction in itertools.product(dict.fromkeys(every["kind"]), kept):
+        parts = list(itertools.product(dict.fromkeys(every["kind"]), kept))
+        for kind, fraction in parts:
             cells = every[(every["kind"] == kind) & every["fraction"].isin([fraction, 1])]
             wide = cells.groupby(["method", "share"], sort=False)["acc_last"].agg(mean_and_std)
             here = f"test accuracy in % with {fraction_name(fraction)} kept (Full: with all)"
             texts.append(f"{KINDS[kind].capitalize()}: {here}, by the share that was planted")
             texts.append(_wide(wide))
+        for kind, fraction in parts:
+            cells = accuracies[(accuracies["kind"] == kind) & (accuracies["fraction"] == fraction)]
+            where = f"{KINDS[kind].capitalize()}, {fraction_name(fraction)} kept, by the share that was planted"
+            texts += _compared(cells.set_index(["method", "share"]), where)
         texts.append(f"{definitions(every)}\n\n{origin(every)}{left_out_text(left_out)}")
         text = "\n\n".join([_about(rows, every), *texts]) + "\n"
         detected = rows.groupby(list(CELL[:3]), sort=False)["auroc"].agg(["mean", "std", "count"]).reset_index()
-        accuracies = pd.concat(
-            [summary(part).assign(kind=kind, share=share) for (kind, share), part in every.groupby(["kind", "share"])]
-        )
         plots = {f"detection-{kind}": partial(plot_detection, rows, kind) for kind in dict.fromkeys(rows["kind"])}
         return Results(text, every, {"table": accuracies, "detection": detected}, plots)
 
@@ -198,6 +203,19 @@ def detection_auroc(hardness: np.ndarray, planted: np.ndarray) -> float:
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(planted, hardness))
+
+
+def _compared(cells: pd.DataFrame, where: str) -> list[str]:
+    """How the methods differ from Random, and where the chosen windows begin; nothing where there are none."""
+    apart, begun = cells[cells["difference"].notna()], cells[cells["start"].notna()]
+    differences = [gap(*of) for of in zip(apart["difference"], apart["low"], apart["high"], strict=True)]
+    starts = [f"{100 * start:.0f} % from {end}" for start, end in zip(begun["start"], begun["origin"], strict=True)]
+    texts = []
+    if differences:
+        texts += [f"{where}. {paired('Random', cells['n'])}", _wide(apart.assign(text=differences)["text"])]
+    if starts:
+        texts += [f"{where}. Mean start of the windows that were chosen", _wide(begun.assign(text=starts)["text"])]
+    return texts
 
 
 def _wide(cells: pd.Series) -> str:
