@@ -22,11 +22,11 @@ from drd_plugin.scores import TDDS, Confidence
 from drd_plugin.training.loader import resolve_device
 
 
-def main(grid: Annotated[str, tyro.conf.Positional] = "digits", rounds: int = 15) -> None:
+def main(grid: Annotated[str, tyro.conf.Positional] = "main", rounds: int = 15) -> None:
     """Measures and prints.
 
     Arguments:
-        grid: The name or file of an experiment.
+        grid: The name or file of an experiment; its first size is taken.
         rounds: Pairs of trainings, after one that is not counted.
     """
     wanted, device = find_grid(grid), resolve_device()
