@@ -71,20 +71,23 @@ def headline(folder: Path) -> str:
 
 
 def dynamic(folder: Path) -> str:
-    """Every method that saw as many examples as the full training: how it compares with that training and with RS2, and
-    how much sooner it was nearly as good.
+    """Every method after as many examples as the full training saw, and after half as many: how it compares with the
+    full training and with RS2, and how much less time half as many took, all counted.
     """
     cells = read_results(folder).frames["table"]
-    cells = cells[(cells["budget"] == 1) & (cells["method"] != "Full")].sort_values(["fraction", "mean"])
+    whole, half = (cells[cells["budget"] == budget] for budget in (1.0, 0.5))
+    both = whole.merge(half, on=["fraction", "method"], suffixes=("", "_half"), validate="1:1")
     rows = [
         {
             "an epoch": fraction_name(cell.fraction) if cell.fraction else "its own",
             "method": cell.method,
             "from Full": gap(cell.difference, cell.low, cell.high),
             "from RS2": gap(cell.rs2, cell.rs2_low, cell.rs2_high),
-            "sooner nearly as good": f"{cell.near_time:.2f} ×" if cell.near_time > 0 else "",
+            "half: from Full": gap(cell.difference_half, cell.low_half, cell.high_half),
+            "half: from RS2": gap(cell.rs2_half, cell.rs2_low_half, cell.rs2_high_half),
+            "half: faster": f"{cell.faster_half:.2f} ×",
         }
-        for cell in cells[::-1].itertuples()
+        for cell in both.sort_values(["fraction", "mean"])[::-1].itertuples()
     ]
     return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True) + "\n"
 

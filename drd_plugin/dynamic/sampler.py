@@ -114,7 +114,7 @@ class DynamicSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         share = self._share()
         start, self._start = self._start, 0
-        for self._given, position in enumerate(share[start:], start + 1):
+        for self._given, position in enumerate(share[start:].tolist(), start + 1):
             yield position
 
     def __len__(self) -> int:
@@ -192,8 +192,8 @@ class DynamicSampler(Sampler[int]):
         state = self.us.state
         return 1 if state is None else state.num_processes
 
-    def _share(self) -> list[int]:
-        return self.index[self._rank :: self._processes].tolist()
+    def _share(self) -> Tensor:
+        return self.index[self._rank :: self._processes]
 
     def _full(self, choice: Choice) -> Tensor | None:
         if choice.weights is None:
