@@ -1,7 +1,7 @@
 r"""From core patterns to rare factors: a subset that changes by the units of a sparse autoencoder.
 
 This is an independent reading of the abstract of a paper whose formulae and code are not public; each choice is a
-field.
+field, but for the steepness of a sigmoid schedule.
 
 - Representativeness r_i in [0, 1]: how frequent the factors are that example i shows (see
   `drd_plugin.dynamic.factors`).
@@ -31,7 +31,8 @@ seen rises to 1; and an example that waited long weighs much.
 
 **How much of a curriculum.** γ decides it: the more used examples are held back, the more evenly all are used, and the
 less λ matters. With the default penalty the first epochs alone are clearly of frequent factors, and later ones nearly a
-random choice of what was used least; with γ = 0.1 rarity rises throughout (the experiment `dynamic` has both).
+random choice of what was used least; with γ = 0.1 rarity rises over three quarters of the training (the experiment
+`dynamic` has both).
 
 References:
     Rethinking Representativeness and Diversity in Dynamic Data Selection (Zhou et al., 2026),

@@ -54,6 +54,7 @@ def dynamic_sampler(
     check_split(split)
     wanted = parse_dynamic(method) if isinstance(method, str) else method
     plan = Plan(fraction, slope, full_last)
+    plan.check(len(split))
     cache = ScoreCache(split, proxy, folder=folder, device=device, progress=progress)
     prepared = wanted.prepare(CachedWorkshop(cache, Seeds.all(seed)))
     known = Examples(split.labels, split.num_classes, split.fingerprint)

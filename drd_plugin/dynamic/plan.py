@@ -50,9 +50,19 @@ class Plan:
         Raises:
             ValueError: If it would have none.
         """
-        if progress >= 1 - self.full_last - 1e-9:
-            return n
-        share = self.fraction * (1 + self.slope * (2 * self.part(progress) - 1))
+        return n if progress >= 1 - self.full_last - 1e-9 else self._count(n, self.part(progress))
+
+    def check(self, n: int) -> None:
+        """Refuses a plan that has an epoch without examples.
+
+        Raises:
+            ValueError: If it has one, of n examples.
+        """
+        for end in (0.0, 1.0):
+            self._count(n, end)
+
+    def _count(self, n: int, part: float) -> int:
+        share = self.fraction * (1 + self.slope * (2 * part - 1))
         size = min(n, math.floor(share * n + 0.5))
         if size == 0:
             raise ValueError(f"an epoch with a share of {share:g} of {n} examples has none: give a larger fraction.")

@@ -48,6 +48,9 @@ class DynamicSampler(Sampler[int]):
         seed: Of everything that is drawn.
         us: The processes that share the training; those of `torch.distributed` by default, as they are at each epoch.
 
+    Raises:
+        ValueError: If there is no epoch, or the plan has one without examples.
+
     Attributes:
         index: The epoch's examples in the order of presentation, of all processes, int64[k].
         weights: A loss weight for each example of the data set, float32[n]; None where all are 1.
@@ -66,6 +69,7 @@ class DynamicSampler(Sampler[int]):
     ) -> None:
         if epochs is not None and epochs < 1:
             raise ValueError(f"expected at least one epoch, got {epochs}.")
+        plan.check(len(examples))
         self.method, self.examples, self.plan = method, examples, plan
         self.epochs, self.seed, self._us = epochs, seed, us
         self.epoch, self.index = -1, torch.empty(0, dtype=torch.int64)

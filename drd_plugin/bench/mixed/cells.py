@@ -84,6 +84,9 @@ class Cell:
 def cells_of(bench: Bench, budgets: list[Budget], slope: float = 0.0, full_last: float = 0.0) -> Iterator[Cell]:
     """All runs, seed by seed; a seed's full training is its first. `slope` and `full_last` are those of the plans of
     dynamic methods.
+
+    Raises:
+        ValueError: If an epoch would have no examples.
     """
     grid, whole = bench.grid, replace(budgets[0], share=1.0)
     for seed in grid.seeds:
@@ -111,6 +114,7 @@ def _cell(
     net: str,
 ) -> Cell:
     grid, split = bench.grid, bench.dataset
+    plan.check(len(split.train))
     seeds, recipe = grid.seeds_of(seed), replace(grid.recipe, net=net)
     made = [
         grid.identity,
