@@ -87,8 +87,8 @@ def dynamic(folder: Path) -> str:
             "from RS2": gap(cell.rs2, cell.rs2_low, cell.rs2_high),
             "half: from Full": gap(cell.difference_half, cell.low_half, cell.high_half),
             "half: from RS2": gap(cell.rs2_half, cell.rs2_low_half, cell.rs2_high_half),
-            "full accuracy": f"{cell.reached_half} of {cell.n_half}",
-            "faster": f"{cell.faster_half:.2f} ×",
+            "half: full accuracy": f"{cell.reached_half} of {cell.n_half}",
+            "half: faster": f"{cell.faster_half:.2f} ×",
         }
         for cell in both.sort_values(["fraction", "mean"])[::-1].itertuples()
     ]

@@ -136,9 +136,8 @@ def test_a_state_of_another_training_is_refused(name):
 
 
 def test_a_state_of_another_data_set_is_refused():
-    first, other = (
-        DynamicSampler(RS2(), replace(examples(), fingerprint=of), Plan(0.3), epochs=2) for of in ("made:up", "made:else")
-    )
+    known = examples(), replace(examples(), fingerprint="made:elsewhere")
+    first, other = (DynamicSampler(RS2(), of, Plan(0.3), epochs=2) for of in known)
     with pytest.raises(ArtifactError, match="state of another training"):
         other.load_state_dict(first.state_dict())
 
