@@ -1,6 +1,7 @@
 """Texts: their words, their networks, WordNet's glosses, and what only images can do."""
 
 import json
+from html import unescape
 
 import numpy as np
 import pytest
@@ -537,6 +538,11 @@ def test_the_commands_take_texts(root, tmp_path, capsys):
     ])  # fmt: skip
     capsys.readouterr()
     main(["train", *data, *recipe, "--steps", "5", "--subset", subset])
+    rows, factors = str(tmp_path / "all" / "features.safetensors"), tmp_path / "factors"
+    main(["factors", *data, "--features", rows, "--steps", "5", "--out", str(factors)])
+    sheet = unescape((factors / "factors.md").read_text())
+    assert any(text in sheet for text in load("wordnet_glosses", root).train.texts)
+    assert not (factors / "factors.png").exists()
     assert "of 486 examples" in capsys.readouterr().out
     main(["list"])
     listed = capsys.readouterr().out
