@@ -25,7 +25,7 @@ from tabulate import tabulate
 
 from drd_plugin.bench.results import files_of, read_results, write_results
 from drd_plugin.bench.summary import summary
-from drd_plugin.bench.wording import fraction_name, gap
+from drd_plugin.bench.wording import epoch_name, fraction_name, gap, spread
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "benchmarks/README.md")
@@ -80,9 +80,9 @@ def dynamic(folder: Path) -> str:
     both = whole.merge(half, on=["fraction", "method"], suffixes=("", "_half"), validate="1:1")
     rows = [
         {
-            "an epoch": fraction_name(cell.fraction) if cell.fraction else "its own",
+            "an epoch": epoch_name(cell.fraction),
             "method": cell.method,
-            "accuracy": f"{cell.mean:.1f} ± {cell.std:.1f}",
+            "accuracy": spread(cell.mean, cell.std),
             "from Full": gap(cell.difference, cell.low, cell.high),
             "from RS2": gap(cell.rs2, cell.rs2_low, cell.rs2_high),
             "half: from Full": gap(cell.difference_half, cell.low_half, cell.high_half),

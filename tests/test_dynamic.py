@@ -202,6 +202,17 @@ def test_the_bound_is_reached_without_a_penalty_nothing_binds():
     assert free.uses.tolist() == [30, 0]
 
 
+@pytest.mark.parametrize(
+    ("penalty", "gamma", "chosen"),
+    [("linear", 0.4, [0, 0, 0, 1]), ("log", 1 / np.log(3.5), [0, 0, 0, 1]), ("relative", 0.6, [0, 1, 0, 0])],
+)
+def test_penalties_in_closed_form(penalty, gamma, chosen):
+    """One of two examples has a score larger by 1; the other comes when the first one's penalty is larger by more."""
+    known = Examples(np.zeros(2, int), 1, "", {"representativeness": np.array([1.0, 0]), "rarity": np.array([1.0, 0])})
+    method = FactorCurriculum(gamma=gamma, penalty=penalty, temperature=0.0)
+    assert [of for (of,) in walk(DynamicSampler(method, known, Plan(0.5), epochs=4), 4)] == chosen
+
+
 def test_the_curriculum_goes_from_frequent_to_rare():
     ramp = np.linspace(0, 1, 100)
     known = Examples(np.zeros(100, int), 1, "", {"representativeness": 1 - ramp, "rarity": ramp})
@@ -315,14 +326,19 @@ def test_moving_averages_in_closed_form():
     assert state["variance"][7] == pytest.approx(variance)
 
 
-def test_ucb_takes_what_was_never_seen_first_and_then_the_largest_bounds():
-    sampler = DynamicSampler(UCB(c=1.0), examples(), Plan(0.5), epochs=10)
+@pytest.mark.parametrize(("bound", "power"), [("variance", 1), ("deviation", 0.5)])
+def test_ucb_takes_what_was_never_seen_first_and_then_the_largest_bounds(bound, power):
+    sampler = DynamicSampler(UCB(c=1.0, bound=bound), examples(), Plan(0.5), epochs=10)
     seen = walk(sampler, 2)
     assert sorted(seen[0] + seen[1]) == list(range(N))
     sampler.set_epoch(2)
     state = sampler._state
-    bound = state["mean"] + state["variance"]
+    bound = state["mean"] + state["variance"] ** power
     assert set(sampler.index.tolist()) == set(np.argsort(-bound, kind="stable")[:30].tolist())
+    state["variance"][:] = np.random.default_rng(0).random(N) * 9
+    largest = np.argsort(-(state["mean"] + state["variance"] ** power), kind="stable")[:30]
+    now = Now(2, 0.2, 0.2, 30, sampler.uses, np.random.default_rng(0))
+    assert set(sampler.method.draw(state, now).tolist()) == set(largest.tolist())
 
 
 def test_a_bandits_choice_holds_for_some_epochs():

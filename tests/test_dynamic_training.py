@@ -138,6 +138,12 @@ def test_goals_are_checked():
         Goal("sample", 10)
 
 
+def test_an_epoch_without_examples_is_refused_before_a_proxy_is_trained(few, tmp_path):
+    with pytest.raises(ValueError, match="has none: give a larger fraction"):
+        dynamic_sampler(few, "FactorCurriculum", 1e-4, folder=tmp_path, device="cpu", progress=False)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_sampler_in_one_call(few, tmp_path):
     proxy, name = RECIPE.for_epochs(2), "FactorCurriculum[autoencoder=Autoencoder[units=16, k=2, steps=20]]"
     made = [

@@ -94,6 +94,13 @@ def test_every_method_sees_as_many_examples_as_the_full_training(grid, lab):
     assert "Accuracy and cost" not in page, "the tables have it, with all stages"
 
 
+def test_an_epoch_without_examples_is_refused_before_anything_is_trained(grid, lab, monkeypatch):
+    for where in (bench, mixed.run):
+        monkeypatch.setattr(where, "train", lambda *_, **__: pytest.fail("a training began"))
+    with pytest.raises(ValueError, match="has none: give a larger fraction"):
+        run_mixed(lab, replace(grid, methods=("RS2",), fractions=(0.3, 0.001)), [Budget("samples", 0.2)])
+
+
 def test_what_only_a_first_training_costs_is_in_no_row(grid, lab, monkeypatch):
     steps = []
 

@@ -6,12 +6,27 @@ from collections.abc import Iterable
 
 import numpy as np
 
-__all__ = ["fraction_name", "gap", "listed", "mean_and_std", "over_seeds", "paired", "part_names"]
+__all__ = [
+    "epoch_name",
+    "fraction_name",
+    "gap",
+    "listed",
+    "mean_and_std",
+    "over_seeds",
+    "paired",
+    "part_names",
+    "spread",
+]
 
 
 def fraction_name(fraction: float) -> str:
     """A share as a table has it: `10 %`."""
     return f"{100 * fraction:g} %"
+
+
+def epoch_name(fraction: float) -> str:
+    """The share of an epoch; 0 where a dynamic method decides it itself."""
+    return fraction_name(fraction) if fraction else "its own"
 
 
 def part_names(parts: int) -> list[str]:
@@ -22,8 +37,12 @@ def part_names(parts: int) -> list[str]:
 def mean_and_std(values: Iterable[float], digits: int = 1) -> str:
     """`mean ± std`, with n - 1; the value alone where there is one."""
     known = np.array([*values], float)
-    text = f"{known.mean():.{digits}f}"
-    return text if len(known) < 2 else f"{text} ± {known.std(ddof=1):.{digits}f}"
+    return spread(known.mean(), known.std(ddof=1) if len(known) > 1 else np.nan, digits)
+
+
+def spread(mean: float, std: float, digits: int = 1) -> str:
+    """`mean ± std`; the mean alone where there is no deviation, NaN."""
+    return f"{mean:.{digits}f}" if np.isnan(std) else f"{mean:.{digits}f} ± {std:.{digits}f}"
 
 
 def over_seeds(counts: Iterable[int]) -> str:

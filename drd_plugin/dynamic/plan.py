@@ -53,10 +53,13 @@ class Plan:
         return n if progress >= 1 - self.full_last - 1e-9 else self._count(n, self.part(progress))
 
     def check(self, n: int) -> None:
-        """Refuses a plan that has an epoch without examples.
+        """Refuses a plan that leaves an epoch at the beginning or the end of the training no example.
+
+        Arguments:
+            n: The number of examples of the data set.
 
         Raises:
-            ValueError: If it has one, of n examples.
+            ValueError: If it does.
         """
         for end in (0.0, 1.0):
             self._count(n, end)

@@ -49,7 +49,7 @@ class DynamicSampler(Sampler[int]):
         us: The processes that share the training; those of `torch.distributed` by default, as they are at each epoch.
 
     Raises:
-        ValueError: If there is no epoch, or the plan has one without examples.
+        ValueError: If there is no epoch, or the plan leaves one at the beginning or the end no example.
 
     Attributes:
         index: The epoch's examples in the order of presentation, of all processes, int64[k].

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..summary import difference
-from ..wording import fraction_name, gap, over_seeds
+from ..wording import epoch_name, fraction_name, gap, over_seeds, spread
 from .row import STAGES
 
 if TYPE_CHECKING:
@@ -178,9 +178,9 @@ def _table(cells: pd.DataFrame) -> pd.DataFrame:
     same = [gap(cell.same, cell.same_low, cell.same_high) for cell in order.itertuples()]
     return pd.DataFrame(
         {
-            "an epoch": [_epoch(cell.fraction) for cell in order.itertuples()],
+            "an epoch": [epoch_name(cell.fraction) for cell in order.itertuples()],
             "method": order["method"],
-            "accuracy": [_spread(cell.mean, cell.std) for cell in order.itertuples()],
+            "accuracy": [spread(cell.mean, cell.std) for cell in order.itertuples()],
             "from Full": [gap(cell.difference, cell.low, cell.high) for cell in order.itertuples()],
             **({"at this budget": same} if any(same) and cells["budget"].iloc[0] != 1 else {}),
             "from RS2": [gap(cell.rs2, cell.rs2_low, cell.rs2_high) for cell in order.itertuples()],
@@ -192,14 +192,6 @@ def _table(cells: pd.DataFrame) -> pd.DataFrame:
             "usage": [f"{cell.entropy:.3f}, {cell.range:.0f}" for cell in order.itertuples()],
         }
     )
-
-
-def _epoch(fraction: float) -> str:
-    return fraction_name(fraction) if fraction else "its own"
-
-
-def _spread(mean: float, std: float) -> str:
-    return f"{mean:.1f}" if np.isnan(std) else f"{mean:.1f} ± {std:.1f}"
 
 
 def _seconds(cell: Any) -> str:

@@ -13,7 +13,7 @@ from ...training.loader import resolve_device
 from ..origin import definitions
 from ..results import read_results
 from ..store import RunStore
-from ..wording import fraction_name
+from ..wording import fraction_name, spread
 from .made import provenance, reliability
 from .pieces import Section, html_of, paragraph, pictures_of, table_of
 from .seen import what_drd_sees
@@ -109,6 +109,5 @@ def _costs(found: Results) -> Iterator[Section]:
 
 
 def _costed(cell: Any) -> list[str]:
-    accuracy = f"{cell.mean:.1f}" + (f" ± {cell.std:.1f}" if cell.n > 1 else "")
     seconds = [f"{getattr(cell, name):.1f}" for name in (*COSTS, "total")]
-    return [cell.method, fraction_name(cell.fraction), accuracy, *seconds]
+    return [cell.method, fraction_name(cell.fraction), spread(cell.mean, cell.std), *seconds]
