@@ -92,7 +92,7 @@ def draw_sheet(shown: Sequence[Shown], split: Split, path: Path) -> None:
         ax.set_title(
             f"{TITLES[kind]}, how many examples have them, and the commonest class of these", fontsize=8, loc="left"
         )
-        ax.set_xticks([])
+        ax.set(xlim=(-0.5, columns * cell_of(split) - 0.5), xticks=[])
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
     with write_aside(path) as aside:
@@ -105,7 +105,9 @@ def _caption(of: Shown) -> str:
 
 
 def _share(of: Shown) -> str:
-    return f"{100 * of.frequency:.1f} %" if of.frequency >= 0.01 else f"{of.count} examples"
+    if of.frequency >= 0.01:
+        return f"{100 * of.frequency:.1f} %"
+    return "1 example" if of.count == 1 else f"{of.count} examples"
 
 
 def write_table(shown: Sequence[Shown], texts: Sequence[str], path: Path) -> None:
