@@ -23,7 +23,7 @@ from tabulate import tabulate
 
 from drd_plugin.artifacts import Subset
 from drd_plugin.data import load
-from drd_plugin.data.sets import DEBIAN_FASHION_MNIST
+from drd_plugin.data.catalog import DEBIAN_FASHION_MNIST
 
 METHODS = ("DRD", "ELBO", "AUM", "EL2N", "Moderate", "CCS", "BWS", "DRD+CCS", "Forgetting+BWS")
 CHEAP = {"DRD": "steps = 10\nB = 10\nnoises = 10\ndraws = 1\n", "ELBO": "steps = 10\ndraws = 1\n"}

@@ -24,8 +24,8 @@ import tyro
 from tabulate import tabulate
 
 from drd_plugin.bench.results import files_of, read_results, write_results
-from drd_plugin.bench.summary import summary
-from drd_plugin.bench.wording import epoch_name, fraction_name, gap, spread
+from drd_plugin.bench.tables.summary import summary
+from drd_plugin.bench.tables.words import epoch_name, fraction_name, gap, spread
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "benchmarks/README.md")

@@ -14,16 +14,16 @@ from matplotlib import pyplot as plt
 from drd_plugin.artifacts import ArtifactError, Run, Scores, Subset
 from drd_plugin.bench.experiment import find_grid
 from drd_plugin.bench.grid import Grid, GridError
-from drd_plugin.bench.origin import definitions
 from drd_plugin.bench.plots import plot_accuracy, plot_images, plot_scores, save
 from drd_plugin.bench.run import run_grid
 from drd_plugin.bench.store import RunStore
-from drd_plugin.bench.summary import difference, summary
-from drd_plugin.bench.table import latex, markdown, table
-from drd_plugin.methods import parse
-from drd_plugin.mosaic import cell_of
-from drd_plugin.provenance import describe, environment, versions
-from drd_plugin.registry import UnknownName
+from drd_plugin.bench.tables.accuracy import latex, markdown, table
+from drd_plugin.bench.tables.footnotes import definitions
+from drd_plugin.bench.tables.summary import difference, summary
+from drd_plugin.core.provenance import describe, environment, versions
+from drd_plugin.core.registry import UnknownName
+from drd_plugin.data.mosaic import cell_of
+from drd_plugin.methods.published import parse
 from drd_plugin.training.recipe import PROXY, Recipe
 
 QUICK = """
@@ -56,7 +56,7 @@ def grid_file(tmp_path):
 def run(method, fraction, seed, acc, net="convnet", **rest):
     made = {
         "environment": environment("cpu"), "seeds": {"init": seed, "noise": 0}, "recipe": describe(Recipe()),
-        "proxy": describe(PROXY), "method": None if method == "Full" else describe(parse(method).definition),
+        "proxy": describe(PROXY), "method": None if method == "Full" else describe(parse(method).spec),
     }  # fmt: skip
     return Run(
         key=f"{method}{fraction}{seed}{net}", method=method, fraction=fraction, k=int(1000 * fraction), seed=seed,

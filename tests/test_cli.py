@@ -306,7 +306,7 @@ def test_factors_are_made_once_shown_and_refused_for_other_settings(tmp_path, ca
     parts = {"autoencoder.safetensors", "codes.safetensors", "examples.parquet", "units.parquet", "factors.json"}
     assert kept == parts | {"factors.png"}
     with monkeypatch.context() as patched:
-        patched.setattr("drd_plugin.dynamic.factors.making._Task.compute", lambda *_: pytest.fail("it is there"))
+        patched.setattr("drd_plugin.factors.make._Task.compute", lambda *_: pytest.fail("it is there"))
         main(given)
     assert capsys.readouterr().out == first
     main(["show", str(out)])

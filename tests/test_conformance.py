@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from aum import AUMCalculator
 
-from drd_plugin.methods import parse
+from drd_plugin.methods.published import parse
 from drd_plugin.scores import AUM, Proxy
 from drd_plugin.training.recorder import Recorder
 

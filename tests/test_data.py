@@ -6,9 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
+from drd_plugin.core.registry import UnknownName
 from drd_plugin.data import DATASETS, DataError, Dataset, Split, from_arrays, load
-from drd_plugin.data.sets import read_idx
-from drd_plugin.registry import UnknownName
+from drd_plugin.data.catalog import read_idx
 
 
 def test_digits_are_what_they_always_were(digits):

@@ -14,15 +14,16 @@ from safetensors.torch import load_file, save_file
 
 from drd_plugin.artifacts import ArtifactError
 from drd_plugin.data import from_arrays, load
-from drd_plugin.diffusion import hub
 from drd_plugin.diffusion.batching import Batches
-from drd_plugin.diffusion.denoiser import DenoiserError, find_denoiser, image_shape, load_denoiser
-from drd_plugin.diffusion.labels import bridge, class_ids, imagenet_wnids, wordnet_ancestors
-from drd_plugin.diffusion.latent import LatentDenoiser
-from drd_plugin.diffusion.latents import Latents
-from drd_plugin.diffusion.pixel import PixelDenoiser
-from drd_plugin.engine import score
+from drd_plugin.diffusion.denoisers import hub
+from drd_plugin.diffusion.denoisers.base import DenoiserError
+from drd_plugin.diffusion.denoisers.classes import bridge, class_ids, imagenet_wnids, wordnet_ancestors
+from drd_plugin.diffusion.denoisers.latent import LatentDenoiser
+from drd_plugin.diffusion.denoisers.latents import Latents
+from drd_plugin.diffusion.denoisers.load import find_denoiser, image_shape, load_denoiser
+from drd_plugin.diffusion.denoisers.pixel import PixelDenoiser
 from drd_plugin.scores import DRD, ELBO
+from drd_plugin.scoring.compute import score
 
 CPU = torch.device("cpu")
 
@@ -212,7 +213,7 @@ def test_a_dit_scores_imagenette_in_one_go(dit, nette, what, tmp_path, capsys):
 
 
 def test_the_licence_is_said_once(dit, nette, capsys):
-    from drd_plugin.diffusion import denoiser
+    from drd_plugin.diffusion.denoisers import load as denoiser
 
     denoiser._say_licence.cache_clear()
     seen = DRD(denoiser=str(dit)).sees(nette.train)

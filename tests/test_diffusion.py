@@ -10,17 +10,19 @@ import torch
 from diffusers import DDIMScheduler, DiTTransformer2DModel
 from scipy.stats import spearmanr
 
+from drd_plugin.core.seeds import keyed_normal
 from drd_plugin.data import DataError, from_arrays
-from drd_plugin.diffusion.analytic import GaussianMixture, linear_schedule
-from drd_plugin.diffusion.denoiser import BUNDLED, DenoiserError, bundled, check_shape, find_denoiser, load_denoiser
-from drd_plugin.diffusion.fit import Fit
-from drd_plugin.diffusion.judging import drawn
-from drd_plugin.diffusion.labels import class_ids
-from drd_plugin.diffusion.latents import Latents
-from drd_plugin.diffusion.perceptual import LPIPS, embedding, lpips_at_hand
+from drd_plugin.diffusion import choose_timesteps
+from drd_plugin.diffusion.denoisers.base import DenoiserError
+from drd_plugin.diffusion.denoisers.classes import class_ids
+from drd_plugin.diffusion.denoisers.latents import Latents
+from drd_plugin.diffusion.denoisers.load import BUNDLED, bundled, check_shape, find_denoiser, load_denoiser
+from drd_plugin.diffusion.denoisers.mixture import GaussianMixture, linear_schedule
+from drd_plugin.diffusion.distance import LPIPS, embedding, lpips_at_hand
+from drd_plugin.diffusion.fitting.judge import drawn
+from drd_plugin.diffusion.fitting.settings import Fit
 from drd_plugin.diffusion.reconstruction import add_noise, reconstruct, sampling_grid
-from drd_plugin.diffusion.timestep import InformationBottleneck, SNRWindow
-from drd_plugin.rng import keyed_normal
+from drd_plugin.diffusion.timesteps.rule import InformationBottleneck, SNRWindow
 from drd_plugin.scores.drd import DRD, Deviation
 from drd_plugin.scores.elbo import ELBO, DenoisingLoss
 
@@ -192,7 +194,7 @@ def naive_choice(rule, denoiser, split, seed):
 @pytest.mark.parametrize("delta_t", [1, 2])
 def test_timesteps_are_chosen_as_the_equations_say(mixture, blobs, estimator, delta_t):
     rule = InformationBottleneck(B=3, noises=2, delta_t=delta_t, estimator=estimator, gamma_min=0.3)
-    choice = rule.choose(mixture, blobs, 5, CPU, batch_size=7, progress=False)
+    choice = choose_timesteps(rule, mixture, blobs, 5, CPU, batch_size=7, progress=False)
     expected = naive_choice(rule, mixture, blobs, 5)
     assert np.allclose(choice.slope, expected, atol=1e-5)
     assert choice.chosen.tolist() == choice.window[expected.argmax(1)].tolist()
@@ -201,13 +203,13 @@ def test_timesteps_are_chosen_as_the_equations_say(mixture, blobs, estimator, de
 
 def test_the_choice_does_not_depend_on_the_batch(mixture, blobs):
     rule = InformationBottleneck(B=4, noises=3)
-    one, two = (rule.choose(mixture, blobs, 0, CPU, batch_size=size, progress=False) for size in (5, 4000))
+    one, two = (choose_timesteps(rule, mixture, blobs, 0, CPU, batch_size=size, progress=False) for size in (5, 4000))
     assert np.allclose(one.slope, two.slope, atol=1e-6)
 
 
 def test_a_difference_that_leaves_the_grid_is_refused(mixture, blobs):
     with pytest.raises(ValueError, match="outside the grid"):
-        InformationBottleneck(gamma_max=1e9).choose(mixture, blobs, 0, CPU, progress=False)
+        choose_timesteps(InformationBottleneck(gamma_max=1e9), mixture, blobs, 0, CPU, progress=False)
 
 
 def test_representatives_are_of_the_class_and_as_many_as_asked(blobs):

@@ -16,6 +16,7 @@ from scipy.stats import chisquare
 from torch.utils.data import DataLoader, TensorDataset
 
 from drd_plugin.artifacts import ArtifactError, Subset
+from drd_plugin.core.registry import UnknownName
 from drd_plugin.dynamic import (
     RCAP,
     RS2,
@@ -28,13 +29,12 @@ from drd_plugin.dynamic import (
     FactorCurriculum,
     Fixed,
     InfoBatch,
-    Now,
+    Moment,
     Plan,
 )
+from drd_plugin.dynamic.draw import gumbel, top
 from drd_plugin.dynamic.names import DYNAMIC, is_dynamic, parse_dynamic
 from drd_plugin.dynamic.schedule import rise
-from drd_plugin.dynamic.top import gumbel, top
-from drd_plugin.registry import UnknownName
 
 N, C = 60, 3
 
@@ -260,7 +260,7 @@ def test_infobatch_leaves_out_below_the_mean_and_keeps_the_sum():
     state = method.begin(known)
     loss = np.where(np.arange(N) < 40, 0.1, 2.0).astype(np.float32)
     method.observe(state, np.arange(N), loss)
-    choice = method.choose(state, known, Now(1, 0.1, 0.1, 18, np.zeros(N, int), np.random.default_rng(0)))
+    choice = method.choose(state, known, Moment(1, 0.1, 0.1, 18, np.zeros(N, int), np.random.default_rng(0)))
     weights = np.zeros(N)
     weights[choice.index] = choice.weights
     assert (weights[40:] == 1).all()
@@ -270,7 +270,7 @@ def test_infobatch_leaves_out_below_the_mean_and_keeps_the_sum():
     average = np.zeros(N)
     for epoch in range(2000):
         rng = np.random.default_rng(epoch)
-        drawn = method.choose(state, known, Now(1, 0.1, 0.1, 18, np.zeros(N, int), rng))
+        drawn = method.choose(state, known, Moment(1, 0.1, 0.1, 18, np.zeros(N, int), rng))
         average[drawn.index] += drawn.weights / 2000
     assert average == pytest.approx(np.ones(N), abs=0.12), "the expected gradient is that of all examples"
 
@@ -292,7 +292,7 @@ def test_infobatch_closes_when_the_official_code_does(epochs):
 
 def test_the_curriculum_ends_where_the_full_epochs_begin():
     plan = Plan(0.3, full_last=0.25)
-    assert [plan.part(progress) for progress in (0.0, 0.375, 0.75, 0.9)] == [0, 0.5, 1, 1]
+    assert [plan.pruned_progress(progress) for progress in (0.0, 0.375, 0.75, 0.9)] == [0, 0.5, 1, 1]
     ramp = np.linspace(0, 1, 100)
     known = Examples(np.zeros(100, int), 1, "", {"representativeness": 1 - ramp, "rarity": ramp})
     method = FactorCurriculum(gamma=0.0, temperature=0.0, schedule="linear")
@@ -307,7 +307,7 @@ def test_the_greedy_part_has_the_largest_losses():
     method, known = EpsilonGreedy(epsilon=0.25, alpha=1.0), examples()
     state = method.begin(known)
     method.observe(state, np.arange(N), np.arange(N, dtype=np.float32))
-    index = method.choose(state, known, Now(1, 0.1, 0.1, 20, np.zeros(N, int), np.random.default_rng(0))).index
+    index = method.choose(state, known, Moment(1, 0.1, 0.1, 20, np.zeros(N, int), np.random.default_rng(0))).index
     assert set(range(45, 60)) <= set(index.tolist())
     assert len(set(index.tolist()) - set(range(45, 60))) == 5
 
@@ -337,7 +337,7 @@ def test_ucb_takes_what_was_never_seen_first_and_then_the_largest_bounds(bound, 
     assert set(sampler.index.tolist()) == set(np.argsort(-bound, kind="stable")[:30].tolist())
     state["variance"][:] = np.random.default_rng(0).random(N) * 9
     largest = np.argsort(-(state["mean"] + state["variance"] ** power), kind="stable")[:30]
-    now = Now(2, 0.2, 0.2, 30, sampler.uses, np.random.default_rng(0))
+    now = Moment(2, 0.2, 0.2, 30, sampler.uses, np.random.default_rng(0))
     assert set(sampler.method.draw(state, now).tolist()) == set(largest.tolist())
 
 
@@ -352,7 +352,7 @@ def test_rcap_shares_by_the_root_of_the_summed_loss():
     state = method.begin(known)
     loss = np.repeat([0.9, 0.1, 0.4], [40, 40, 20]).astype(np.float32)
     method.observe(state, np.arange(100), loss)
-    index = method.choose(state, known, Now(1, 0.1, 0.1, 40, np.zeros(100, int), np.random.default_rng(0))).index
+    index = method.choose(state, known, Moment(1, 0.1, 0.1, 40, np.zeros(100, int), np.random.default_rng(0))).index
     wanted = np.sqrt(np.array([40 * 0.9, 40 * 0.1, 20 * 0.4]) * np.array([0.4, 0.4, 0.2]))
     assert np.bincount(known.labels[index]) == pytest.approx(40 * wanted / wanted.sum(), abs=1)
     assert state["loss"].max() <= np.log(3)

@@ -13,9 +13,8 @@ from safetensors.torch import load_file
 from drd_plugin.artifacts import Subset
 from drd_plugin.dynamic import RS2, DynamicSampler, Examples, Fixed, InfoBatch, Plan, dynamic_sampler
 from drd_plugin.training.checkpoint import Checkpoint
-from drd_plugin.training.goal import Goal
 from drd_plugin.training.loop import train
-from drd_plugin.training.recipe import Recipe
+from drd_plugin.training.recipe import Goal, Recipe
 from drd_plugin.training.recorder import Recorder
 
 RECIPE = Recipe(net="lenet", epochs=6, batch_size=16, lr=0.05, evaluations=3)
@@ -162,15 +161,15 @@ def test_a_sampler_in_one_call(few, tmp_path):
 TOGETHER = """
 import torch
 from pathlib import Path
-from drd_plugin.artifacts.tensors import save_tensors
+from drd_plugin.artifacts.files import save_tensors
 from drd_plugin.data import Split, load
 from drd_plugin.dynamic import dynamic_sampler
-from drd_plugin.processes import team
+from drd_plugin.core.team import join_team
 from drd_plugin.training.loop import train
 from drd_plugin.training.recipe import Recipe
 whole = load("digits").train
 few = Split("few", whole.images[:150], whole.labels[:150], whole.classes)
-us = team(torch.device("cpu"))
+us = join_team(torch.device("cpu"))
 recipe = Recipe(net="lenet", epochs=6, batch_size=16, lr=0.05, evaluations=3)
 trained = train(few, recipe, sampler=dynamic_sampler(few, "InfoBatch", 1.0), us=us)
 if us.leads:

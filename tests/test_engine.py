@@ -15,13 +15,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from drd_plugin import parts
 from drd_plugin.artifacts import ArtifactError, Scores
-from drd_plugin.diffusion import class_search
-from drd_plugin.diffusion.denoiser import BUNDLED, DenoiserError, find_denoiser
-from drd_plugin.diffusion.timestep import InformationBottleneck
-from drd_plugin.engine import score
+from drd_plugin.diffusion import choose_timesteps
+from drd_plugin.diffusion.denoisers.base import DenoiserError
+from drd_plugin.diffusion.denoisers.load import BUNDLED, find_denoiser
+from drd_plugin.diffusion.timesteps import choose as class_search
+from drd_plugin.diffusion.timesteps.rule import InformationBottleneck
 from drd_plugin.scores import DRD, ELBO, Uniform
+from drd_plugin.scoring import maps as parts
+from drd_plugin.scoring.compute import score
 
 DENOISER = str(BUNDLED / "digits")
 QUICK = DRD(B=1, noises=1, draws=1, gamma_min=0.5, distance="mse", denoiser=DENOISER)
@@ -71,8 +73,8 @@ def test_the_timesteps_are_settled_once(few, tmp_path, small_chunks, monkeypatch
 def test_a_choice_of_timesteps_that_died_goes_on_with_the_classes_that_are_missing(digits, tmp_path, monkeypatch):
     rule, device = InformationBottleneck(B=2, noises=1), torch.device("cpu")
     denoiser = find_denoiser("auto", digits.train, device)
-    whole = rule.choose(denoiser, digits.train, 0, device, progress=False)
-    rule.choose(denoiser, digits.train, 0, device, progress=False, cache=tmp_path)
+    whole = choose_timesteps(rule, denoiser, digits.train, 0, device, progress=False)
+    choose_timesteps(rule, denoiser, digits.train, 0, device, progress=False, cache=tmp_path)
     (tmp_path / "timesteps" / "class-0003.safetensors").unlink()
     find, asked = class_search.ClassSearch.find, []
 
@@ -81,7 +83,7 @@ def test_a_choice_of_timesteps_that_died_goes_on_with_the_classes_that_are_missi
         return find(self, own, *rest)
 
     monkeypatch.setattr(class_search.ClassSearch, "find", count)
-    again = rule.choose(denoiser, digits.train, 0, device, progress=False, cache=tmp_path)
+    again = choose_timesteps(rule, denoiser, digits.train, 0, device, progress=False, cache=tmp_path)
     assert asked == [3]
     assert np.allclose(again.log_posterior, whole.log_posterior)
     assert again.forwards == whole.forwards == whole.exhaustive

@@ -18,12 +18,12 @@ from PIL import Image
 
 from drd_plugin.artifacts import ArtifactError, Scores, Subset
 from drd_plugin.cli import main
+from drd_plugin.core.registry import UnknownName
 from drd_plugin.data import DataError, Split, load
 from drd_plugin.data.folders import split_of_files
 from drd_plugin.exchange import as_hf, as_torch, export_subset, import_scores
-from drd_plugin.registry import UnknownName
 from drd_plugin.scores import SCORES
-from drd_plugin.selection import select
+from drd_plugin.selection.subset import select
 
 
 @pytest.fixture(scope="module")

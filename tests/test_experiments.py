@@ -9,15 +9,15 @@ import pytest
 from drd_plugin.artifacts import ArtifactError
 from drd_plugin.bench.experiment import experiments, find_experiment, find_grid
 from drd_plugin.bench.grid import GridError
-from drd_plugin.bench.lab import Lab
-from drd_plugin.bench.published import published, published_numbers
 from drd_plugin.bench.results import read_results, run_experiment
 from drd_plugin.bench.run import run_grid
 from drd_plugin.bench.store import RunStore
 from drd_plugin.bench.studies import STUDIES, Noise
+from drd_plugin.bench.tables.published import published, published_numbers
+from drd_plugin.bench.workers import Lab
 from drd_plugin.cli import main
-from drd_plugin.methods import parse
-from drd_plugin.registry import UnknownName
+from drd_plugin.core.registry import UnknownName
+from drd_plugin.methods.published import parse
 from drd_plugin.training.recipe import Recipe
 
 EVERY = [(name, size.name) for name, _, sizes in experiments() for size in sizes]

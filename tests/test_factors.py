@@ -11,8 +11,9 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from drd_plugin.artifacts import ArtifactError, Features
+from drd_plugin.core.registry import UnknownName
 from drd_plugin.data import DataError, Split, from_arrays
-from drd_plugin.dynamic.factors import (
+from drd_plugin.factors import (
     FEATURES,
     Autoencoder,
     Codes,
@@ -28,13 +29,12 @@ from drd_plugin.dynamic.factors import (
     representativeness,
     standardised,
 )
-from drd_plugin.dynamic.factors.arrays import map_rows, survey, write_rows
-from drd_plugin.dynamic.factors.codes import coded
-from drd_plugin.dynamic.factors.network import SparseAutoencoder
-from drd_plugin.dynamic.factors.proxy import ProxyFeatures
-from drd_plugin.dynamic.factors.sheet import draw_sheet, shown_units, write_table
-from drd_plugin.recording import record_into
-from drd_plugin.registry import UnknownName
+from drd_plugin.factors.arrays import map_rows, survey, write_rows
+from drd_plugin.factors.codes import coded
+from drd_plugin.factors.network import SparseAutoencoder
+from drd_plugin.factors.proxy import ProxyFeatures
+from drd_plugin.factors.sheet import draw_sheet, shown_units, write_table
+from drd_plugin.scoring.recording import record_into
 from drd_plugin.training.loop import features as penultimate
 from drd_plugin.training.loop import train
 from drd_plugin.training.recipe import Recipe
@@ -152,7 +152,7 @@ def test_features_mapped_from_a_file_give_the_same_bit_for_bit(values, split, en
 def test_a_pass_in_many_parts_is_a_pass_in_one(values, monkeypatch):
     net, known = QUICK.fit(values, device="cpu"), survey(values)
     whole, explained = coded(net, values, known, "cpu")
-    monkeypatch.setattr("drd_plugin.dynamic.factors.arrays.AT_ONCE", 1000)
+    monkeypatch.setattr("drd_plugin.factors.arrays.AT_ONCE", 1000)
     again = survey(values)
     assert again.digest == known.digest
     assert np.allclose(again.mean, known.mean)
@@ -281,7 +281,7 @@ def test_features_of_another_data_set_are_refused(values, split, tmp_path):
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
 def test_features_that_are_not_finite_are_refused_with_their_row(values, split, broken, monkeypatch):
-    monkeypatch.setattr("drd_plugin.dynamic.factors.arrays.AT_ONCE", 24_000)
+    monkeypatch.setattr("drd_plugin.factors.arrays.AT_ONCE", 24_000)
     values = values.copy()
     values[2345, 7] = broken
     with pytest.raises(ArtifactError, match="features of example 2345 are NaN or infinite"):
@@ -409,7 +409,7 @@ def test_a_proxy_is_trained_once_for_many_autoencoders(few, tmp_path, monkeypatc
     quiet = {"folder": tmp_path, "device": "cpu", "progress": False}
     how = Autoencoder(units=16, k=2, steps=3)
     first = factors_of(few, ProxyFeatures(PROXY), how, **quiet)
-    monkeypatch.setattr("drd_plugin.dynamic.factors.proxy.record", lambda *_, **__: pytest.fail("it is there"))
+    monkeypatch.setattr("drd_plugin.factors.proxy.record", lambda *_, **__: pytest.fail("it is there"))
     second = factors_of(few, ProxyFeatures(PROXY), replace(how, k=3), **quiet)
     assert first.provenance["seconds"]["features"] == second.provenance["seconds"]["features"] > 0
     assert first.provenance["features"]["recipe"]["net"] == "lenet"
@@ -502,7 +502,7 @@ def test_other_packages_announce_feature_spaces(few, monkeypatch):
     """A source is anything that gives rows."""
 
     class Brightness:
-        def inputs(self, split, seed):
+        def file_digests(self, split, seed):
             return {}
 
         def rows(self, split, seed, work):

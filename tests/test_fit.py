@@ -17,11 +17,11 @@ from safetensors.torch import load_file
 
 from drd_plugin.artifacts import ArtifactError
 from drd_plugin.data import DataError, from_arrays, scaled
-from drd_plugin.diffusion import training
-from drd_plugin.diffusion.analytic import GaussianMixture
-from drd_plugin.diffusion.denoiser import load_denoiser
-from drd_plugin.diffusion.fit import Fit, recommended
-from drd_plugin.diffusion.judging import drawn
+from drd_plugin.diffusion.denoisers.load import load_denoiser
+from drd_plugin.diffusion.denoisers.mixture import GaussianMixture
+from drd_plugin.diffusion.fitting import train as training
+from drd_plugin.diffusion.fitting.judge import drawn
+from drd_plugin.diffusion.fitting.settings import Fit, recommended
 
 CPU = torch.device("cpu")
 SMALL = Fit(channels=(8, 16), epochs=6, batch_size=30, samples=0)
@@ -63,7 +63,7 @@ PROGRAM = """
 import sys
 from drd_plugin.data import load
 from drd_plugin.diffusion import training
-from drd_plugin.diffusion.fit import Fit
+from drd_plugin.diffusion.fitting.settings import Fit
 training.EVERY = 0.0
 Fit(channels=(8, 16), epochs=12, samples=0)(load("digits").train, sys.argv[1], "cpu", progress=False)
 """

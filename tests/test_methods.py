@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from drd_plugin.methods import METHODS, parse, parse_score, parse_strategy
-from drd_plugin.registry import UnknownName
+from drd_plugin.core.registry import UnknownName
+from drd_plugin.methods.published import METHODS, parse, parse_score, parse_strategy
 from drd_plugin.scores import AUM, DRD, DUAL, EL2N, TDDS, DynUnc, Forgetting, Moderate, Uniform
 from drd_plugin.strategies import D2, BestWindow, BetaSampling, ClassQuotas, Hardest, PerClass, Strata, Window
 
@@ -62,7 +62,7 @@ def test_settings_in_brackets():
     assert parse_score("EL2N[epoch=5]") == EL2N(5)
     assert parse_score("Forgetting[variant=ccs, proxies=5]") == Forgetting("ccs", proxies=5)
     assert parse("CCS[variant=drd]").strategy == Strata("drd")
-    assert parse("Moderate[ranking=class, center=mean]").definition == [Moderate("mean"), Window(ranking="class")]
+    assert parse("Moderate[ranking=class, center=mean]").spec == [Moderate("mean"), Window(ranking="class")]
     assert parse("DRoP[variant=metriq]").strategy == ClassQuotas(variant="metriq")
     assert parse_score("DRD[timesteps=[10, 20]]") == DRD(timesteps=(10, 20))
 

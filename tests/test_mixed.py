@@ -12,23 +12,24 @@ import pytest
 import torch
 
 from drd_plugin.artifacts import ArtifactError
-from drd_plugin.bench import bench, mixed
+from drd_plugin.bench import mixed
+from drd_plugin.bench import session as bench
+from drd_plugin.bench.budget_run import CELL, run_mixed
 from drd_plugin.bench.grid import Grid, GridError
-from drd_plugin.bench.lab import Lab
 from drd_plugin.bench.mixed import Budget, MixedRun, mixed_markdown, mixed_summary, speed_up
-from drd_plugin.bench.mixed.run import CELL, run_mixed
-from drd_plugin.bench.mixed.table import lower_end, seconds_to
-from drd_plugin.bench.mixed.watched import WatchedSampler, usage_entropy
 from drd_plugin.bench.report import report
 from drd_plugin.bench.run import run_grid
 from drd_plugin.bench.store import RunStore
 from drd_plugin.bench.studies import Mixed, with_settings
+from drd_plugin.bench.tables.budgets import lower_end, seconds_to
+from drd_plugin.bench.watch import WatchedSampler, usage_entropy
+from drd_plugin.bench.workers import Lab
+from drd_plugin.core.names import read_settings
+from drd_plugin.core.registry import UnknownName
+from drd_plugin.core.seeds import Seeds
 from drd_plugin.data import DATASETS, Dataset, from_texts
 from drd_plugin.dynamic import InfoBatch
 from drd_plugin.dynamic.workshop import CachedWorkshop
-from drd_plugin.registry import UnknownName
-from drd_plugin.rng import Seeds
-from drd_plugin.settings import read_settings
 from drd_plugin.training import loop
 from drd_plugin.training.checkpoint import Checkpoint
 from drd_plugin.training.loop import train

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from drd_plugin.diffusion.denoiser import DenoiserError
-from drd_plugin.diffusion.latents import Latents
+from drd_plugin.diffusion import choose_timesteps
+from drd_plugin.diffusion.denoisers.base import DenoiserError
+from drd_plugin.diffusion.denoisers.latents import Latents
+from drd_plugin.diffusion.distance import embedding
 from drd_plugin.diffusion.oracle import agreement, drawn_split, information, log_posterior, random_mixture
-from drd_plugin.diffusion.perceptual import embedding
-from drd_plugin.diffusion.timestep import InformationBottleneck
+from drd_plugin.diffusion.timesteps.rule import InformationBottleneck
 from drd_plugin.scores import DRD, ELBO
 from drd_plugin.scores.drd import Deviation
 from drd_plugin.scores.elbo import DenoisingLoss
@@ -57,7 +58,7 @@ def test_the_step_chosen_by_the_squared_errors_is_at_the_top_of_the_exact_curve(
     mixture = random_mixture(6, 1, 64, spread, variance=0.01, seed=3)
     split = drawn_split(mixture, 30)
     rule = InformationBottleneck(estimator="mmse")
-    choice = rule.choose(mixture, split, 0, CPU, progress=False)
+    choice = choose_timesteps(rule, mixture, split, 0, CPU, progress=False)
     exact = information(mixture, choice.window, 400).slope
     assert (exact[np.arange(6), choice.chosen - choice.window[0]] > 0.93 * exact.max(1)).all()
     assert choice.forwards == 6 * 20 * 20 * len(choice.window) * 2
@@ -67,8 +68,8 @@ def test_the_step_chosen_by_the_squared_errors_is_at_the_top_of_the_exact_curve(
 def test_the_step_chosen_by_the_diffusion_classifier_is_a_noisier_one(estimator):
     """Eq. 7 averages over the noise inside the softmax and leaves out the losses' weights, which moves the curve."""
     mixture = random_mixture(6, 1, 64, 0.35, variance=0.01, seed=3)
-    choice = InformationBottleneck(estimator=estimator).choose(
-        mixture, drawn_split(mixture, 30), 0, CPU, progress=False
+    choice = choose_timesteps(
+        InformationBottleneck(estimator=estimator), mixture, drawn_split(mixture, 30), 0, CPU, progress=False
     )
     top = choice.window[information(mixture, choice.window, 400).slope.argmax(1)]
     assert (choice.chosen - top >= 4).all()
@@ -78,7 +79,9 @@ def test_without_a_null_class_the_squared_errors_cannot_be_compared():
     mixture = random_mixture(3, 1, 16)
     mixture.null_class = None
     with pytest.raises(DenoiserError, match="has no null class"):
-        InformationBottleneck(estimator="mmse").choose(mixture, drawn_split(mixture, 4), 0, CPU, progress=False)
+        choose_timesteps(
+            InformationBottleneck(estimator="mmse"), mixture, drawn_split(mixture, 4), 0, CPU, progress=False
+        )
 
 
 def deviation(mixture, draws, step):
@@ -101,7 +104,7 @@ def test_the_deviation_orders_a_gaussian_by_its_likelihood(dimension, step, draw
 def test_so_it_does_at_the_step_that_the_rule_chooses(estimator):
     mixture = random_mixture(3, 1, 64, 0.5, variance=0.3)
     rule = InformationBottleneck(B=10, noises=10, estimator=estimator)
-    chosen = rule.choose(mixture, drawn_split(mixture, 12), 0, CPU, progress=False).chosen
+    chosen = choose_timesteps(rule, mixture, drawn_split(mixture, 12), 0, CPU, progress=False).chosen
     labels = torch.arange(3).repeat_interleave(100)
     x_0 = mixture.sample(labels, torch.Generator().manual_seed(0)).float()
     scorer = replace(deviation(mixture, 128, 0), starts=chosen[:, None])

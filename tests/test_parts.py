@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 import torch
 
-from drd_plugin import parts
-from drd_plugin import verify as verification
-from drd_plugin.artifacts import ArtifactError, Scores, merge, tensors
+from drd_plugin.artifacts import ArtifactError, Scores, tensors
 from drd_plugin.cli import main
-from drd_plugin.diffusion import perceptual
-from drd_plugin.diffusion.denoiser import BUNDLED
-from drd_plugin.diffusion.pixel import PixelDenoiser
-from drd_plugin.engine import score
-from drd_plugin.forecast import forecast
-from drd_plugin.parts import score_shard
-from drd_plugin.processes import Team
+from drd_plugin.core.team import Team
+from drd_plugin.diffusion import distance as perceptual
+from drd_plugin.diffusion.denoisers.load import BUNDLED
+from drd_plugin.diffusion.denoisers.pixel import PixelDenoiser
 from drd_plugin.scores import DRD, ELBO
+from drd_plugin.scoring import maps as parts
+from drd_plugin.scoring import merge
+from drd_plugin.scoring import verify as verification
+from drd_plugin.scoring.compute import score
+from drd_plugin.scoring.forecasting import forecast
+from drd_plugin.scoring.maps import score_shard
 
 CPU = torch.device("cpu")
 QUICK = DRD(timestep=12, draws=2, distance="mse", denoiser=str(BUNDLED / "digits"))
@@ -192,7 +193,7 @@ def test_a_full_disk_leaves_the_finished_parts(tmp_path):
 
 
 def test_tensors_on_a_full_disk_raise_what_the_command_line_knows(tmp_path):
-    program = FULL + "import torch\nfrom drd_plugin.artifacts.tensors import save_tensors\nlimit()\n"
+    program = FULL + "import torch\nfrom drd_plugin.artifacts.files import save_tensors\nlimit()\n"
     program += f"save_tensors({{'a': torch.zeros(9000)}}, parts.Path({str(tmp_path / 'a')!r}))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert "\nOSError: " in done.stderr

@@ -6,7 +6,7 @@ import torch
 
 from drd_plugin.data import DataError, Split, plant, take
 from drd_plugin.data.planted import CORRUPTIONS
-from drd_plugin.diffusion.denoiser import denoiser_folder
+from drd_plugin.diffusion.denoisers.load import denoiser_folder
 
 
 def test_labels_are_wrong_where_it_says_and_nowhere_else(digits):

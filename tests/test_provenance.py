@@ -3,7 +3,7 @@
 import subprocess
 from types import SimpleNamespace
 
-from drd_plugin import provenance
+from drd_plugin.core import provenance
 
 
 def test_the_commit_is_the_checkouts_or_else_what_pip_noted(tmp_path, monkeypatch):

@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 
 from drd_plugin.artifacts import ArtifactError, Features, Scores
-from drd_plugin.artifacts.tensors import save_tensors
+from drd_plugin.artifacts.files import save_tensors
 from drd_plugin.data import Split, load
-from drd_plugin.recording import fitting_folds, record, record_into
-from drd_plugin.score_cache import ScoreCache
 from drd_plugin.scores import AUM, DUAL, EL2N, TDDS, DynUnc, Forgetting, Moderate
+from drd_plugin.scoring.cache import ScoreCache
+from drd_plugin.scoring.recording import fitting_folds, record, record_into
 from drd_plugin.training import checkpoint
 from drd_plugin.training.loop import features, train
 from drd_plugin.training.recipe import Recipe
@@ -175,7 +175,7 @@ def test_a_process_that_is_killed_goes_on(digits, tmp_path):
         import sys
         from pathlib import Path
         from drd_plugin import load
-        from drd_plugin.recording import record_into
+        from drd_plugin.scoring.recording import record_into
         from drd_plugin.scores import AUM, Forgetting
         from drd_plugin.training import checkpoint
         from drd_plugin.training.recipe import Recipe
@@ -344,7 +344,7 @@ from pathlib import Path
 import torch
 from drd_plugin import load
 from drd_plugin.data import Split
-from drd_plugin.recording import record_into
+from drd_plugin.scoring.recording import record_into
 from drd_plugin.scores import AUM, EL2N, Forgetting, Moderate, TDDS
 from drd_plugin.training import checkpoint
 from drd_plugin.training.recipe import Recipe

@@ -2,8 +2,8 @@ from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
-from drd_plugin import registry
-from drd_plugin.registry import Registry, UnknownName
+from drd_plugin.core import registry
+from drd_plugin.core.registry import Registry, UnknownName
 from drd_plugin.scores import SCORES, Uniform
 
 

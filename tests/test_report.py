@@ -12,16 +12,16 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from drd_plugin.artifacts import ArtifactError
-from drd_plugin.bands import likelihood_bands
 from drd_plugin.bench.experiment import find_experiment
 from drd_plugin.bench.grid import Grid, dataset_of
-from drd_plugin.bench.lab import Lab
 from drd_plugin.bench.report import report
-from drd_plugin.bench.report.seen import what_drd_sees
+from drd_plugin.bench.report.bands import likelihood_bands
+from drd_plugin.bench.report.drd import what_drd_sees
 from drd_plugin.bench.results import run_experiment
 from drd_plugin.bench.studies import CrossEvaluation, Stability
+from drd_plugin.bench.workers import Lab
 from drd_plugin.cli import main
-from drd_plugin.engine import score
+from drd_plugin.scoring.compute import score
 from drd_plugin.training.recipe import Recipe
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

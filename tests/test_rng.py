@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from drd_plugin.rng import Seeds, generator, keyed_normal, keyed_uniform
+from drd_plugin.core.seeds import Seeds, generator, keyed_normal, keyed_uniform
 
 
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=20), st.integers(0, 50), st.integers(0, 2**32))

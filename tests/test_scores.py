@@ -9,8 +9,6 @@ from sklearn.metrics import roc_auc_score
 
 from drd_plugin.artifacts import ArtifactError, Scores
 from drd_plugin.data import Split, from_arrays
-from drd_plugin.engine import score
-from drd_plugin.recording import proxy_seed, record
 from drd_plugin.scores import (
     AUM,
     DRD,
@@ -26,6 +24,8 @@ from drd_plugin.scores import (
     Proxy,
     Uniform,
 )
+from drd_plugin.scoring.compute import score
+from drd_plugin.scoring.recording import proxy_seed, record
 from drd_plugin.training.recipe import Recipe
 from drd_plugin.training.recorder import Outputs
 

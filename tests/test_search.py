@@ -9,13 +9,15 @@ import torch
 
 from drd_plugin.artifacts import ArtifactError
 from drd_plugin.data import from_arrays
-from drd_plugin.diffusion.class_search import ClassSearch
-from drd_plugin.diffusion.competitors import confused_by_proxy, confusions, near_classes, rivals_of
-from drd_plugin.diffusion.denoiser import DenoiserError, find_denoiser
-from drd_plugin.diffusion.labels import imagenet_wnids
+from drd_plugin.diffusion import choose_timesteps
+from drd_plugin.diffusion.denoisers.base import DenoiserError
+from drd_plugin.diffusion.denoisers.classes import imagenet_wnids
+from drd_plugin.diffusion.denoisers.load import find_denoiser
 from drd_plugin.diffusion.oracle import drawn_split, random_mixture
-from drd_plugin.diffusion.search import TOLERANCE, Rivals, exhaustive, staged
-from drd_plugin.diffusion.timestep import InformationBottleneck
+from drd_plugin.diffusion.timesteps.choose import ClassSearch
+from drd_plugin.diffusion.timesteps.competitors import confused_by_proxy, confusions, near_classes, rivals_of
+from drd_plugin.diffusion.timesteps.rule import InformationBottleneck
+from drd_plugin.diffusion.timesteps.search import TOLERANCE, Rivals, exhaustive, staged
 
 CPU = torch.device("cpu")
 RULE = InformationBottleneck()
@@ -118,14 +120,16 @@ def test_staged_on_a_mixture_of_many_classes(tmp_path):
     mixture = random_mixture(60, 1, 64, spread=0.4, siblings=6, seed=1)
     split = drawn_split(mixture, 12)
     rule = InformationBottleneck(B=8, noises=6)
-    whole = replace(rule, search="exhaustive").choose(mixture, split, 0, CPU, progress=False)
-    quick = replace(rule, search="auto").choose(mixture, split, 0, CPU, progress=False)
+    whole = choose_timesteps(replace(rule, search="exhaustive"), mixture, split, 0, CPU, progress=False)
+    quick = choose_timesteps(replace(rule, search="auto"), mixture, split, 0, CPU, progress=False)
     assert np.mean(np.abs(whole.chosen - quick.chosen) <= 1) >= 0.9
     assert quick.exhaustive == whole.forwards
     assert quick.forwards < whole.forwards / 6
     assert "times fewer than the" in str(quick)
     parts = [
-        replace(rule, search="staged").choose(mixture, split, 0, CPU, progress=False, cache=tmp_path, share=(i, 2))
+        choose_timesteps(
+            replace(rule, search="staged"), mixture, split, 0, CPU, progress=False, cache=tmp_path, share=(i, 2)
+        )
         for i in (1, 0)
     ]
     assert parts[0].chosen.tolist() == parts[1].chosen.tolist() == quick.chosen.tolist()
@@ -158,8 +162,8 @@ def test_competitors_of_a_proxy_are_the_classes_that_it_confuses(digits):
     assert all(sorted([c, *others]) == list(range(10)) for c, others in enumerate(near))
     assert not any(others == sorted(others) for others in near)
     denoiser = find_denoiser("auto", digits.train, CPU)
-    few = rule.choose(denoiser, digits.train, 0, CPU, progress=False)
-    whole = replace(rule, search="exhaustive").choose(denoiser, digits.train, 0, CPU, progress=False)
+    few = choose_timesteps(rule, denoiser, digits.train, 0, CPU, progress=False)
+    whole = choose_timesteps(replace(rule, search="exhaustive"), denoiser, digits.train, 0, CPU, progress=False)
     assert few.forwards < whole.forwards / 3
     assert np.mean(np.abs(few.chosen - whole.chosen) <= 3) >= 0.8  # from as little as this
 
@@ -190,4 +194,4 @@ def test_a_loss_that_is_not_finite_names_its_example():
     broken = replace(split)
     mixture.predict_noise = lambda x, t, labels: torch.full_like(x, torch.nan)
     with pytest.raises(ArtifactError, match=r"denoising loss of example \d+ is NaN"):
-        InformationBottleneck(B=2, noises=1).choose(mixture, broken, 0, CPU, progress=False)
+        choose_timesteps(InformationBottleneck(B=2, noises=1), mixture, broken, 0, CPU, progress=False)

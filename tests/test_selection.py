@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from drd_plugin.artifacts import ArtifactError, check_fingerprint
+from drd_plugin.core.provenance import describe
+from drd_plugin.core.seeds import Seeds
 from drd_plugin.data import DataError
-from drd_plugin.diffusion.denoiser import BUNDLED
-from drd_plugin.diffusion.fit import Fit
-from drd_plugin.engine import score
-from drd_plugin.methods import METHODS
-from drd_plugin.provenance import describe
-from drd_plugin.rng import Seeds
-from drd_plugin.selection import TrainingWorkbench, select
+from drd_plugin.diffusion.denoisers.load import BUNDLED
+from drd_plugin.diffusion.fitting.settings import Fit
+from drd_plugin.methods.published import METHODS
+from drd_plugin.scoring.compute import score
+from drd_plugin.selection.subset import TrainingWorkbench, select
 from drd_plugin.training.recipe import Recipe
 
 QUICK = {"recipe": Recipe(net="lenet", steps=2), "proxy": Recipe(net="lenet", epochs=3), "progress": False}

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from drd_plugin.core.seeds import keyed_antithetic, keyed_normal
 from drd_plugin.data import load
-from drd_plugin.diffusion.analytic import GaussianMixture
-from drd_plugin.diffusion.denoiser import find_denoiser
+from drd_plugin.diffusion.denoisers.load import find_denoiser
+from drd_plugin.diffusion.denoisers.mixture import GaussianMixture
 from drd_plugin.diffusion.oracle import random_mixture
 from drd_plugin.diffusion.reconstruction import reconstruct
 from drd_plugin.diffusion.solvers import forwards_of, reconstruct_by
-from drd_plugin.rng import keyed_antithetic, keyed_normal
 from drd_plugin.scores import DRD, ELBO
 
 

@@ -22,10 +22,10 @@ from drd_plugin.strategies import (
     kept,
 )
 from drd_plugin.strategies.best_window import window_at
-from drd_plugin.strategies.beta import beta_parameters, density
+from drd_plugin.strategies.beta_sampling import beta_parameters, density
+from drd_plugin.strategies.class_quotas import quotas
 from drd_plugin.strategies.cutoff import paper_cutoff
 from drd_plugin.strategies.d2 import neighbour_graph
-from drd_plugin.strategies.quotas import quotas
 from drd_plugin.strategies.ridge import best_by_ridge
 from drd_plugin.strategies.strata import allocate, strata_of
 
@@ -330,7 +330,7 @@ def test_drds_ccs_has_strata_of_equal_size_in_each_class():
         counts += np.bincount(np.flatnonzero(np.isin(order, kept_)) // 10, minlength=10)
     assert counts.sum() == 900
     assert counts.min() > 60  # 90 each on average, and not all in the last strata
-    assert Strata("drd").asks == ()
+    assert Strata("drd").needs_scores == ()
     with pytest.raises(ValueError, match=r"the variant drd of CCS has no cut-off, got cutoff=0\.1"):
         Strata("drd", cutoff=0.1)
 

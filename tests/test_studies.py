@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 from drd_plugin.artifacts import ArtifactError
-from drd_plugin.bench.bench import Bench
 from drd_plugin.bench.grid import Grid
-from drd_plugin.bench.lab import Lab
+from drd_plugin.bench.session import Bench
 from drd_plugin.bench.store import RunStore
 from drd_plugin.bench.studies import CrossEvaluation, Noise, Separation, Stability, Windows
 from drd_plugin.bench.studies.cross_evaluation import CrossRun, cross_table, parts_of
@@ -19,11 +18,12 @@ from drd_plugin.bench.studies.noise import Detection, _about, detection_auroc
 from drd_plugin.bench.studies.separation import Separated, _apart
 from drd_plugin.bench.studies.stability import Stable, _agreement
 from drd_plugin.bench.studies.windows import windows
-from drd_plugin.bench.wording import gap
+from drd_plugin.bench.tables.words import gap
+from drd_plugin.bench.workers import Lab
 from drd_plugin.data import take
-from drd_plugin.engine import score
-from drd_plugin.score_cache import ScoreCache
 from drd_plugin.scores import ELBO
+from drd_plugin.scoring.cache import ScoreCache
+from drd_plugin.scoring.compute import score
 from drd_plugin.training.recipe import PROXY, Recipe
 
 

@@ -10,26 +10,26 @@ import torch.nn.functional as F
 from torch import nn
 
 from drd_plugin.artifacts import Scores, Subset
-from drd_plugin.bands import likelihood_bands
 from drd_plugin.bench.experiment import find_grid
 from drd_plugin.bench.grid import Grid
+from drd_plugin.bench.report.bands import likelihood_bands
 from drd_plugin.bench.run import run_grid
-from drd_plugin.bench.table import markdown
+from drd_plugin.bench.tables.accuracy import markdown
 from drd_plugin.cli import main
 from drd_plugin.data import DataError, Dataset, Split, TextSplit, Vocabulary, from_texts, load, plant, take
 from drd_plugin.data.text import PADDING, UNKNOWN, words_of
 from drd_plugin.data.wordnet import CLASSES, DEBIAN_WORDNET, PARTS
+from drd_plugin.deepcore.borrowed import DeepCoreMethod
 from drd_plugin.deepcore.bridge import host_dataset
-from drd_plugin.deepcore.rows import DeepCoreMethod
-from drd_plugin.diffusion.denoiser import denoiser_folder
-from drd_plugin.diffusion.fit import Fit
-from drd_plugin.engine import score
+from drd_plugin.diffusion.denoisers.load import denoiser_folder
+from drd_plugin.diffusion.fitting.settings import Fit
 from drd_plugin.exchange import export_subset
-from drd_plugin.forecast import forecast
-from drd_plugin.methods import METHODS, PUBLISHED, parse
-from drd_plugin.recording import record, record_into
+from drd_plugin.methods.published import METHODS, PUBLISHED, parse
 from drd_plugin.scores import DRD, SCORES, FoldScore, Forgetting, MapScore
-from drd_plugin.selection import select
+from drd_plugin.scoring.compute import score
+from drd_plugin.scoring.forecasting import forecast
+from drd_plugin.scoring.recording import record, record_into
+from drd_plugin.selection.subset import select
 from drd_plugin.training.augment import TEXT_AUGMENTATIONS, augmentation
 from drd_plugin.training.loader import Loader
 from drd_plugin.training.loop import features, predict, train
@@ -357,18 +357,18 @@ def test_a_score_of_other_packages_is_asked_for_images_alone(spoken):
             raise AssertionError
 
     assert Brightness.takes == ("images",)
-    assert Forgetting().obstacle(spoken.train) == ""
+    assert Forgetting().why_not(spoken.train) == ""
     with pytest.raises(DataError, match="Brightness takes images, and talk holds texts"):
         score(spoken.train, Brightness(), progress=False)
 
 
 def test_methods_say_what_stands_in_their_way(spoken, digits):
-    found = {name: method.obstacle(spoken.train, QUICK, "cpu") for name, method in METHODS.items()}
+    found = {name: method.why_not(spoken.train, QUICK, "cpu") for name, method in METHODS.items()}
     assert {name for name, why in found.items() if why} == {"DRD", "ELBO"}
     assert found["DRD"] == "DRD takes images, and talk holds texts"
-    assert not any(method.obstacle(digits.train, QUICK, "cpu") for method in PUBLISHED.values())
-    assert parse("DRD+CCS").obstacle(spoken.train, QUICK, "cpu") == found["DRD"]
-    assert DeepCoreMethod("deepcore:GraNd", "GraNd").obstacle(spoken.train, QUICK, "cpu") == (
+    assert not any(method.why_not(digits.train, QUICK, "cpu") for method in PUBLISHED.values())
+    assert parse("DRD+CCS").why_not(spoken.train, QUICK, "cpu") == found["DRD"]
+    assert DeepCoreMethod("deepcore:GraNd", "GraNd").why_not(spoken.train, QUICK, "cpu") == (
         "DeepCore takes images, and talk holds texts"
     )
 

@@ -5,10 +5,11 @@ import torch.nn.functional as F
 from PIL import Image
 
 from drd_plugin.artifacts import ArtifactError, Subset
+from drd_plugin.core.device import resolve_device
+from drd_plugin.core.registry import UnknownName
 from drd_plugin.data import DataError, Split, load
-from drd_plugin.registry import UnknownName
 from drd_plugin.training.augment import AUGMENTATIONS
-from drd_plugin.training.loader import Loader, resolve_device
+from drd_plugin.training.loader import Loader
 from drd_plugin.training.loop import features, predict, train
 from drd_plugin.training.net import kind_of
 from drd_plugin.training.nets import NETS, build

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from drd_plugin.data import from_arrays
-from drd_plugin.methods import parse_score
+from drd_plugin.methods.published import parse_score
 from drd_plugin.scores import AUM, DUAL, EL2N, TDDS, Confidence, DynUnc, Forgetting, Moderate, Proxy
 from drd_plugin.strategies import BetaSampling
 from drd_plugin.training.recorder import Recorder
@@ -133,7 +133,7 @@ def test_confidence_is_the_mean_probability_of_the_first_epochs():
 
 @pytest.mark.parametrize("epochs", [10, 20, 30, 64, 100, 200])
 def test_dual_and_the_mean_that_its_sampling_asks_for_watch_the_same_epochs(epochs):
-    [asked] = BetaSampling().asks
+    [asked] = BetaSampling().needs_scores
     assert parse_score(asked).last(epochs) == DUAL().last(epochs)
 
 

@@ -12,10 +12,10 @@ from dynamics import Dynamics
 from drd_plugin.scores import AUM, DUAL, EL2N, Forgetting, Moderate
 from drd_plugin.strategies import BestWindow, Strata, Window, kept
 from drd_plugin.strategies.best_window import window_at
-from drd_plugin.strategies.beta import beta_parameters, density
+from drd_plugin.strategies.beta_sampling import beta_parameters, density
+from drd_plugin.strategies.class_quotas import quotas
 from drd_plugin.strategies.cutoff import cut_off
 from drd_plugin.strategies.d2 import kept_of, neighbour_graph
-from drd_plugin.strategies.quotas import quotas
 from drd_plugin.strategies.ridge import best_by_ridge
 from drd_plugin.strategies.strata import strata_of
 

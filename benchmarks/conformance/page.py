@@ -104,7 +104,7 @@ def page() -> str:
     lines = [
         {
             "method": f"`{of.name}`",
-            "definition": of.definition,
+            "definition": of.spec,
             "source": of.source,
             "agreement with public code": agreement(of, checks),
             **{f"{name}, at 5, 10, 30 %": effect(of, table) for name, table in tables.items()},

@@ -17,7 +17,7 @@ from dynamics import record_dynamics
 from of_scores import SCORE_CHECKS
 from of_strategies import STRATEGY_CHECKS
 
-from drd_plugin.provenance import git_commit, processor, versions
+from drd_plugin.core.provenance import git_commit, processor, versions
 
 
 def main(checkouts: Path = Path(), dataset: str = "digits", epochs: int = 40, out: Path | None = None) -> None:

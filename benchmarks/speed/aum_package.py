@@ -16,7 +16,7 @@ import torch
 import tyro
 from aum import AUMCalculator
 
-from drd_plugin.provenance import processor
+from drd_plugin.core.provenance import processor
 from drd_plugin.scores import AUM, Proxy
 from drd_plugin.training.recorder import Recorder
 

@@ -24,9 +24,9 @@ from typing import Annotated
 import tyro
 
 from drd_plugin import Recipe, Subset, load, select, train
-from drd_plugin.data.sets import DEBIAN_FASHION_MNIST
+from drd_plugin.core.provenance import processor, versions
+from drd_plugin.data.catalog import DEBIAN_FASHION_MNIST
 from drd_plugin.deepcore.checkpoints import export_checkpoint
-from drd_plugin.provenance import processor, versions
 
 
 def main(

@@ -16,12 +16,12 @@ import tyro
 from diffusers import AutoencoderKL, DDIMScheduler, DiTTransformer2DModel
 from tabulate import tabulate
 
+from drd_plugin.core.device import resolve_device
+from drd_plugin.core.provenance import processor, versions
 from drd_plugin.data import from_arrays
-from drd_plugin.diffusion.labels import imagenet_wnids
-from drd_plugin.forecast import forecast
-from drd_plugin.provenance import processor, versions
+from drd_plugin.diffusion.denoisers.classes import imagenet_wnids
 from drd_plugin.scores import DRD
-from drd_plugin.training.loader import resolve_device
+from drd_plugin.scoring.forecasting import forecast
 
 FLOP = 2 * 118.64e9
 """Of a forward pass of DiT-XL/2 for 256 pixels (Peebles and Xie, 2023, Table 4 counts multiply-adds)."""

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import tyro
 
-from drd_plugin.provenance import processor, versions
+from drd_plugin.core.provenance import processor, versions
 
 PROGRAM = """
 import sys, time

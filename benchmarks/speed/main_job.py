@@ -20,7 +20,7 @@ import tyro
 
 from drd_plugin.artifacts import Scores
 from drd_plugin.bench.store import RunStore
-from drd_plugin.provenance import processor, versions
+from drd_plugin.core.provenance import processor, versions
 
 
 def main(experiment: str = "main", size: str = "digits", seeds: tuple[int, ...] = ()) -> None:

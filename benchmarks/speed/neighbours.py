@@ -11,7 +11,7 @@ import time
 import numpy as np
 import tyro
 
-from drd_plugin.provenance import processor, versions
+from drd_plugin.core.provenance import processor, versions
 from drd_plugin.strategies.d2 import neighbour_graph
 
 

@@ -22,17 +22,16 @@ from datacull import DCDataset, DCLogger
 from datacull.methods.RCAP import RCAPDataLoader, RCAPImportance
 from torch.utils.data import TensorDataset
 
-from drd_plugin.bench.wording import mean_and_std
+from drd_plugin.bench.tables.words import mean_and_std
+from drd_plugin.core.provenance import processor, versions
+from drd_plugin.core.team import ALONE
 from drd_plugin.data import Split, load
 from drd_plugin.dynamic import RCAP, DynamicSampler, Examples, Plan
-from drd_plugin.processes import ALONE
-from drd_plugin.provenance import processor, versions
-from drd_plugin.training.course import Course
-from drd_plugin.training.goal import Goal
 from drd_plugin.training.loader import Loader
 from drd_plugin.training.loop import predict, train
 from drd_plugin.training.nets import build
-from drd_plugin.training.recipe import Recipe
+from drd_plugin.training.progress import Course
+from drd_plugin.training.recipe import Goal, Recipe
 
 CPU = torch.device("cpu")
 

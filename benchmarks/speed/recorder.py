@@ -16,10 +16,10 @@ import torch
 import tyro
 
 from drd_plugin import find_grid, load, train
-from drd_plugin.provenance import processor
-from drd_plugin.recording import fitting_folds, record
+from drd_plugin.core.device import resolve_device
+from drd_plugin.core.provenance import processor
 from drd_plugin.scores import TDDS, Confidence
-from drd_plugin.training.loader import resolve_device
+from drd_plugin.scoring.recording import fitting_folds, record
 
 
 def main(grid: Annotated[str, tyro.conf.Positional] = "main", rounds: int = 15) -> None:

@@ -19,9 +19,8 @@ import tyro
 from drd_plugin.data import load
 from drd_plugin.dynamic import DynamicSampler, Examples, Plan
 from drd_plugin.dynamic.names import DYNAMIC
-from drd_plugin.training.goal import Goal
 from drd_plugin.training.loop import train
-from drd_plugin.training.recipe import Recipe
+from drd_plugin.training.recipe import Goal, Recipe
 
 
 def main(

@@ -20,15 +20,15 @@ import torch
 import tyro
 from diffusers import DDIMScheduler
 
+from drd_plugin.core.device import resolve_device
+from drd_plugin.core.provenance import processor, versions
+from drd_plugin.core.seeds import keyed_normal
 from drd_plugin.data import Split, load, scaled
-from drd_plugin.diffusion.denoiser import find_denoiser
-from drd_plugin.diffusion.latents import Latents
-from drd_plugin.diffusion.perceptual import Embedding, embedding
-from drd_plugin.provenance import processor, versions
-from drd_plugin.rng import keyed_normal
+from drd_plugin.diffusion.denoisers.latents import Latents
+from drd_plugin.diffusion.denoisers.load import find_denoiser
+from drd_plugin.diffusion.distance import Embedding, embedding
 from drd_plugin.scores import DRD
 from drd_plugin.scores.drd import Deviation
-from drd_plugin.training.loader import resolve_device
 
 
 class Clock:

@@ -23,7 +23,7 @@ import numpy as np
 import tyro
 
 from drd_plugin.artifacts import Scores
-from drd_plugin.provenance import processor, versions
+from drd_plugin.core.provenance import processor, versions
 from drd_plugin.strategies import BestWindow, BetaSampling, Hardest, PerClass, Strata, Strategy, Window, kept
 from drd_plugin.strategies.best_window import window_at
 from drd_plugin.strategies.ridge import best_by_ridge

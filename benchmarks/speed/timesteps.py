@@ -14,12 +14,14 @@ import tyro
 from tabulate import tabulate
 from tqdm.auto import tqdm
 
+from drd_plugin.core.provenance import processor, versions
 from drd_plugin.data import Split, load
-from drd_plugin.diffusion.class_search import ClassSearch
-from drd_plugin.diffusion.denoiser import Denoiser, find_denoiser
+from drd_plugin.diffusion import choose_timesteps
+from drd_plugin.diffusion.denoisers.base import Denoiser
+from drd_plugin.diffusion.denoisers.load import find_denoiser
 from drd_plugin.diffusion.oracle import drawn_split, random_mixture
-from drd_plugin.diffusion.timestep import InformationBottleneck
-from drd_plugin.provenance import processor, versions
+from drd_plugin.diffusion.timesteps.choose import ClassSearch
+from drd_plugin.diffusion.timesteps.rule import InformationBottleneck
 
 CPU = torch.device("cpu")
 
@@ -27,7 +29,7 @@ CPU = torch.device("cpu")
 def compared(name: str, denoiser: Denoiser, split: Split, seed: int, sampled: int, estimator: str) -> list[object]:
     """One row: the forward passes of both searches, their ratio, and the share of classes within one step."""
     rules = [InformationBottleneck(estimator=estimator, search=search) for search in ("staged", "exhaustive")]  # type: ignore[arg-type]
-    staged = rules[0].choose(denoiser, split, seed, CPU, progress=False)
+    staged = choose_timesteps(rules[0], denoiser, split, seed, CPU, progress=False)
     members, evaluated = rules[1].representatives(split, seed), rules[1].evaluated(denoiser)
     search = ClassSearch(rules[1], denoiser, split, seed, CPU, 2048)
     some = np.linspace(0, split.num_classes - 1, min(sampled, split.num_classes)).astype(int)

@@ -20,13 +20,13 @@ import torch
 import tyro
 
 from drd_plugin.artifacts.reliability import reliability, within_classes
+from drd_plugin.core.device import resolve_device
+from drd_plugin.core.provenance import digest, git_commit, processor, versions
 from drd_plugin.data import Split, load
-from drd_plugin.diffusion.denoiser import denoiser_folder
-from drd_plugin.parts import ChunkScorer
-from drd_plugin.provenance import digest, git_commit, processor, versions
+from drd_plugin.diffusion.denoisers.load import denoiser_folder
 from drd_plugin.scores import DRD, ELBO
-from drd_plugin.scores.diffused import DiffusionScore
-from drd_plugin.training.loader import resolve_device
+from drd_plugin.scores.diffusion import DiffusionScore
+from drd_plugin.scoring.maps import ChunkScorer
 
 OPTIONS: dict[str, tuple[DiffusionScore, int]] = {
     "DRD, step 20": (DRD(timestep=20), 21),

@@ -19,11 +19,11 @@ import torch
 import tyro
 from tqdm.auto import tqdm
 
-from drd_plugin.diffusion.analytic import GaussianMixture
-from drd_plugin.diffusion.latents import Latents
+from drd_plugin.core.provenance import git_commit, processor, versions
+from drd_plugin.diffusion.denoisers.latents import Latents
+from drd_plugin.diffusion.denoisers.mixture import GaussianMixture
+from drd_plugin.diffusion.distance import embedding
 from drd_plugin.diffusion.oracle import agreement, random_mixture
-from drd_plugin.diffusion.perceptual import embedding
-from drd_plugin.provenance import git_commit, processor, versions
 from drd_plugin.scores import DRD, ELBO
 from drd_plugin.scores.drd import Deviation
 from drd_plugin.scores.elbo import DenoisingLoss

@@ -6,7 +6,6 @@ Everything is written aside and renamed, so a file that exists is whole. Nothing
 
 from .features import Features
 from .files import ArtifactError, check_fingerprint, write_aside
-from .merge import merge
 from .run import Run
 from .scores import Scores, part_path, write_part
 from .subset import Subset
@@ -18,7 +17,6 @@ __all__ = [
     "Scores",
     "Subset",
     "check_fingerprint",
-    "merge",
     "part_path",
     "write_aside",
     "write_part",

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .files import ArtifactError, check_fingerprint, sha256
-from .tensors import load_array, load_tensors, save_tensors
+from .files import ArtifactError, check_fingerprint, load_array, load_tensors, save_tensors, sha256
 
 __all__ = ["Features"]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..provenance import deciding, differences
+from ..core.provenance import deciding, differences
 from .files import ArtifactError, write_aside
 from .reliability import reliability
 
@@ -87,10 +87,10 @@ class Scores:
         return reliability(self.estimates, self.labels)
 
     @property
-    def drawn(self) -> str:
-        """What an estimate is, in the plural: `draws`, `pairs of draws`, or `proxies`."""
-        made = self.provenance.get("score", {})
-        return "pairs of draws" if made.get("antithetic") else "draws" if "draws" in made else "proxies"
+    def unit(self) -> str:
+        """The name of an estimate, in the plural: `draws`, `pairs of draws`, or `proxies`."""
+        score = self.provenance.get("score", {})
+        return "pairs of draws" if score.get("antithetic") else "draws" if "draws" in score else "proxies"
 
     @cached_property
     def hardness(self) -> np.ndarray:

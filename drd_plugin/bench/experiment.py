@@ -1,46 +1,17 @@
-"""An `Experiment`: a study of one data set by name, read from the TOML files under `benchmarks/`.
-
-A file is either one grid, complete with its data set, or an experiment at several sizes: what it compares, and under
-`sizes` the names of files in `benchmarks/sizes/`, which say what is settled for a data set (recipe, proxy, seeds,
-settings of the diffusion scores), each with the hours that are to be expected and whatever differs there.
-"""
+"""An `Experiment`: a study of one data set, by name or from a TOML file."""
 
 from __future__ import annotations
 
-import sys
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..registry import unknown
-from .grid import Grid, GridError, grid_from
-from .studies import Study, study_from
+from .catalog import Size, experiment_file
+from .grid import Grid, GridError
+from .studies import Study, study_from, with_settings
 
-__all__ = ["Experiment", "Size", "experiments", "find_experiment", "find_grid", "named"]
-
-PLACES = (
-    Path("benchmarks"),
-    Path(__file__).parents[2] / "benchmarks",
-    Path(sys.prefix) / "share" / "drd_plugin" / "benchmarks",
-)
-TABLES = ("dataset", "recipe", "proxy", "scores", "study")
-
-
-@dataclass(frozen=True)
-class Size:
-    """What an experiment is run on.
-
-    Arguments:
-        name: The size's name; "" for a file that is one grid.
-        hours: The wall-clock hours that are to be expected; None where nobody knows.
-        on: On what machine, and whether the hours were measured or estimated.
-    """
-
-    name: str
-    hours: float | None = None
-    on: str = ""
+__all__ = ["Experiment", "find_experiment"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +26,9 @@ class Experiment:
         study: What is done with them.
         published: The name of the published numbers that stand beside; "" for none.
         file: The TOML file that was asked for; "" where it was asked for by name.
+
+    Raises:
+        GridError: If the study does nothing with something that the grid asks for.
     """
 
     name: str
@@ -65,74 +39,45 @@ class Experiment:
     published: str = ""
     file: str = ""
 
+    def __post_init__(self) -> None:
+        if reason := self.study.why_not(self.grid):
+            raise GridError(f"{self.name}: {reason}")
+
     @property
     def place(self) -> Path:
         """The folder of its results, below that of all results."""
         return Path(self.name) / self.size.name
 
+    def changed(
+        self,
+        *,
+        methods: Sequence[str] = (),
+        fractions: Sequence[float] = (),
+        seeds: Sequence[int] = (),
+        study: Mapping[str, Any] | None = None,
+        root: Path | None = None,
+    ) -> Experiment:
+        """The experiment with something else than it has of itself; what is empty stays.
 
-@dataclass(frozen=True)
-class _File:
-    path: Path
-    content: Mapping[str, Any]
+        Arguments:
+            methods: The methods.
+            fractions: The fractions kept.
+            seeds: The seeds.
+            study: Settings of the study.
+            root: Where the data lie.
 
-    @property
-    def sizes(self) -> list[Size]:
-        return [
-            Size(name, of.get("hours"), of.get("on", ""))
-            for name, of in self.content.get("sizes", {"": self.content}).items()
-        ]
-
-    def experiment(self, size: str) -> Experiment:
-        chosen = next((of for of in self.sizes if of.name == size or not size), None)
-        if chosen is None:
-            raise unknown(f"size of {self.path.stem}", size, [of.name or "(one size)" for of in self.sizes])
-        own = {key: value for key, value in self.content.items() if key != "sizes"}
-        if chosen.name:
-            own = _over(_over(_size_file(chosen.name), own), self.content["sizes"][chosen.name])
-        about, study, published = own.pop("about", ""), own.pop("study", {}), own.pop("published", "")
-        grid = grid_from(self.path.stem, {k: of for k, of in own.items() if k not in ("hours", "on")}, str(self.path))
-        return Experiment(self.path.stem, about, chosen, grid, study_from(study, str(self.path)), published)
-
-
-def _over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The base with the changes; tables are joined key by key."""
-    joined = {key: {**base.get(key, {}), **changes[key]} for key in TABLES if key in changes}
-    return {**base, **changes, **joined}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        raise GridError(f"there is no {path}: expected a TOML file, or a name that `drd-plugin bench --list` knows.")
-    try:
-        return tomllib.loads(Path(path).read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise GridError(f"{path} cannot be read as a grid: {error}.") from error
-
-
-def _size_file(name: str) -> dict[str, Any]:
-    known = named("sizes/*.toml")
-    if name not in known:
-        raise unknown("size", name, known)
-    content = _read(known[name])
-    content.pop("about", None)
-    return content
-
-
-def named(pattern: str) -> dict[str, Path]:
-    """Files by name: those in ./benchmarks, in this checkout, and those installed with the package."""
-    found: dict[str, Path] = {}
-    for place in PLACES:
-        for path in sorted(place.glob(pattern)):
-            found.setdefault(path.stem, path)
-    return found
-
-
-def experiments() -> Iterator[tuple[str, str, list[Size]]]:
-    """The experiments that can be named: the name, what it asks, and its sizes."""
-    for name, path in named("*.toml").items():
-        file = _File(path, _read(path))
-        yield name, file.content.get("about", ""), file.sizes
+        Raises:
+            GridError: If the study does not use fractions, and some are given.
+            UnknownName: If a method or a setting is not known.
+        """
+        if fractions and not self.study.uses_fractions:
+            raise GridError(
+                f"{self.name} looks at whole rankings, so that fractions mean nothing to it: leave them out."
+            )
+        changes: dict[str, Any] = {"methods": tuple(methods), "fractions": tuple(fractions), "seeds": tuple(seeds)}
+        changes["dataset"] = {**self.grid.dataset, "root": root} if root is not None else {}
+        grid = replace(self.grid, **{key: value for key, value in changes.items() if value})
+        return replace(self, grid=grid, study=with_settings(self.study, study or {}, "the study's settings"))
 
 
 def find_experiment(name: str | Path, size: str = "") -> Experiment:
@@ -146,14 +91,15 @@ def find_experiment(name: str | Path, size: str = "") -> Experiment:
         UnknownName: If there is no such experiment, or it has no such size.
         GridError: If a file cannot be read, or a key, a value or a name in it is wrong.
     """
-    if Path(name).suffix == ".toml":
-        return replace(_File(Path(name), _read(Path(name))).experiment(size), file=str(name))
-    known = named("*.toml")
-    if name not in known:
-        raise unknown("experiment", str(name), known)
-    return _File(known[str(name)], _read(known[str(name)])).experiment(size)
-
-
-def find_grid(name: str | Path, size: str = "") -> Grid:
-    """The grid of an experiment; see `find_experiment`."""
-    return find_experiment(name, size).grid
+    file = experiment_file(name)
+    chosen = file.size(size)
+    settings = file.settings(chosen)
+    return Experiment(
+        file.path.stem,
+        file.about,
+        chosen,
+        file.grid(chosen),
+        study_from(settings.get("study", {}), str(file.path)),
+        settings.get("published", ""),
+        str(name) if Path(name).suffix == ".toml" else "",
+    )

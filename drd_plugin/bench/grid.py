@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
+from ..core.provenance import describe
+from ..core.registry import check_fraction, unknown
+from ..core.seeds import Seeds
 from ..data import Dataset, load, plant, take
-from ..dynamic import Dynamic
+from ..dynamic.base import Dynamic
 from ..dynamic.names import is_dynamic, parse_dynamic
 from ..methods import Selector, parse
-from ..provenance import describe
-from ..registry import check_fraction, unknown
-from ..rng import Seeds
 from ..scores import SCORES, FoldScore
+from ..training.names import NETS
 from ..training.recipe import PROXY, Recipe
 
 __all__ = ["Grid", "GridError", "dataset_of", "grid_from"]
-
 
 DATASET_KEYS = ("name", "root", "size", "examples", "wrong_labels", "corrupted")
 
@@ -32,8 +33,8 @@ class Grid:
 
     Arguments:
         name: Its name; the results' folder is called so.
-        methods: Names as `drd_plugin.methods.parse` reads them, and for a study of dynamic selection also names as
-            `drd_plugin.dynamic.parse_dynamic` does; the full training set is always run beside them.
+        methods: Names as `drd_plugin.methods.parse` or `drd_plugin.dynamic.parse_dynamic` reads them; the full training
+            set is always run beside them.
         fractions: The shares that are kept, each in (0, 1].
         seeds: One run for each; a run's seeds for proxy, selection, initialisation, order and noise are this number,
             but for those in `pin`.
@@ -45,6 +46,12 @@ class Grid:
         pin: Seeds that stay the same in all runs.
         scores: For scores that ask a diffusion model, by name, the settings that methods have where they say nothing
             else: how many draws this data set is worth, say.
+
+    Raises:
+        GridError: If a list is empty or names something twice, the proxy's recipe is not in epochs, or the data set has
+            no name.
+        UnknownName: If a key, or a name of a method, score or network, is not known.
+        ValueError: If a fraction is not in (0, 1], a seed is wrong, or a score watches longer than the proxy trains.
     """
 
     name: str
@@ -59,44 +66,52 @@ class Grid:
     scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for key in ("methods", "fractions", "seeds", "nets"):
+            values = getattr(self, key)
+            if isinstance(values, str) or (not values and key != "nets"):
+                raise GridError(f"{self.name}: {key} is {values!r}: expected a list of at least one.")
+            if len(set(values)) < len(values):
+                raise GridError(f"{self.name}: {key} names something twice: {list(values)}.")
         for fraction in self.fractions:
             check_fraction(fraction, f"{self.name}: ")
-        for what in ("methods", "fractions", "seeds", "nets"):
-            values = getattr(self, what)
-            if isinstance(values, str) or (not values and what != "nets"):
-                raise GridError(f"{self.name}: {what} is {values!r}: expected a list of at least one.")
-            if len(set(values)) < len(values):
-                raise GridError(f"{self.name}: {what} names something twice: {list(values)}.")
         if self.proxy.epochs is None:
             raise GridError(f"{self.name}: the proxy is trained in epochs, since folds count them; give proxy.epochs.")
         if "name" not in self.dataset:
             raise GridError(f"{self.name}: dataset.name is missing.")
-        for key in self.dataset:
-            if key not in DATASET_KEYS:
-                raise unknown("key of a grid's dataset", key, DATASET_KEYS)
-        for key in self.pin:
-            if key not in {f.name for f in fields(Seeds)}:
-                raise unknown("seed to pin", key, {f.name for f in fields(Seeds)})
+        _check_keys("key of a grid's dataset", self.dataset, DATASET_KEYS)
+        _check_keys("seed to pin", self.pin, [f.name for f in fields(Seeds)])
         for seed in self.seeds:
             self.seeds_of(seed)
-        for name in self.scores:
-            if name not in SCORES or issubclass(SCORES[name], FoldScore):
-                folds = {known for known, kind in SCORES.items() if issubclass(kind, FoldScore)}
-                raise unknown("score with settings for a whole grid", name, {*SCORES} - folds)
-        _check_names(self)
+        maps = [name for name, kind in SCORES.items() if not issubclass(kind, FoldScore)]
+        _check_keys("score with settings for a whole grid", self.scores, maps)
+        self._check_names()
+
+    def _check_names(self) -> None:
+        """Raises for names that are not known, and for scores that watch longer than the proxy trains."""
+        for method in self.static:
+            for score in method.scores:
+                if isinstance(score, FoldScore):
+                    score.last(self.proxy.epochs or 0)
+        for net in (*self.trained_nets, self.proxy.net):
+            NETS.check(net)
+
+    @cached_property
+    def parsed(self) -> dict[str, Selector | Dynamic]:
+        """The methods by name."""
+        return {name: parse_dynamic(name) if is_dynamic(name) else self.method(name) for name in self.methods}
 
     @property
-    def parsed(self) -> list[Selector]:
+    def static(self) -> list[Selector]:
         """The static methods."""
-        return [self.method(name) for name in self.methods if not is_dynamic(name)]
+        return [method for method in self.parsed.values() if not isinstance(method, Dynamic)]
 
     @property
     def dynamic(self) -> dict[str, Dynamic]:
         """The dynamic methods by name."""
-        return {name: parse_dynamic(name) for name in self.methods if is_dynamic(name)}
+        return {name: method for name, method in self.parsed.items() if isinstance(method, Dynamic)}
 
     def method(self, name: str) -> Selector:
-        """One of the methods."""
+        """One of the static methods."""
         return parse(name, self.scores)
 
     @property
@@ -119,31 +134,27 @@ class Grid:
     @property
     def identity(self) -> dict[str, Any]:
         """What all runs in one folder have in common; methods, fractions, seeds and nets may be added later."""
-        keep = ("dataset", "recipe", "proxy", "pin")
-        described = describe({key: getattr(self, key) for key in keep})
-        described["dataset"].pop("root", None)
-        return described
+        identity = describe({key: getattr(self, key) for key in ("dataset", "recipe", "proxy", "pin")})
+        identity["dataset"].pop("root", None)
+        return identity
 
 
-def grid_from(name: str, content: Mapping[str, Any], where: str) -> Grid:
+def grid_from(name: str, content: Mapping[str, Any], file: str) -> Grid:
     """A grid from the keys of a TOML file.
 
     Arguments:
         name: The grid's name.
         content: Its keys.
-        where: The file, for messages.
+        file: The file, for messages.
 
     Raises:
         GridError: If a key is missing, or a value wrong.
         UnknownName: If a key or a name is not known.
     """
-    known = {f.name for f in fields(Grid)} - {"name"}
-    for key in content:
-        if key not in known:
-            raise unknown(f"key in {where}", key, known)
+    _check_keys(f"key in {file}", content, [f.name for f in fields(Grid) if f.name != "name"])
     for key in ("methods", "fractions", "seeds", "dataset"):
         if key not in content:
-            raise GridError(f"{where}: the key {key} is missing.")
+            raise GridError(f"{file}: the key {key} is missing.")
     try:
         recipe = _recipe(Recipe(), content.get("recipe", {}))
         proxy = _recipe(recipe.for_epochs(recipe.epochs or 30), content.get("proxy", {}))
@@ -154,39 +165,30 @@ def grid_from(name: str, content: Mapping[str, Any], where: str) -> Grid:
         }
         return Grid(name=name, recipe=recipe, proxy=proxy, **rest)
     except TypeError as error:
-        raise GridError(f"{where}: {error}.") from error
+        raise GridError(f"{file}: {error}.") from error
 
 
-def dataset_of(wanted: Mapping[str, Any]) -> Dataset:
+def dataset_of(settings: Mapping[str, Any]) -> Dataset:
     """The data set that a grid names; see `Grid`.
 
     Raises:
         DataError: If the data are missing, damaged or cannot be used.
     """
-    named = {key: wanted[key] for key in ("name", "root", "size") if key in wanted}
-    planted = {key: wanted[key] for key in ("wrong_labels", "corrupted") if key in wanted}
-    whole = load(**named)
-    train = take(whole.train, wanted.get("examples", len(whole.train)))
+    source = {key: settings[key] for key in ("name", "root", "size") if key in settings}
+    planted = {key: settings[key] for key in ("wrong_labels", "corrupted") if key in settings}
+    whole = load(**source)
+    train = take(whole.train, settings.get("examples", len(whole.train)))
     return Dataset(plant(train, **planted).split if planted else train, whole.test)
 
 
-def _check_names(grid: Grid) -> None:
-    from ..training.nets import NETS
-
-    _ = grid.dynamic
-    for method in grid.parsed:
-        for score in method.scores:
-            if isinstance(score, FoldScore):
-                score.last(grid.proxy.epochs or 0)
-    for net in (*grid.trained_nets, grid.proxy.net):
-        _ = NETS[net]
+def _check_keys(kind: str, given: Mapping[str, Any], known: Any) -> None:
+    for key in given:
+        if key not in known:
+            raise unknown(kind, key, known)
 
 
 def _recipe(base: Recipe, changes: Mapping[str, Any]) -> Recipe:
-    known = {f.name for f in fields(Recipe)}
-    for key in changes:
-        if key not in known:
-            raise unknown("key of a recipe", key, known)
+    _check_keys("key of a recipe", changes, [f.name for f in fields(Recipe)])
     other = {"steps": "epochs", "epochs": "steps"}
     cleared = {other[key]: None for key in changes if key in other and other[key] not in changes}
     return replace(base, **{**cleared, **changes})

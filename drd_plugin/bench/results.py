@@ -3,51 +3,91 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ..artifacts import ArtifactError, write_aside
-from ..registry import unknown
-from .experiment import Experiment
-from .lab import Lab
+from ..core.registry import unknown
+from .experiment import Experiment, find_experiment
 from .plots import save
-from .published import published
 from .store import RunStore
 from .studies import STUDIES, Results, study_from
+from .tables.published import published
+from .workers import Workers
 
 __all__ = ["files_of", "read_results", "run_experiment", "write_results"]
 
 
-def run_experiment(wanted: Experiment, lab: Lab, flags: str = "") -> Results:
+def run_experiment(
+    experiment: str | Experiment,
+    size: str = "",
+    *,
+    out: Path | None = None,
+    scores: Path | None = None,
+    methods: Sequence[str] = (),
+    fractions: Sequence[float] = (),
+    seeds: Sequence[int] = (),
+    study: Mapping[str, Any] | None = None,
+    root: Path | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    progress: bool = True,
+) -> Results:
     """Runs what is missing of an experiment, writes its tables and pictures, and gives them.
 
     Arguments:
-        wanted: The experiment.
-        lab: Where it runs.
-        flags: What was asked otherwise than the experiment has it, as on the command line, for the header.
+        experiment: The name of an experiment, a TOML file, or an experiment.
+        size: What to run it on; the first of its sizes by default.
+        out: The folder for the results; runs/EXPERIMENT/SIZE by default.
+        scores: The folder for the scores, which experiments on the same data can share; OUT/scores by default, and
+            runs/scores without `out`.
+        methods: Methods instead of the experiment's.
+        fractions: Kept fractions instead of the experiment's.
+        seeds: Seeds instead of the experiment's.
+        study: Settings of the study instead of the experiment's.
+        root: Where the data lie.
+        device: `auto`, or a torch device.
+        workers: How many trainings run side by side; by default one for each core, up to 8, and one on a GPU.
+        progress: Whether to show progress bars.
 
     Raises:
+        UnknownName: If a name is not known.
         ArtifactError: If the folder holds another experiment's rows.
         DataError: If the data are missing, damaged or cannot be used.
+        ValueError: If a setting is wrong.
     """
-    wanted.study.run(wanted.grid, lab)
-    name = next(name for name, kind in STUDIES.items() if kind is type(wanted.study))
-    store = RunStore(lab.out)
+    if not isinstance(experiment, Experiment):
+        experiment = find_experiment(experiment, size)
+    experiment = experiment.changed(methods=methods, fractions=fractions, seeds=seeds, study=study, root=root)
+    folder = Path(out) if out else Path("runs") / experiment.place
+    scores = scores or (None if out else Path("runs") / "scores")
+    experiment.study.run(experiment.grid, Workers(folder, scores, device, workers, progress))
+    store = RunStore(folder)
+    settings = [f"{key}={value}" for key, value in (study or {}).items()]
+    flags = _flags({"methods": methods, "fractions": fractions, "seeds": seeds, "study": settings})
+    kind = next(name for name, kind in STUDIES.items() if kind is type(experiment.study))
     store.note(
         flags=[*dict.fromkeys([*store.about.get("flags", []), flags])],
-        experiment=wanted.name,
-        size=wanted.size.name,
-        file=wanted.file,
-        about=wanted.about,
-        published=wanted.published,
-        study={"name": name, **asdict(wanted.study)},
+        experiment=experiment.name,
+        size=experiment.size.name,
+        file=experiment.file,
+        about=experiment.about,
+        published=experiment.published,
+        study={"name": kind, **asdict(experiment.study)},
     )
-    return write_results(lab.out)
+    return write_results(folder)
+
+
+def _flags(changes: Mapping[str, Sequence[Any]]) -> str:
+    """What was asked otherwise than the experiment has it, as on the command line."""
+    return " ".join(f"--{key} {shlex.join(map(str, value))}" for key, value in changes.items() if value)
 
 
 def read_results(folder: Path) -> Results:
-    """What was found, under a header: what was asked, the command and the hours; published numbers stand below.
+    """The results in a folder, with what was asked, the command and the hours above, and published numbers below.
 
     Raises:
         ArtifactError: If the folder holds no results.
@@ -59,35 +99,37 @@ def read_results(folder: Path) -> Results:
     kind = json.loads((Path(folder) / "grid.json").read_text()).get("study", "comparison")
     if kind not in STUDIES:
         raise unknown(f"study in {folder}", str(kind), STUDIES)
-    found = study_from(about.get("study", {"name": kind}), str(folder)).read(Path(folder))
-    beside = published(about["published"]) if about.get("published") else ""
-    return replace(found, text=f"{_header(about)}{found.text}{beside}")
+    results = study_from(about.get("study", {"name": kind}), str(folder)).read(Path(folder))
+    if "experiment" in about:
+        results = replace(results, title=_title(about), about=_about(about))
+    return replace(results, published=published(about["published"])) if about.get("published") else results
 
 
-def _header(about: dict[str, Any]) -> str:
-    if "experiment" not in about:
-        return ""
+def _title(about: dict[str, Any]) -> str:
+    return about["experiment"] + (f" on {about['size']}" if about["size"] else "")
+
+
+def _about(about: dict[str, Any]) -> str:
     size = f" --size {about['size']}" if about["size"] else ""
-    title = about["experiment"] + (f" on {about['size']}" if about["size"] else "")
     command = f"drd-plugin bench {about.get('file') or about['experiment']}{size}"
     commands = ", then ".join(f"`{f'{command} {flags}'.strip()}`" for flags in about.get("flags", [""]))
     hours = f"{about['seconds'] / 3600:.2f} hours, without scores that were at hand"
-    return "\n\n".join(filter(None, [f"# {title}", about["about"], f"{commands}, {hours}"])) + "\n\n"
+    return "\n\n".join(filter(None, [about["about"], f"{commands}, {hours}"]))
 
 
-def files_of(found: Results) -> dict[str, str]:
+def files_of(results: Results) -> dict[str, str]:
     """The tables as files: their content by name."""
-    texts = {"table.md": found.text, "table.tex": found.latex}
-    texts |= {f"{name}.csv": frame.to_csv(index=False) for name, frame in found.frames.items()}
+    texts = {"table.md": results.text, "table.tex": results.latex}
+    texts |= {f"{name}.csv": frame.to_csv(index=False) for name, frame in results.frames.items()}
     return {name: text for name, text in texts.items() if text}
 
 
 def write_results(folder: Path) -> Results:
     """Writes table.md, table.tex, the CSV files and the pictures into a folder of results, and gives them."""
-    found, folder = read_results(folder), Path(folder)
-    for name, text in files_of(found).items():
+    results, folder = read_results(folder), Path(folder)
+    for name, text in files_of(results).items():
         with write_aside(folder / name) as aside:
             aside.write_text(text)
-    for name, plot in found.plots.items():
+    for name, plot in results.plots.items():
         save(plot(None), folder / f"{name}.png")
-    return found
+    return results

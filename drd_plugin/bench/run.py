@@ -4,171 +4,235 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+import logging
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from tqdm.auto import tqdm
+import numpy as np
 
-from ..artifacts import Run
-from ..methods import Selector
-from ..provenance import digest
-from ..rng import Seeds
+from ..artifacts import Run, Subset
+from ..core.provenance import describe
+from ..dynamic import Examples, Fixed, RandomDynamic
+from ..training.checkpoint import Checkpoint
 from ..training.loop import train
-from ..training.recipe import Recipe
-from .bench import Bench, begin, open_bench
+from ..training.progress import Trained
+from ..training.recipe import Goal
+from .cells import Cell, CellsOfOneSubset, Terms, cells_of
 from .grid import Grid
-from .lab import Lab
+from .session import Session, find_session, start_session
 from .store import RunStore
+from .watch import WatchedSampler, usage_entropy
+from .workers import Workers
 
-__all__ = ["run_grid", "run_in"]
+__all__ = ["run_grid"]
+
+CHECKPOINTS = "checkpoints"
+"""The folder of the trainings in progress."""
+
+log = logging.getLogger(__name__)
+
+Seconds = Mapping[tuple[str, int], float]
+"""What the full training took, by net and seed."""
 
 
-def run_grid(
-    grid: Grid,
-    out: Path,
-    device: str = "auto",
-    progress: bool = True,
-    *,
-    scores: Path | None = None,
-    workers: int | None = None,
-) -> RunStore:
+def run_grid(grid: Grid, workers: Workers, terms: Terms = Terms(), **study: Any) -> RunStore:
     """Runs what is missing of a grid.
 
     Arguments:
-        grid: What to run.
-        out: The folder for `runs/`, `scores/` and `subsets/`; a killed grid goes on where it stopped. A method that
-            cannot select here is left out, with the reason in the store's `left_out`.
-        device: `auto`, or a torch device.
-        progress: Whether to show progress bars.
-        scores: Another folder for the scores, which grids of the same data can share.
-        workers: How many trainings run side by side, each in a process of its own; see `Lab`.
+        grid: The methods, static and dynamic, fractions, seeds, data set and recipes.
+        workers: Where; a killed grid goes on where it stopped, in the middle of a training with a budget too. A method
+            that cannot run is left out, with the reason in the store's `left_out`.
+        terms: On which terms methods are compared.
+        study: What the study adds to the identity of the folder.
 
     Raises:
         ArtifactError: If the folder holds another grid's runs.
-        ValueError: If the device is unknown, or a network takes images and the data set holds texts.
+        ValueError: If a network takes images and the data set holds texts.
     """
-    return run_in(Lab(Path(out), scores, device, workers, progress), grid)
-
-
-def run_in(lab: Lab, grid: Grid) -> RunStore:
-    """Runs what is missing of a grid in a lab; see `run_grid`."""
-    bench = begin(grid, lab)
-    store = RunStore(lab.out, bench.identity())
-    done = set(store.frame()["key"])
-    missing = [cell for cell in _cells(bench) if cell.key not in done]
-    left_out = {cell.method_name: bench.obstacle(cell.method) for cell in _one_each(missing)}
-    store.leave_out(left_out)
-    cells = [cell for cell in missing if not left_out[cell.method_name]]
-    if done and lab.progress:
-        tqdm.write(f"{len(done)} runs found in {lab.out}, {len(cells)} to do")
-    alike = itertools.groupby(cells, lambda cell: (cell.method_name, cell.fraction, cell.seed))
+    session = start_session(grid, workers)
+    store = RunStore(workers.out, session.identity(**study))
+    finished = set(store.frame()["key"])
+    missing = [cell for cell in cells_of(session, terms) if cell.key not in finished]
+    reasons = {cell.name: session.why_not(cell.method) for cell in _one_each(missing)}
+    store.leave_out(reasons)
+    missing = [cell for cell in missing if not reasons[cell.name]]
+    if finished:
+        log.info("%d runs found in %s, %d to do", len(finished), workers.out, len(missing))
     with store.filling():
-        bench.score_all([(cell.method, cell.seeds) for cell in cells])
-        for _, runs in lab.each(partial(_run, grid, lab), [_Cells(tuple(group)) for _, group in alike], "run"):
-            for run in runs:
-                store.append(run)
+        _prepare(session, missing)
+        for cells in _in_turn(missing):
+            do = partial(_run_cells, grid, workers, _full_seconds(store))
+            for group, rows in workers.each(do, _by_subset(cells), "run", len(finished)):
+                for cell, row in zip(group.cells, rows, strict=True):
+                    if isinstance(row, Run):
+                        store.append(row)
+                    store.leave_out({str(cell): "" if isinstance(row, Run) else row})
+    shutil.rmtree(workers.out / CHECKPOINTS, ignore_errors=True)
     return store
 
 
-def _run(grid: Grid, lab: Lab, cells: _Cells) -> list[Run]:
-    bench = open_bench(grid, lab)
-    return [_trained(bench, cell) for cell in cells.alike]
-
-
-def _one_each(cells: Iterable[_Cell]) -> Iterable[_Cell]:
+def _one_each(cells: Iterable[Cell]) -> Iterable[Cell]:
     """One cell of each method."""
-    return {cell.method_name: cell for cell in cells}.values()
+    return {cell.name: cell for cell in cells}.values()
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """One run to do; `method` is None for the full training set."""
-
-    method: Selector | None
-    fraction: float
-    seed: int
-    seeds: Seeds
-    recipe: Recipe
-    key: str
-
-    @property
-    def method_name(self) -> str:
-        return "Full" if self.method is None else self.method.name
+def _by_subset(cells: Sequence[Cell]) -> list[CellsOfOneSubset]:
+    groups = itertools.groupby(cells, lambda cell: (cell.name, cell.plan, cell.budget, cell.seed))
+    return [CellsOfOneSubset(tuple(group)) for _, group in groups]
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """Runs on the same subset."""
-
-    alike: tuple[_Cell, ...]
-
-    def __str__(self) -> str:
-        cell = self.alike[0]
-        return f"{cell.method_name} {100 * cell.fraction:g} % seed {cell.seed}"
+def _in_turn(cells: list[Cell]) -> list[list[Cell]]:
+    """All at once; where a budget is what the full training took, that training first."""
+    if all(cell.budget is None or cell.budget.axis != "wall" for cell in cells):
+        return [cells]
+    return [[cell for cell in cells if cell.is_reference], [cell for cell in cells if not cell.is_reference]]
 
 
-def _cells(bench: Bench) -> Iterator[_Cell]:
-    """All runs, seed by seed, so that a stopped grid has whole seeds."""
-    for seed in bench.grid.seeds:
-        for net in bench.grid.trained_nets:
-            yield _cell(bench, None, 1.0, seed, net)
-        for method in bench.grid.parsed:
-            for fraction in bench.grid.fractions:
-                for net in bench.grid.trained_nets:
-                    yield _cell(bench, method, fraction, seed, net)
+def _prepare(session: Session, cells: Sequence[Cell]) -> None:
+    """What several rows need, once: scores by all workers, the rest one after the other, as a worker would."""
+    session.compute_scores([(cell.method, cell.seeds) for cell in cells])
+    for dynamic, seeds in dict.fromkeys((cell.dynamic, cell.seeds) for cell in cells):
+        if dynamic is not None:
+            with session.workers.as_a_worker():
+                session.warm_up(session.grid.proxy)
+                dynamic.prepare(session.workbench(seeds))
 
 
-def _cell(bench: Bench, method: Selector | None, fraction: float, seed: int, net: str) -> _Cell:
-    seeds, recipe = bench.grid.seeds_of(seed), replace(bench.grid.recipe, net=net)
-    identity = [
-        bench.grid.identity,
-        bench.dataset.train.fingerprint,
-        bench.dataset.test.fingerprint,
-        None if method is None else [method.name, *method.definition],
-        [] if method is None else [bench.scores.inputs(of) for of in method.scores],
-        fraction,
-        seeds,
-        recipe,
-    ]
-    return _Cell(method, fraction, seed, seeds, recipe, digest(identity))
+def _full_seconds(store: RunStore) -> dict[tuple[str, int], float]:
+    """What the full training took, by net and seed."""
+    rows = store.frame()
+    full = rows[(rows["method"] == "Full") & (rows["budget"] == 1)]
+    return {(row.net, row.seed): row.seconds_train for row in full.itertuples()}
 
 
-def _trained(bench: Bench, cell: _Cell) -> Run:
-    """Selects, trains and tests."""
-    bench.warm(cell.recipe)
-    split, made = bench.dataset, bench.provenance(cell.method, cell.seeds, cell.recipe)
-    subset, seconds_score, seconds_select = None, 0.0, 0.0
-    if cell.method is not None:
-        subset, seconds_score, seconds_select = bench.subset(cell.method, cell.fraction, cell.seeds)
+def _run_cells(grid: Grid, workers: Workers, full_seconds: Seconds, group: CellsOfOneSubset) -> list[Run | str]:
+    session = find_session(grid, workers)
+    return [_run(session, cell, full_seconds) for cell in group.cells]
+
+
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """What a training starts with.
+
+    Arguments:
+        subset: What a static method selected; None for a dynamic one and the full training.
+        values: What a dynamic method is told of each example.
+        seconds: What that took, by stage.
+        prepared: More that is worth knowing of it, ready for JSON.
+    """
+
+    subset: Subset | None = None
+    values: Mapping[str, np.ndarray] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    prepared: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _run(session: Session, cell: Cell, full_seconds: Seconds) -> Run | str:
+    """The row of a cell; or why its budget does not reach."""
+    session.warm_up(cell.recipe)
+    provenance = session.provenance(cell.static, cell.seeds, cell.recipe)
+    start = _start(session, cell)
+    goal, n = None, len(session.dataset.train)
+    if cell.budget is not None:
+        full, spent = full_seconds.get((cell.recipe.net, cell.seed)), sum(start.seconds.values())
+        try:
+            goal = cell.budget.goal(cell.recipe, n, full, spent)
+        except ValueError as reason:
+            return str(reason)
+    sampler = None if cell.budget is None and cell.dynamic is None else _sampler(session, cell, start)
+    trained = _train(session, cell, start, sampler, goal)
+    if sampler is not None:
+        provenance["plan"] = describe(cell.plan)
+    if cell.dynamic is not None:
+        provenance |= {"method": describe([cell.dynamic]), "prepared": describe(start.prepared)}
+    return _row(session, cell, start, sampler, trained, provenance)
+
+
+def _start(session: Session, cell: Cell) -> _Start:
+    if cell.static is not None:
+        subset, score, select = session.subset(cell.static, cell.fraction, cell.seeds)
+        return _Start(subset, seconds={"score": score, "select": select})
+    if cell.dynamic is None:
+        return _Start()
+    workbench = session.workbench(cell.seeds)
+    values = cell.dynamic.prepare(workbench)
+    return _Start(None, values, workbench.seconds, workbench.requests.get("factors", {}))
+
+
+def _sampler(session: Session, cell: Cell, start: _Start) -> WatchedSampler:
+    split, method = session.dataset.train, cell.dynamic
+    if method is None:
+        method = RandomDynamic() if start.subset is None else Fixed(start.subset)
+    examples = Examples(split.labels, split.num_classes, split.fingerprint, start.values)
+    return WatchedSampler(method, examples, cell.plan, seed=cell.seeds.selection)
+
+
+def _train(session: Session, cell: Cell, start: _Start, sampler: WatchedSampler | None, goal: Goal | None) -> Trained:
+    """The training; one with a budget is written down as it goes."""
+    path = Path(session.workers.out) / CHECKPOINTS / f"{cell.key}.safetensors"
     trained = train(
-        split.train,
+        session.dataset.train,
         cell.recipe,
         seed_init=cell.seeds.init,
         seed_order=cell.seeds.order,
-        subset=subset,
-        test=split.test,
-        device=bench.lab.device,
+        subset=start.subset if sampler is None else None,
+        sampler=sampler,
+        goal=goal,
+        test=session.dataset.test,
+        checkpoint=None if goal is None else Checkpoint(path, cell.key),
+        device=session.workers.device,
     )
+    path.unlink(missing_ok=True)
+    return trained
+
+
+def _row(
+    session: Session,
+    cell: Cell,
+    start: _Start,
+    sampler: WatchedSampler | None,
+    trained: Trained,
+    provenance: Mapping[str, Any],
+) -> Run:
+    split, budget = session.dataset.train, cell.budget
+    whole = len(split) if start.subset is None else len(start.subset)
+    curve = [[round(point.seconds, 3), point.examples_seen, round(point.accuracy, 4)] for point in trained.curve]
+    usage: dict[str, Any] = {}
+    if sampler is not None:
+        usage = {
+            "usage_entropy": usage_entropy(sampler.uses),
+            "usage_largest": float(sampler.uses.max() / sampler.uses.sum() * len(split)),
+            "usage_range": int(np.ptp(sampler.uses)),
+            "seconds_sampler": sampler.seconds,
+            "trajectory": json.dumps(sampler.trajectory),
+        }
     return Run(
         key=cell.key,
-        method=cell.method_name,
+        method=cell.name,
         fraction=cell.fraction,
-        k=len(split.train) if subset is None else len(subset),
-        dataset=split.train.name,
-        fingerprint=split.train.fingerprint,
+        k=whole if cell.dynamic is None else round(trained.examples_seen / trained.epochs),
+        budget=1.0 if budget is None else budget.share,
+        axis="" if budget is None else budget.axis,
+        dataset=split.name,
+        fingerprint=split.fingerprint,
         net=cell.recipe.net,
         seed=cell.seed,
         acc_last=trained.acc_last,
         acc_best=trained.acc_best,
         step_best=trained.step_best,
         steps=trained.steps,
+        epochs=trained.epochs,
         examples_seen=trained.examples_seen,
-        seconds_score=seconds_score,
-        seconds_select=seconds_select,
-        seconds_train=trained.seconds,
-        device=made["environment"]["device"],
-        chosen=json.dumps({} if subset is None else dict(subset.chosen)),
-        provenance=json.dumps(made),
+        **{f"seconds_{stage}": start.seconds.get(stage, 0.0) for stage in ("score", "features", "autoencoder")},
+        seconds_select=start.seconds.get("select", 0.0),
+        seconds_train=trained.curve[-1].seconds,
+        curve=json.dumps(curve),
+        chosen=json.dumps({} if start.subset is None else dict(start.subset.chosen)),
+        device=provenance["environment"]["device"],
+        provenance=json.dumps(provenance),
+        **usage,
     )

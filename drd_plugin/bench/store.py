@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -27,7 +27,7 @@ class Row(Protocol):
 
     @property
     def key(self) -> str:
-        """The digest of everything that decides the row."""
+        """The digest of everything that determines the row."""
 
     @property
     def provenance(self) -> str:
@@ -40,7 +40,7 @@ class RunStore:
     Arguments:
         folder: The folder; made where it does not exist.
         identity: What all its rows have in common. None opens a folder as it is, for reading.
-        row: What a row is, a dataclass.
+        row: The dataclass of a row; fields that a stored row lacks get its defaults.
         cell: The fields by which `latest` tells cells apart.
 
     Raises:
@@ -52,17 +52,18 @@ class RunStore:
         folder: Path,
         identity: Mapping[str, Any] | None = None,
         row: type = Run,
-        cell: Sequence[str] = ("net", "fraction", "method", "seed"),
+        cell: Sequence[str] = ("net", "axis", "budget", "fraction", "method", "seed"),
     ) -> None:
-        self.folder, self.columns, self.cell = Path(folder), [f.name for f in fields(row)], [*cell]
+        self.folder, self.cell = Path(folder), [*cell]
+        self.defaults = {f.name: f.default for f in fields(row)}
         self._since: float | None = None
         path = self.folder / "grid.json"
         text = None if identity is None else json.dumps(identity, indent=2, sort_keys=True) + "\n"
         if path.exists() and (text is None or any(self.runs.glob("*.parquet"))):
             if text is not None and path.read_text() != text:
                 raise ArtifactError(
-                    f"{self.folder} holds the runs of another grid ({_apart(path.read_text(), text)}; see {path}): "
-                    "give another folder with --out, or remove this one."
+                    f"{self.folder} holds the runs of another grid ({_differences(path.read_text(), text)}; see "
+                    f"{path}): give another folder with --out, or remove this one."
                 )
         elif next(self.folder.glob("part-*.parquet"), None):
             raise ArtifactError(f"{self.folder} holds scores: give another folder for the runs.")
@@ -94,24 +95,26 @@ class RunStore:
 
     def leave_out(self, reasons: Mapping[str, str]) -> None:
         """Notes why methods cannot run; an empty reason takes a method off the list."""
-        noted = {method: why for method, why in {**self.left_out, **reasons}.items() if why}
-        if noted != self.left_out:
+        known = self.left_out
+        left_out = {method: reason for method, reason in {**known, **reasons}.items() if reason}
+        if left_out != known:
             with write_aside(self.folder / "left_out.json") as aside:
-                aside.write_text(json.dumps(noted, indent=2) + "\n")
+                aside.write_text(json.dumps(left_out, indent=2) + "\n")
 
     @property
     def about(self) -> dict[str, Any]:
-        """What is known of the study as a whole: its name, size and command, and the wall-clock `seconds` that it took,
-        scores and selections included.
+        """Facts of the study as a whole: its name, size and command, and the wall-clock `seconds` that it took, scores and
+        selections included.
         """
         path = self.folder / "about.json"
         return json.loads(path.read_text()) if path.exists() else {}
 
-    def note(self, seconds: float = 0.0, **known: Any) -> None:
-        """Notes things of the study as a whole, and adds to its seconds."""
-        spent = {"seconds": round(self.about.get("seconds", 0.0) + seconds, 1)}
+    def note(self, seconds: float = 0.0, **facts: Any) -> None:
+        """Notes facts of the study as a whole, and adds to its seconds."""
+        about = self.about
+        total = {"seconds": round(about.get("seconds", 0.0) + seconds, 1)}
         with write_aside(self.folder / "about.json") as aside:
-            aside.write_text(json.dumps({**self.about, **known, **spent}, indent=2) + "\n")
+            aside.write_text(json.dumps({**about, **facts, **total}, indent=2) + "\n")
 
     @contextmanager
     def filling(self) -> Iterator[None]:
@@ -150,19 +153,21 @@ class RunStore:
                 raise ArtifactError(
                     f"{path} is damaged ({error}): remove it and run the grid again, it repeats what is missing."
                 ) from error
-        return (
-            pd.concat(parts).drop_duplicates("key").reset_index(drop=True)[self.columns]
-            if parts
-            else pd.DataFrame(columns=self.columns)
-        )
+        if not parts:
+            return pd.DataFrame(columns=[*self.defaults])
+        rows = pd.concat(parts).drop_duplicates("key").reset_index(drop=True)
+        for name, default in self.defaults.items():
+            if default is not MISSING:
+                rows[name] = rows[name].fillna(default) if name in rows else default
+        return rows[[*self.defaults]]
 
     def latest(self) -> pd.DataFrame:
         """The rows for tables: where a cell was run again with another definition of its method, the newest alone."""
         frame = self.frame()
         created = [json.loads(text)["environment"]["created"] for text in frame["provenance"]]
         newest = frame.assign(created=created).sort_values("created", kind="stable")
-        kept = newest.drop_duplicates(self.cell, keep="last").index
-        return frame.loc[sorted(kept)].reset_index(drop=True)
+        index = newest.drop_duplicates(self.cell, keep="last").index
+        return frame.loc[sorted(index)].reset_index(drop=True)
 
     def compact(self) -> None:
         """Puts the runs that are there now into one file, sorted; a crash in between loses and doubles nothing, since
@@ -180,8 +185,8 @@ class RunStore:
             frame.to_parquet(aside, index=False, compression="zstd")
 
 
-def _apart(one: str, other: str) -> str:
-    """What two identities differ in."""
+def _differences(one: str, other: str) -> str:
+    """The settings in which two identities differ."""
     from pandas import json_normalize
 
     first, second = (json_normalize(json.loads(text)).astype(object).iloc[0].to_dict() for text in (one, other))

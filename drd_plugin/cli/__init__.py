@@ -1,26 +1,30 @@
 """The command line. Flags come from the dataclasses of scores, recipes and fits; a fraction is always the share that is
-kept.
+kept. Nothing heavy is imported before names are checked.
 """
 
 import functools
 import inspect
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 
 import tyro
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from .. import __version__
-from ..registry import unknown
+from ..core.registry import unknown
+from ..core.team import is_main_process
 from ..scores import SCORES
 from .bench import bench
 from .deepcore import doctor, export, import_, launch
 from .diffusion import fit, timestep
 from .exchange import export_subset, import_scores
 from .factors import factors
-from .listing import list_, show
+from .listing import list_
 from .report import report
 from .score import merge, record, score_command, verify
+from .show import show
 from .subset import select, train
 
 __all__ = ["main"]
@@ -31,15 +35,31 @@ PREFIXED = ("factors",)
 _flat = tyro.conf.configure(tyro.conf.OmitArgPrefixes)
 
 
-def _foreign(given: Sequence[str]) -> list[str]:
-    """The flags that are none of the launcher's."""
-    own = {"help", *inspect.signature(launch).parameters}
-    flags = (flag for flag in given if flag.startswith("--"))
-    return [flag for flag in flags if flag[2:].split("=")[0].replace("-", "_") not in own]
-
-
 def main(args: Sequence[str] | None = None) -> None:
     """The entry point; errors that the user can mend are one message, without a traceback."""
+    arguments = list(sys.argv[1:] if args is None else args)
+    if arguments == ["--version"]:
+        print(f"drd-plugin {__version__}")
+        return
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("drd_plugin").setLevel(logging.INFO if is_main_process() else logging.WARNING)
+    try:
+        with logging_redirect_tqdm():
+            _run(arguments)
+    except (ValueError, FloatingPointError) as error:
+        sys.exit(f"drd-plugin: {error}")
+    except KeyboardInterrupt:
+        print("\ndrd-plugin: stopped; bench, record and score go on when run again.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe has had enough, `head` for one
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except OSError as error:
+        sys.exit(f"drd-plugin: {error}")
+
+
+def _run(arguments: list[str]) -> None:
+    """Runs the command that the arguments name."""
     commands: dict[str, Callable[..., None]] = {
         "list": list_,
         "bench": bench,
@@ -61,33 +81,28 @@ def main(args: Sequence[str] | None = None) -> None:
         "deepcore-import": import_,
         "doctor": doctor,
     }
-    given = list(sys.argv[1:] if args is None else args)
-    if given == ["--version"]:
-        print(f"drd-plugin {__version__}")
-        return
-    if given[:1] == ["deepcore"] and "--" in given:
-        own = given.index("--")
-        commands["deepcore"], given = functools.partial(launch, arguments=tuple(given[own + 1 :])), given[:own]
-    try:
-        if given[:1] == ["deepcore"] and _foreign(given):
-            raise ValueError(f"the script's own arguments ({_foreign(given)[0]}, ...) go behind `--`.")
-        if given[:1] == ["score"] and given[1:] and given[1].startswith("--") and given[1] != "--help":
-            raise ValueError(f"the score comes first: drd-plugin score NAME {given[1]} ...; {', '.join(SCORES)}.")
-        if given[:1] == ["score"] and given[1:] and given[1] not in {*SCORES, "-h", "--help"}:
-            raise unknown("score", given[1], SCORES)
-        tyro.extras.subcommand_cli_from_dict(
-            {name: command if name in PREFIXED else _flat(command) for name, command in commands.items()},
-            prog="drd-plugin",
-            description="Core-set selection: DRD and its baselines on one harness.",
-            args=given,
-        )
-    except (ValueError, FloatingPointError) as error:
-        sys.exit(f"drd-plugin: {error}")
-    except KeyboardInterrupt:
-        print("\ndrd-plugin: stopped; bench, record and score go on when run again.", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of a pipe has had enough, `head` for one
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
-    except OSError as error:
-        sys.exit(f"drd-plugin: {error}")
+    command, rest = arguments[:1], arguments[1:]
+    if command == ["deepcore"]:
+        own = rest.index("--") if "--" in rest else len(rest)
+        commands["deepcore"] = functools.partial(launch, arguments=tuple(rest[own + 1 :]))
+        arguments = [*command, *rest[:own]]
+        if foreign := _foreign(arguments):
+            raise ValueError(f"the script's own arguments ({foreign[0]}, ...) go behind `--`.")
+    if command == ["score"] and rest:
+        if rest[0].startswith("--") and rest[0] != "--help":
+            raise ValueError(f"the score comes first: drd-plugin score NAME {rest[0]} ...; {', '.join(SCORES)}.")
+        if rest[0] not in {*SCORES, "-h", "--help"}:
+            raise unknown("score", rest[0], SCORES)
+    tyro.extras.subcommand_cli_from_dict(
+        {name: function if name in PREFIXED else _flat(function) for name, function in commands.items()},
+        prog="drd-plugin",
+        description="Core-set selection: DRD and its baselines on one harness.",
+        args=arguments,
+    )
+
+
+def _foreign(arguments: Sequence[str]) -> list[str]:
+    """The flags that are none of the launcher's."""
+    own = {"help", *inspect.signature(launch).parameters}
+    flags = (flag for flag in arguments if flag.startswith("--"))
+    return [flag for flag in flags if flag[2:].split("=")[0].replace("-", "_") not in own]

@@ -1,11 +1,14 @@
 """`bench`: run an experiment, or any grid."""
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
+from tabulate import tabulate
+
+from .. import bench as harness
+from ..core.names import read_settings
 
 __all__ = ["bench"]
 
@@ -43,38 +46,26 @@ def bench(
         workers: How many trainings run side by side; by default one for each core, up to 8, and one on a GPU.
     """
     if list_:
-        print(_listed())
+        print(_table())
         return
-    from ..bench.experiment import find_experiment
-    from ..bench.lab import Lab
-    from ..bench.results import run_experiment
-    from ..bench.studies import with_settings
-    from ..settings import read_settings
-
-    wanted = find_experiment(experiment, size)
+    file = harness.experiment_file(experiment)
     changes: dict[str, Any] = {"methods": methods, "fractions": fractions, "seeds": seeds}
-    given = {**changes, "study": study}
-    flags = " ".join(f"--{key} {shlex.join(map(str, value))}" for key, value in given.items() if value)
-    if root is not None:
-        changes["dataset"] = {**wanted.grid.dataset, "root": root}
-    wanted = replace(wanted, study=with_settings(wanted.study, read_settings(study), "--study"))
-    wanted = replace(wanted, grid=replace(wanted.grid, **{key: value for key, value in changes.items() if value}))
-    folder = out or Path("runs") / wanted.place
-    lab = Lab(folder, scores or (None if out else Path("runs") / "scores"), device, workers)
-    found = run_experiment(wanted, lab, flags)
-    print(f"\n{found.text}")
+    replace(file.grid(file.size(size)), **{key: value for key, value in changes.items() if value})  # checks the names
+    settings = read_settings(study)
+    results = harness.run_experiment(
+        experiment, size, out=out, scores=scores, **changes, study=settings, root=root, device=device, workers=workers
+    )
+    folder = out or Path("runs") / file.path.stem / file.size(size).name
+    print(f"\n{results.text}")
     print(f"Written to {folder}: {' '.join(sorted(path.name for path in folder.iterdir()))}")
     print(f"One page of it all: drd-plugin report {folder}")
 
 
-def _listed() -> str:
-    from tabulate import tabulate
-
-    from ..bench.experiment import experiments
-
+def _table() -> str:
     rows = []
-    for name, about, sizes in experiments():
-        for place, size in enumerate(sizes):
+    for file in harness.experiments():
+        for place, size in enumerate(file.sizes):
             hours = "" if size.hours is None else f"{size.hours:g}"
-            rows.append(("" if place else name, size.name, hours, size.on, "" if place else about))
+            name, about = ("", "") if place else (file.path.stem, file.about)
+            rows.append((name, size.name, hours, size.machine, about))
     return tabulate(rows, ["experiment", "size", "hours", "on", "about"], maxcolwidths=[None, None, None, 40, 60])

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ..data import Dataset
+from ..data import DATASETS, Dataset, load
 
 __all__ = ["Data"]
 
@@ -24,8 +22,10 @@ class Data:
     root: Path | None = None
     size: int | None = None
 
-    def load(self) -> "Dataset":
-        """The data set."""
-        from ..data import load
+    def check(self) -> None:
+        """Raises UnknownName unless the data set is known; nothing is loaded."""
+        DATASETS.check(self.dataset)
 
+    def load(self) -> Dataset:
+        """The data set."""
         return load(self.dataset, self.root, self.size)

@@ -4,12 +4,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import numpy as np
 import tyro
+from tabulate import tabulate
 
-if TYPE_CHECKING:
-    from ..bench.store import RunStore
+from .. import bench, deepcore
+from ..artifacts import Subset
+from ..core.names import read_settings
 
 __all__ = ["SOURCE", "doctor", "export", "import_", "launch", "show_imported"]
 
@@ -31,12 +34,8 @@ def launch(
         compat: Repairs of DeepCore on today's packages to make, of weights, resume, in1d, model_urls, forgetting and
             deepfool; all where none is named.
     """
-    from ..deepcore.compat import REPAIRS
-    from ..deepcore.launcher import run_script
-    from ..settings import read_settings
-
-    repairs = () if compat is None else compat or tuple(REPAIRS)
-    run_script(script, arguments, method_config, read_settings(settings), repairs)
+    repairs = () if compat is None else compat or tuple(deepcore.REPAIRS)
+    deepcore.run_script(script, arguments, method_config, read_settings(settings), repairs)
 
 
 def export(subset: Annotated[Path, tyro.conf.Positional], out: Path) -> None:
@@ -46,11 +45,8 @@ def export(subset: Annotated[Path, tyro.conf.Positional], out: Path) -> None:
         subset: The JSON file that `drd-plugin select` wrote.
         out: The checkpoint to write.
     """
-    from ..artifacts import Subset
-    from ..deepcore.checkpoints import export_checkpoint
-
     chosen = Subset.load(subset)
-    export_checkpoint(chosen, out)
+    deepcore.export_checkpoint(chosen, out)
     print(f"{len(chosen)} of {chosen.n} examples by {chosen.method}: python main.py ... --num_exp 1 --resume {out}")
 
 
@@ -63,19 +59,14 @@ def import_(checkpoints: Annotated[tuple[Path, ...], tyro.conf.Positional], out:
         out: The folder for the runs.
         trust: Run code that the files may hold; for files of your own alone.
     """
-    import numpy as np
-
-    from ..bench.store import RunStore
-    from ..deepcore.checkpoints import read_checkpoint
-
     if not checkpoints:
         raise ValueError("give at least one checkpoint that DeepCore saved.")
-    runs = [read_checkpoint(path, trust) for path in checkpoints]
-    store = RunStore(out, SOURCE)
+    runs = [deepcore.read_checkpoint(path, trust) for path in checkpoints]
+    store = bench.RunStore(out, SOURCE)
     for run in runs:
-        known = store.frame()
-        if run.key not in set(known["key"]):
-            same = [known[key] == getattr(run, key) for key in ("dataset", "net", "method", "fraction", "steps")]
+        rows = store.frame()
+        if run.key not in set(rows["key"]):
+            same = [rows[key] == getattr(run, key) for key in ("dataset", "net", "method", "fraction", "steps")]
             store.append(replace(run, seed=int(np.logical_and.reduce(same).sum())))
     store.compact()
     show_imported(store)
@@ -85,35 +76,29 @@ SOURCE = {"source": "deepcore"}
 """What all imported runs have in common."""
 
 
-def show_imported(store: "RunStore") -> None:
+def show_imported(store: "bench.RunStore") -> None:
     """Prints the tables of imported runs."""
-    from ..bench.table import table
-
     print("Best test accuracy over the epochs, in %, as DeepCore reports it:\n")
     for (data, net, epochs), runs in store.frame().groupby(["dataset", "net", "steps"]):
         print(f"{data}, {net}, {epochs} epochs\n")
-        print(table(runs, "acc_best").reset_index().to_markdown(index=False, disable_numparse=True), end="\n\n")
+        print(bench.table(runs, "acc_best").reset_index().to_markdown(index=False, disable_numparse=True), end="\n\n")
 
 
-def doctor(deepcore: Path | None = None) -> None:
+def doctor(checkout: Annotated[Path | None, tyro.conf.arg(name="deepcore")] = None) -> None:
     """Say what is installed and found, and which of DeepCore's methods work here. kCenterGreedy and Cal download the
     weights of ResNet-18, as in DeepCore, unless they are cached.
 
     Arguments:
-        deepcore: A checkout of DeepCore; the importable one by default.
+        checkout: A checkout of DeepCore; the importable one by default.
     """
-    from tabulate import tabulate
-
-    from ..deepcore.doctor import VARIANTS, environment_rows, examine
-    from ..deepcore.host import available
-
-    if deepcore is not None:
-        if not (deepcore / "deepcore" / "methods").is_dir():
+    if checkout is not None:
+        if not (checkout / "deepcore" / "methods").is_dir():
             raise ValueError(
-                f"{deepcore} is no checkout of DeepCore: expected a folder with deepcore/methods/ and main.py."
+                f"{checkout} is no checkout of DeepCore: expected a folder with deepcore/methods/ and main.py."
             )
-        sys.path.insert(0, str(deepcore.resolve()))
-    print(tabulate(list(environment_rows()), tablefmt="plain", maxcolwidths=[None, 90]))
-    if available():
+        sys.path.insert(0, str(checkout.resolve()))
+    print(tabulate(list(deepcore.environment_rows()), tablefmt="plain", maxcolwidths=[None, 90]))
+    if deepcore.available():
         print("\nDeepCore's methods, each tried on 40 images:")
-        print(tabulate([(name, examine(name)) for name in VARIANTS], tablefmt="plain", maxcolwidths=[None, 90]))
+        verdicts = [(name, deepcore.examine(name)) for name in deepcore.VARIANTS]
+        print(tabulate(verdicts, tablefmt="plain", maxcolwidths=[None, 90]))

@@ -5,10 +5,16 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import tyro
+from tabulate import tabulate
 
-from ..diffusion.fit import Fit
-from ..diffusion.timestep import InformationBottleneck
+from .. import bench, diffusion
+from ..core.device import resolve_device
+from ..core.job import Job
+from ..core.provenance import digest
+from ..diffusion.fitting.settings import Fit
+from ..diffusion.timesteps.rule import InformationBottleneck
 from .data import Data
 
 __all__ = ["fit", "timestep"]
@@ -33,33 +39,24 @@ def timestep(
         denoiser: A hub name, a folder in the diffusers format, or auto for the bundled one.
         labels: auto, order, or a file that maps class names to the model's class numbers.
         unmapped: refuse, or null: classes that the model does not have are asked without a class.
-        precision: What the denoiser computes in.
+        precision: The denoiser's floating-point precision.
         seed: Decides images and noise.
         device: auto, or a torch device.
         cache: A folder that keeps each class's result, from which a killed run of these settings goes on.
         plot: A PNG for the curves.
     """
-    import numpy as np
-    from tabulate import tabulate
-
-    from ..bench.plots import plot_timesteps, save
-    from ..diffusion.denoiser import denoiser_folder, find_denoiser, weights_digest
-    from ..diffusion.images import seen_by
-    from ..provenance import digest
-    from ..training.loader import resolve_device
-
-    on = resolve_device(device)
-    split = seen_by(denoiser, data.load().train)
-    model = find_denoiser(denoiser, split, on, labels, unmapped, precision)
+    data.check()
+    split = diffusion.resized_for(denoiser, data.load().train)
+    model = diffusion.find_denoiser(denoiser, split, resolve_device(device), labels, unmapped, precision)
     if cache is not None:
-        made = [rule, seed, split.fingerprint, weights_digest(denoiser_folder(denoiser, split)), dict(model.card)]
-        cache = cache / digest(made)
-    choice = rule.choose(model, split, seed, on, cache=cache)
+        weights = diffusion.weights_digest(diffusion.denoiser_folder(denoiser, split))
+        cache = cache / digest([rule, seed, split.fingerprint, weights, dict(model.card)])
+    choice = diffusion.choose_timesteps(rule, model, split, seed, Job(device, folder=cache))
     rows = zip(split.classes, choice.chosen, np.nanmax(choice.slope, axis=1), strict=True)
     print(tabulate(rows, headers=["class", f"step of {rule.steps}", "slope"], floatfmt=".3f"))
     print(f"candidates {choice.window[0]} to {choice.window[-1]}; {choice}")
     if plot is not None:
-        save(plot_timesteps(choice, split.classes), plot)
+        bench.save(bench.plot_timesteps(choice, split.classes), plot)
         print(f"curves in {plot}")
 
 
@@ -71,8 +68,9 @@ def fit(data: Data, out: Path, fit: tyro.conf.OmitArgPrefixes[Fit] = Fit(), devi
         fit: The settings.
         device: auto, or a torch device.
     """
-    loaded = data.load()
-    card = fit(loaded.train, out, device, command=shlex.join(["drd-plugin", *sys.argv[1:]]), test=loaded.test)
+    data.check()
+    dataset, command = data.load(), shlex.join(["drd-plugin", *sys.argv[1:]])
+    card = diffusion.fit_denoiser(dataset.train, out, fit, test=dataset.test, command=command, device=device)
     print(
         f"{card['parameters']:,} parameters, loss {card['loss'][0]:.4f} to {card['loss'][-1]:.4f}, "
         f"{card['images_per_second']:,} images/s, {card['seconds']:.0f} s, in {out}"

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 import tyro
 
+from .. import exchange
 from ..artifacts import ArtifactError, Subset
 from .data import Data
-from .score import say
+from .score import print_scores
 
 __all__ = ["export_subset", "import_scores"]
 
@@ -34,16 +35,14 @@ def import_scores(
         index: The column of a CSV with the positions in the data set, from 0.
         key: The entry of a dictionary; by default what CCS calls the score.
     """
-    from ..exchange import import_scores
-    from ..exchange.exporting import check_empty
-
-    check_empty(out)
+    data.check()
+    exchange.check_empty(out)
     higher = None if harder is None else harder == "higher"
-    scores = import_scores(
+    scores = exchange.import_scores(
         file, data.load().train, name=name, higher_is_harder=higher, column=column, index=index, key=key
     )
     scores.save(out)
-    say(scores, out)
+    print_scores(scores, out)
 
 
 def export_subset(
@@ -65,15 +64,13 @@ def export_subset(
         root: Where the data lie.
         size: Size of a folder's images, as they were scored.
     """
-    from ..exchange import export_subset
-
     chosen = Subset.load(subset)
     if out.exists() and out.samefile(subset):
         raise ArtifactError(f"{out} is the subset itself, which says where it came from: give another file to write.")
     split = None
     if to in ("list", "links"):
         split = Data(dataset or _dataset(chosen), root, size).load().train
-    export_subset(chosen, out, to, split)
+    exchange.export_subset(chosen, out, to, split)
     print(f"{len(chosen)} of {chosen.n} examples by {chosen.method}, in {out}")
     if chosen.weights is not None and to != "npy":
         print(f"Their weights stay in {subset}; --to npy writes weights too.")
@@ -81,7 +78,7 @@ def export_subset(
 
 def _dataset(subset: Subset) -> str:
     """The name of the data set that was scored."""
-    made = (subset.provenance.get("score") or {}).get("provenance") or {}
-    if "dataset" not in made:
+    provenance = (subset.provenance.get("score") or {}).get("provenance") or {}
+    if "dataset" not in provenance:
         raise ArtifactError("the subset does not say which data set it was selected from: give it with --dataset.")
-    return made["dataset"]
+    return provenance["dataset"]

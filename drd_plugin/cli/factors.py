@@ -3,14 +3,18 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import tyro
+from tabulate import tabulate
 
-from ..dynamic.factors.autoencoder import Autoencoder
+from .. import factors as room
+from ..factors.autoencoder import Autoencoder
+from ..training.names import NETS
 from ..training.recipe import PROXY, Recipe
 from .data import Data
 
 if TYPE_CHECKING:
-    from ..dynamic.factors import Factors
+    from ..factors import Factors
 
 __all__ = ["factors", "table_of_factors"]
 
@@ -35,34 +39,31 @@ def factors(
         seed: Decides the proxy, the autoencoder's first directions and the order of the examples.
         device: auto, or a torch device.
     """
-    from ..dynamic.factors import factors_into, find_source
-    from ..dynamic.factors.sheet import draw_sheet, shown_units, write_table
-
+    data.check()
+    NETS.check(proxy.net)
     split = data.load().train
-    found = factors_into(out, split, find_source(features, proxy), autoencoder, seed, device)
-    print(table_of_factors(found))
-    shown, texts = shown_units(found, split), getattr(split, "texts", None)
+    made = room.factors_into(out, split, room.find_source(features, proxy), autoencoder, seed, device)
+    print(table_of_factors(made))
+    units, texts = room.shown_units(made, split), getattr(split, "texts", None)
+    sheet = out / ("factors.png" if texts is None else "factors.md")
     if texts is None:
-        draw_sheet(shown, split, out / "factors.png")
+        room.draw_sheet(units, split, sheet)
     else:
-        write_table(shown, texts, out / "factors.md")
-    print(f"What the units look like: {out / ('factors.png' if texts is None else 'factors.md')}")
+        room.write_table(units, texts, sheet)
+    print(f"What the units look like: {sheet}")
 
 
-def table_of_factors(found: "Factors") -> str:
+def table_of_factors(factors: "Factors") -> str:
     """How well the autoencoder did, and how frequent its units are."""
-    import numpy as np
-    from tabulate import tabulate
-
-    quality, settled, p = found.provenance["quality"], found.provenance["settled"], found.frequency
+    quality, settled, p = factors.provenance["quality"], factors.provenance["settled"], factors.frequency
     low, *middle, high = (f"{100 * q:.3g}" for q in np.quantile(p[p > 0], [0, 0.1, 0.5, 0.9, 1]))
     rows = [
-        ("examples", f"{len(found)} of {found.fingerprint}"),
+        ("examples", f"{len(factors)} of {factors.fingerprint}"),
         ("units", f"{settled['units']}, {settled['k']} active at most"),
         ("explained variance", f"{100 * quality['explained_variance']:.1f} %"),
         ("active units (L0)", f"{quality['l0']:g} on average, none for {100 * quality['without_factors']:.2g} %"),
         ("dead units", f"{100 * quality['dead']:.1f} %"),
         ("share of a living unit", f"{low} to {high} % of the examples; deciles 1, 5 and 9: {', '.join(middle)} %"),
-        ("seconds", ", ".join(f"{stage} {spent:.1f}" for stage, spent in found.provenance["seconds"].items())),
+        ("seconds", ", ".join(f"{stage} {spent:.1f}" for stage, spent in factors.provenance["seconds"].items())),
     ]
     return tabulate(rows, tablefmt="plain")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import tyro
 
+from .. import bench
 from ..artifacts import write_aside
 
 __all__ = ["report"]
@@ -27,10 +28,8 @@ def report(
         root: Where the data lie.
         device: auto, or a torch device.
     """
-    from ..bench.report import report as page
-
     path = out or folder / "report.html"
-    text = page(folder, scores, root, device)
+    text = bench.report_page(folder, scores, root, device)
     with write_aside(path) as aside:
         aside.write_text(text)
     print(f"{path}, {len(text) / 2**20:.1f} MiB: open it in a browser.")

@@ -5,84 +5,40 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Union
 
-import numpy as np
 import tyro
+from tabulate import tabulate
 
+from .. import scoring
 from ..artifacts import ArtifactError, Scores
 from ..artifacts.reliability import verdict
-from ..processes import speaks
+from ..core.device import resolve_device
+from ..core.registry import first_sentence
+from ..core.team import is_main_process
 from ..scores import SCORES, FoldScore
-from ..scores.diffused import DiffusionScore
+from ..scores.diffusion import DiffusionScore
+from ..training.names import NETS
 from ..training.recipe import PROXY, Recipe
 from .data import Data
-from .listing import first_sentence
 
-__all__ = ["merge", "record", "say", "score_command", "verify"]
+__all__ = ["merge", "print_scores", "record", "score_command", "verify"]
 
 
 def score_command() -> Callable[..., None]:
     """The command, made from the scores that are registered now."""
-    kinds = [Annotated[Any, tyro.conf.subcommand(name, constructor=_of_kind(kind))] for name, kind in SCORES.items()]
+    kinds = [Annotated[Any, tyro.conf.subcommand(name, constructor=_command(kind))] for name, kind in SCORES.items()]
 
-    def score(done: Union[tuple(kinds)]) -> None:  # type: ignore[valid-type]  # noqa: UP007
+    def score(finished: Union[tuple(kinds)]) -> None:  # type: ignore[valid-type]  # noqa: UP007
         """Score the training examples of a data set."""
 
     return score
 
 
-def _of_kind(kind: Any) -> Callable[..., None]:
+def _command(kind: Any) -> Callable[..., None]:
     """The command for one score; only fold scores have a proxy's flags."""
-    from ..engine import score
-    from ..parts import score_shard
-
-    def fold(
-        what: tyro.conf.OmitArgPrefixes[kind],
-        data: Data,
-        out: Path,
-        seed: int = 0,
-        device: str = "auto",
-        recipe: Recipe = PROXY,
-    ) -> None:
-        score(data.load().train, what, seed=seed, out=out, recipe=recipe, device=device)
-        if speaks():
-            say(Scores.load(out), out)
-
-    def map_(
-        what: tyro.conf.OmitArgPrefixes[kind],
-        data: Data,
-        out: Path,
-        seed: int = 0,
-        device: str = "auto",
-        shard: str = "0/1",
-    ) -> None:
-        there, parts = score_shard(data.load().train, what, _shard(shard), out=out, seed=seed, device=device)
-        if not speaks():
-            return
-        if there == parts:
-            say(Scores.load(out), out)
-        else:
-            print(f"{there} of {parts} parts are in {out}; the other shards make the rest.")
-
-    def diffused(
-        what: tyro.conf.OmitArgPrefixes[kind],
-        data: Data,
-        out: Path,
-        seed: int = 0,
-        device: str = "auto",
-        shard: str = "0/1",
-        dry_run: bool = False,
-    ) -> None:
-        if dry_run:
-            from tabulate import tabulate
-
-            from ..forecast import forecast
-            from ..training.loader import resolve_device
-
-            print(tabulate(forecast(data.load().train, what, resolve_device(device)).rows(), tablefmt="plain"))
-        else:
-            map_(what, data, out, seed, device, shard)
-
-    command = fold if issubclass(kind, FoldScore) else diffused if issubclass(kind, DiffusionScore) else map_
+    if issubclass(kind, FoldScore):
+        command = _fold_command(kind)
+    else:
+        command = _diffusion_command(kind) if issubclass(kind, DiffusionScore) else _map_command(kind)
     command.__doc__ = f"""{first_sentence(kind)}
 
     Arguments:
@@ -95,7 +51,74 @@ def _of_kind(kind: Any) -> Callable[..., None]:
     return command
 
 
-def say(scores: Scores, out: Path) -> None:
+def _fold_command(kind: Any) -> Callable[..., None]:
+    def fold(
+        score: tyro.conf.OmitArgPrefixes[kind],
+        data: Data,
+        out: Path,
+        seed: int = 0,
+        device: str = "auto",
+        recipe: Recipe = PROXY,
+    ) -> None:
+        data.check()
+        NETS.check(recipe.net)
+        scores = scoring.score(data.load().train, score, seed=seed, out=out, proxy=recipe, device=device)
+        if is_main_process():
+            print_scores(scores, out)
+
+    return fold
+
+
+def _map_command(kind: Any) -> Callable[..., None]:
+    def map_(
+        score: tyro.conf.OmitArgPrefixes[kind],
+        data: Data,
+        out: Path,
+        seed: int = 0,
+        device: str = "auto",
+        shard: str = "0/1",
+    ) -> None:
+        _score_shard(score, data, out, seed, device, shard)
+
+    return map_
+
+
+def _diffusion_command(kind: Any) -> Callable[..., None]:
+    def diffusion(
+        score: tyro.conf.OmitArgPrefixes[kind],
+        data: Data,
+        out: Path,
+        seed: int = 0,
+        device: str = "auto",
+        shard: str = "0/1",
+        dry_run: bool = False,
+    ) -> None:
+        if dry_run:
+            data.check()
+            costs = scoring.forecast(data.load().train, score, resolve_device(device))
+            print(tabulate(costs.rows(), tablefmt="plain"))
+        else:
+            _score_shard(score, data, out, seed, device, shard)
+
+    return diffusion
+
+
+def _score_shard(score: Any, data: Data, out: Path, seed: int, device: str, shard: str) -> None:
+    data.check()
+    match = re.fullmatch(r"(\d+)/(\d+)", shard)
+    if match is None:
+        raise ValueError(f"expected a shard as i/N, 0/8 for one, got {shard!r}.")
+    part = int(match[1]), int(match[2])
+    finished, parts = scoring.score_shard(data.load().train, score, part, out=out, seed=seed, device=device)
+    if not is_main_process():
+        return
+    if finished == parts:
+        print_scores(Scores.load(out), out)
+    else:
+        print(f"{finished} of {parts} parts are in {out}; the other shards make the rest.")
+
+
+def print_scores(scores: Scores, out: Path) -> None:
     """Prints in a line or two what scores are, and which folder they are in."""
     low, high, distinct = scores.values.min(), scores.values.max(), len(set(scores.values.tolist()))
     print(
@@ -103,14 +126,7 @@ def say(scores: Scores, out: Path) -> None:
         f"({distinct} distinct values), in {out}"
     )
     if scores.estimates.shape[1] > 1 or scores.name in ("DRD", "ELBO"):
-        print(f"reliability {verdict(scores.reliability, scores.estimates.shape[1], scores.drawn)}")
-
-
-def _shard(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
-    if match is None:
-        raise ValueError(f"expected a shard as i/N, 0/8 for one, got {text!r}.")
-    return int(match[1]), int(match[2])
+        print(f"reliability {verdict(scores.reliability, scores.estimates.shape[1], scores.unit)}")
 
 
 def record(
@@ -127,28 +143,21 @@ def record(
     Arguments:
         out: The folder for a folder of each score; a pass that was killed goes on.
         scores: The scores, with settings in brackets: Forgetting, "EL2N[first_epochs=10, outputs=train]",
-            "AUM[proxies=3]"; by default all those that watch no longer than the proxy trains, but TDDS, which needs
-            room for n x C numbers.
+            "AUM[proxies=3]"; by default every score that fits in the proxy's epochs. TDDS needs room for n x C numbers,
+            so ask for it by name.
         features: Keep the features of the first proxy too, for D2.
         seed: The proxies' seed.
         device: auto, or a torch device.
         recipe: How the proxies are trained.
     """
-    from ..recording import fitting_folds, fold_of, record_into
-
-    folds = {name: fold_of(name) for name in scores} or fitting_folds(recipe)
-    found = record_into(
-        out,
-        data.load().train,
-        folds,
-        recipe,
-        seed=seed,
-        features="features.safetensors" if features else None,
-        device=device,
-    )
-    if speaks():
-        for name, of in found.items():
-            say(of, out / name)
+    data.check()
+    NETS.check(recipe.net)
+    names = [*scores] or [*scoring.fitting_folds(recipe)]
+    split = data.load().train
+    recorded = scoring.record(split, names, proxy=recipe, seed=seed, out=out, features=features, device=device)
+    if is_main_process():
+        for name, values in zip(names, recorded, strict=True):
+            print_scores(values, out / name)
 
 
 def merge(folders: Annotated[tuple[Path, ...], tyro.conf.Positional], out: Path) -> None:
@@ -158,11 +167,9 @@ def merge(folders: Annotated[tuple[Path, ...], tyro.conf.Positional], out: Path)
         folders: Folders that `score --shard` wrote.
         out: The folder to write to.
     """
-    from ..artifacts import merge
-
     if not folders:
         raise ValueError("give the folders whose parts belong together.")
-    print(f"{len(merge(folders, out))} scores in {out}")
+    print(f"{len(scoring.merge(folders, out))} scores in {out}")
 
 
 def verify(
@@ -180,14 +187,12 @@ def verify(
         tolerance: The greatest difference, in standard deviations of all scores, that is no error.
         device: auto, or a torch device.
     """
-    from ..verify import verify
-
-    found = verify(data.load().train, scores, rows, device)
-    said = f"{len(found.index)} examples differ by at most {found.apart:.2g} standard deviations of all scores"
-    if found.apart > tolerance:
-        worst = int(found.index[np.abs(found.kept - found.again).argmax()])
+    data.check()
+    result = scoring.verify(data.load().train, scores, rows, device)
+    text = f"{len(result.index)} examples differ by at most {result.gap:.2g} standard deviations of all scores"
+    if result.gap > tolerance:
         raise ArtifactError(
-            f"{said} (example {worst}), more than {tolerance}: {scores} was made by another device or version, "
+            f"{text} (example {result.worst}), more than {tolerance}: {scores} was made by another device or version, "
             "or is damaged."
         )
-    print(said)
+    print(text)

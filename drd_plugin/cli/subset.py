@@ -1,20 +1,21 @@
 """`select` and `train`: from scores to a subset, and from a subset to an accuracy."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+
+from .. import selection, training
 from ..artifacts import ArtifactError, Features, Scores, Subset, check_fingerprint
-from ..at_hand import AtHand
+from ..core.job import Job
+from ..core.provenance import deciding, digest
+from ..core.seeds import Seeds
 from ..methods import parse_strategy
-from ..provenance import digest
-from ..rng import Seeds
-from ..strategies import PerClass, Workbench
-from ..subsets import decided_by, select_by
+from ..strategies import PerClass
+from ..strategies.apply import apply_strategy, settings_of
+from ..training.names import NETS
 from ..training.recipe import PROXY, Recipe
 from .data import Data
-
-if TYPE_CHECKING:
-    from ..selection import TrainingWorkbench
 
 __all__ = ["select", "train"]
 
@@ -52,31 +53,36 @@ def select(
         size: Size of a folder's images.
         device: auto, or a torch device.
     """
-    of = Scores.load(scores)
+    parsed = parse_strategy(strategy)
+    parsed = PerClass(parsed) if per_class else parsed
+    NETS.check(recipe.net)
+    ordering = Scores.load(scores)
     others = [Scores.load(folder) for folder in other_scores]
-    how = parse_strategy(strategy)
-    how = PerClass(how) if per_class else how
-    at_hand = AtHand(of, others, None if features is None else Features.load(features))
-    workbench: Workbench = at_hand
-    if how.trains:
-        data = Data(dataset or of.provenance["dataset"], root, size)
-        workbench = _workbench(at_hand, data, Seeds.all(seed), recipe, device)
-    made = decided_by(how, of, fraction, seed, workbench)
-    there = Subset.load(out) if out.exists() else None
-    if there is not None and digest({key: there.provenance.get(key) for key in made}) != digest(made):
-        raise ArtifactError(f"{out} holds another subset, by {there.method}: give another --out, or remove it.")
-    name = f"{of.name}+PerClass[inner={strategy}]" if per_class else f"{of.name}+{strategy}"
-    subset = select_by(how, of, fraction, seed, workbench, name)
+    source = selection.GivenSource(ordering, others, None if features is None else Features.load(features))
+    networks = None
+    if parsed.trains:
+        split = Data(dataset or ordering.provenance["dataset"], root, size).load().train
+        check_fingerprint(ordering.fingerprint, split.fingerprint, f"the {ordering.name} score")
+        networks = selection.Networks(split, recipe, PROXY, Seeds.all(seed), Job(device))
+    workbench = selection.TrainingWorkbench(source, networks)
+    stored = Subset.load(out) if out.exists() else None
+    if stored is not None and not _same(settings_of(parsed, ordering, fraction, seed, workbench), stored.provenance):
+        raise ArtifactError(f"{out} holds another subset, by {stored.method}: give another --out, or remove it.")
+    name = f"{ordering.name}+PerClass[inner={strategy}]" if per_class else f"{ordering.name}+{strategy}"
+    subset = apply_strategy(parsed, ordering, fraction, seed, workbench, name)
     subset.save(out)
     print(f"{len(subset)} of {subset.n} examples by {subset.method}, {_short(subset.chosen)}in {out}")
 
 
-def _workbench(at_hand: AtHand, data: Data, seeds: Seeds, recipe: Recipe, device: str) -> "TrainingWorkbench":
-    from ..selection import TrainingWorkbench
+def _same(settings: dict[str, Any], provenance: Any) -> bool:
+    """Whether a subset's provenance has these settings, whenever and wherever its scores were computed."""
 
-    train = data.load().train
-    check_fingerprint(at_hand.of.fingerprint, train.fingerprint, f"the {at_hand.of.name} score")
-    return TrainingWorkbench(train, recipe, PROXY, seeds, at_hand.scores, at_hand.proxy_features, device)
+    def determining(described: Any) -> str:
+        score = described["score"]
+        ordering = {"name": score["name"], "provenance": deciding(score["provenance"])}
+        return digest({**{key: described.get(key) for key in settings}, "score": ordering})
+
+    return "score" in provenance and determining(settings) == determining(provenance)
 
 
 def _short(chosen: Any) -> str:
@@ -93,25 +99,23 @@ def train(data: Data, recipe: Recipe, subset: Path | None = None, seeds: int = 1
         seeds: The number of trainings, with the seeds 0, 1, ...
         device: auto, or a torch device.
     """
-    import numpy as np
-
-    from ..training.loop import train
-
+    data.check()
+    NETS.check(recipe.net)
     if seeds < 1:
         raise ValueError(f"the number of trainings must be at least 1, got --seeds {seeds}.")
     dataset = data.load()
     chosen = None if subset is None else Subset.load(subset)
-    results = []
+    accuracies = []
     for seed in range(seeds):
-        done = train(
+        trained = training.train(
             dataset.train, recipe, seed_init=seed, seed_order=seed, subset=chosen,
-            test=dataset.test, device=device, progress=f"seed {seed}",
+            test=dataset.test, device=device, label=f"seed {seed}",
         )  # fmt: skip
-        results.append(done.acc_last)
+        accuracies.append(trained.acc_last)
         print(
-            f"seed {seed}: {done.acc_last:.2f} % after {done.steps} steps (best {done.acc_best:.2f} %), "
-            f"{done.seconds:.1f} s"
+            f"seed {seed}: {trained.acc_last:.2f} % after {trained.steps} steps (best {trained.acc_best:.2f} %), "
+            f"{trained.seconds:.1f} s"
         )
     n, method = len(dataset.train), "Full" if chosen is None else chosen.method
-    over = f" ± {np.std(results, ddof=1):.2f} % over {seeds} seeds" if seeds > 1 else " % with one seed"
-    print(f"{method}, {n if chosen is None else len(chosen)} of {n} examples: {np.mean(results):.2f}{over}")
+    over = f" ± {np.std(accuracies, ddof=1):.2f} % over {seeds} seeds" if seeds > 1 else " % with one seed"
+    print(f"{method}, {n if chosen is None else len(chosen)} of {n} examples: {np.mean(accuracies):.2f}{over}")

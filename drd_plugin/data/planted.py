@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..rng import generator
+from ..core.seeds import generator
 from .split import DataError, Split, stratified
 
 if TYPE_CHECKING:

@@ -3,17 +3,10 @@ DeepCore's methods in this library's tables. The only room that imports `deepcor
 
 `import drd_plugin` is enough where DeepCore is importable. `configure()` sets a method's options. Without DeepCore,
 `method_class("DRD+CCS")` gives the same class on a stand-in for its base, and `Args` stands for its arguments.
+
+The names are listed in `__init__.pyi`; nothing heavy is imported until one is used.
 """
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "base": ["Args", "CoresetMethod"],
-        "coreset": ["method_class"],
-        "images": ["split_of"],
-        "options": ["configure"],
-        "registration": ["method_names", "watch"],
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

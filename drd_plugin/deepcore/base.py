@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..registry import check_fraction
+from ..core.registry import check_fraction
 
 __all__ = ["Args", "CoresetMethod"]
 

@@ -6,21 +6,18 @@ import contextlib
 import io
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torchvision.transforms import Normalize
 
+from ..core.seeds import seeded
 from ..data import Split, check_images
-from ..rng import seeded
-from ..training.loader import resolve_device
+from ..selection.workbench import Networks
 from ..training.nets import build
 from .base import Args
 from .datasets import SplitDataset
 from .host import OurNet, deepcore
-
-if TYPE_CHECKING:
-    from ..selection import TrainingWorkbench
 
 __all__ = ["arguments", "host_dataset", "on_gpu", "quiet", "with_own_randomness"]
 
@@ -31,22 +28,20 @@ def host_dataset(split: Split) -> SplitDataset:
     Raises:
         DataError: If it holds no images.
     """
-    from torchvision.transforms import Normalize
-
     check_images(split, "DeepCore")
     return SplitDataset(split, Normalize(*split.statistics))
 
 
-def arguments(workbench: TrainingWorkbench) -> Args:
-    """DeepCore's arguments for the workbench's proxy recipe; networks of this library are made known to DeepCore.
+def arguments(networks: Networks) -> Args:
+    """DeepCore's arguments for a proxy's recipe; networks of this library are made known to DeepCore.
 
     Raises:
         ValueError: If the recipe's optimiser is none that DeepCore's methods can make.
     """
-    recipe, split = workbench.proxy, workbench.split
+    recipe, split = networks.proxy, networks.split
     if recipe.optimizer == "adamw":
         raise ValueError("DeepCore's methods train proxies with SGD or Adam, got a proxy recipe with adamw.")
-    device = resolve_device(workbench.device)
+    device = networks.job.torch_device
     return Args(
         model=_model(recipe.net),
         selection_batch=recipe.batch_size,
@@ -56,7 +51,7 @@ def arguments(workbench: TrainingWorkbench) -> Args:
         selection_momentum=recipe.momentum,
         selection_weight_decay=recipe.weight_decay,
         selection_nesterov=recipe.nesterov and recipe.momentum > 0,
-        lr=workbench.recipe.lr,
+        lr=networks.recipe.lr,
         workers=0,
         device=device.type,
         gpu=[device.index or 0] if device.type == "cuda" else None,

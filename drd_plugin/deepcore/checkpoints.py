@@ -17,7 +17,8 @@ import numpy as np
 import torch
 
 from ..artifacts import ArtifactError, Run, Subset, write_aside
-from ..provenance import digest
+from ..core.provenance import digest
+from .compat import repaired
 
 __all__ = ["export_checkpoint", "read_checkpoint"]
 
@@ -57,8 +58,6 @@ def read_checkpoint(path: Path, trust: bool = False) -> Run:
     Raises:
         ArtifactError: If the file is no result, or holds other types than DeepCore's.
     """
-    from .compat import repaired
-
     path = Path(path)
     if not path.is_file():
         raise ArtifactError(f"there is no file {path}: give checkpoints that DeepCore's --save_path received.")

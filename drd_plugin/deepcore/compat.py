@@ -18,7 +18,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from ..registry import unknown
+from ..core.registry import unknown
 from .host import DeepCoreMissing, deepcore, where
 
 __all__ = ["OF_METHODS", "REPAIRS", "repaired", "script_utils"]

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
-import numpy as np
 import torch
 
-from ..data import Split, from_arrays
-from ..provenance import processor, versions
+from ..core.provenance import processor, versions
+from ..data.catalog import DEBIAN_FASHION_MNIST
+from ..data.split import CACHE
 from .base import Args
+from .borrowed import MAIN
 from .bridge import host_dataset, quiet, with_own_randomness
 from .compat import OF_METHODS, repaired, script_utils
 from .host import DeepCoreMissing, deepcore, methods_of, where
-from .rows import MAIN
+from .trial import failure, made_up
 
-__all__ = ["VARIANTS", "Verdict", "environment_rows", "examine", "failure", "made_up"]
+__all__ = ["VARIANTS", "Verdict", "environment_rows", "examine"]
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "Uniform": ("Uniform", {}),
@@ -94,24 +94,6 @@ def _needed(kind: str, settings: dict[str, Any], repairs: tuple[str, ...]) -> tu
     return repairs
 
 
-def made_up(shape: tuple[int, int, int] = (1, 28, 28)) -> Split:
-    """Forty images of this size in four classes."""
-    pixels = np.random.default_rng(0).integers(0, 256, (40, *shape)).astype(np.uint8)
-    return from_arrays("made_up", pixels, np.arange(40) % 4)
-
-
-def failure(attempt: Callable[[], Any]) -> str:
-    """What goes wrong, in a line; empty if nothing does."""
-    try:
-        attempt()
-    except Exception as error:
-        if isinstance(error, URLError):
-            return f"a download failed: {error.reason}"
-        first, *_ = str(error).strip().splitlines() or [""]
-        return f"{type(error).__name__}: {first[:120]}"
-    return ""
-
-
 def _failure(kind: str, settings: dict[str, Any], repairs: tuple[str, ...]) -> str:
     """Why a method does not select with these repairs; empty if it does."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -161,9 +143,6 @@ def _folder(path: Path) -> str:
 
 
 def _data(name: str) -> str:
-    from ..data.sets import DEBIAN_FASHION_MNIST
-    from ..data.split import CACHE
-
     places = {
         "fashion_mnist": [DEBIAN_FASHION_MNIST, CACHE / "FashionMNIST"],
         "cifar10": [CACHE / "cifar-10-batches-py"],

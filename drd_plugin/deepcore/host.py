@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..registry import unknown
+from ..core.registry import unknown
 from ..training.nets import Net
 
 __all__ = [

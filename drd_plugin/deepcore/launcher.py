@@ -10,8 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..registry import UnknownName
+from ..core.registry import UnknownName
+from .compat import repaired
+from .host import deepcore, methods_of
+from .methods import method_class
 from .options import VARIABLE, configure, read_options
+from .registration import add
 
 __all__ = ["run_script"]
 
@@ -38,11 +42,6 @@ def run_script(
         UnknownName: If an option, a method or a repair is unknown.
         ValueError: If there are settings but no selection, or the selection cannot be a file's name.
     """
-    from .compat import repaired
-    from .coreset import method_class
-    from .host import deepcore, methods_of
-    from .registration import add
-
     script = Path(script).resolve()
     if not script.is_file():
         raise FileNotFoundError(f"there is no script {script}: give DeepCore's main.py.")

@@ -37,7 +37,7 @@ def configure(selection: str, **settings: Any) -> None:
         UnknownName: If there is no such method, or it has no such field.
         ValueError: If a value does not fit its field.
     """
-    from ..methods import parse
+    from ..methods.published import parse
 
     parse(selection).configured(selection, settings)
     _given.setdefault(selection, {}).update(settings)
@@ -61,7 +61,7 @@ def read_options(path: Path) -> Mapping[str, dict[str, Any]]:
         UnknownName: If there is no such method, or it has no such field.
         ValueError: If the file cannot be read, or a value does not fit its field.
     """
-    from ..methods import parse
+    from ..methods.published import parse
 
     if not path.is_file():
         raise ValueError(f"there is no file {path}, which should hold the options: a table for each selection.")

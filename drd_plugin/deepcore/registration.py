@@ -20,7 +20,7 @@ def watch() -> None:
 
 def register_methods(module: ModuleType) -> None:
     """Adds a class for each method to `deepcore.methods`; names that are taken stay as they are."""
-    from .coreset import method_class
+    from .methods import method_class
 
     for name in method_names():
         add(module, name, method_class(name, module.CoresetMethod))
@@ -36,7 +36,7 @@ def register_datasets(module: ModuleType) -> None:
 
 def method_names() -> Iterator[str]:
     """The published methods, and all pairs of a score and a strategy."""
-    from ..methods import PUBLISHED
+    from ..methods.published import PUBLISHED
     from ..scores import SCORES
     from ..strategies import STRATEGIES, Hardest
 

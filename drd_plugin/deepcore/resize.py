@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from torch import Tensor
+from torchvision.transforms.functional import center_crop, resize
 
 from ..data import DataError, Split
 from ..data.split import Images
+from ..diffusion.denoisers.base import how_to_fit
+from ..diffusion.denoisers.load import denoiser_folder, image_shape
+from ..diffusion.resize import resized_for
 from ..scores import MapScore
 
-__all__ = ["fitted"]
+__all__ = ["resized_for_score"]
 
 
-def fitted(split: Split, score: MapScore) -> Split:
+def resized_for_score(split: Split, score: MapScore) -> Split:
     """The split as the score's denoiser takes it; the split itself where it fits, or the score has no denoiser.
 
     Raises:
@@ -23,10 +27,7 @@ def fitted(split: Split, score: MapScore) -> Split:
     name = getattr(score, "denoiser", None)
     if name is None:
         return split
-    from ..diffusion.denoiser import denoiser_folder, how_to_fit, image_shape
-    from ..diffusion.images import seen_by
-
-    split = seen_by(name, split)
+    split = resized_for(name, split)
     channels, size, _ = image_shape(denoiser_folder(name, split))
     if split.shape == (channels, size, size):
         return split
@@ -47,8 +48,6 @@ class _Resized:
         return self.shape[0]
 
     def __getitem__(self, index: Tensor) -> Tensor:
-        from torchvision.transforms.functional import center_crop, resize
-
         images = self.images[index]
         _, channels, size, _ = self.shape
         images = center_crop(resize(images, size, antialias=True), [size, size])

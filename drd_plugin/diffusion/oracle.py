@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from ..data import Split, from_arrays
-from .analytic import GaussianMixture
+from .denoisers.mixture import GaussianMixture
 from .reconstruction import signal
 
 __all__ = ["Information", "agreement", "drawn_split", "information", "log_posterior", "random_mixture"]

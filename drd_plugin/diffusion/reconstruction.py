@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .denoiser import Denoiser
+from .denoisers.base import Denoiser
 
 __all__ = ["add_noise", "reconstruct", "sampling_grid", "signal"]
 

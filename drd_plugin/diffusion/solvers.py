@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .denoiser import Denoiser
+from .denoisers.base import Denoiser
 from .reconstruction import add_noise, reconstruct, sampling_grid
 
 __all__ = ["Solver", "forwards_of", "reconstruct_by", "solve"]

@@ -1,12 +1,12 @@
 from .base import Choice as Choice
 from .base import Dynamic as Dynamic
 from .base import Examples as Examples
-from .base import Now as Now
+from .base import Moment as Moment
 from .epsilon_greedy import EpsilonGreedy as EpsilonGreedy
 from .factor_curriculum import FactorCurriculum as FactorCurriculum
 from .fixed import Fixed as Fixed
 from .infobatch import InfoBatch as InfoBatch
-from .making import dynamic_sampler as dynamic_sampler
+from .make import dynamic_sampler as dynamic_sampler
 from .names import DYNAMIC as DYNAMIC
 from .names import parse_dynamic as parse_dynamic
 from .plan import Plan as Plan

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..registry import check_least
-from .base import Choice, Dynamic, Examples, Now, State
+from ..core.registry import check_least
+from .base import Choice, Dynamic, Examples, Moment, State
 
 __all__ = ["Bandit"]
 
@@ -52,16 +52,16 @@ class Bandit(Dynamic):
         state["variance"][index] += self.alpha * (apart**2 - state["variance"][index])
         state["mean"][index] = np.where(first, signal, np.where(first, 0.0, mean) + self.alpha * apart)
 
-    def choose(self, state: State, examples: Examples, now: Now) -> Choice:
+    def choose(self, state: State, examples: Examples, moment: Moment) -> Choice:
         """See `Dynamic`; a choice of another size than the epoch is to have does not hold."""
         held = state["chosen"][state["chosen"] >= 0]
-        if now.epoch >= state["until"][0] or len(held) != now.k:
-            held = self.draw(state, now)
-            state["until"][0] = now.epoch + self.every
+        if moment.epoch >= state["until"][0] or len(held) != moment.k:
+            held = self.draw(state, moment)
+            state["until"][0] = moment.epoch + self.every
             state["chosen"][:] = -1
             state["chosen"][: len(held)] = held
         return Choice(held)
 
     @abstractmethod
-    def draw(self, state: State, now: Now) -> np.ndarray:
+    def draw(self, state: State, moment: Moment) -> np.ndarray:
         """The positions of k examples, int64[k]."""

@@ -8,21 +8,20 @@ generator of the seed and the epoch, so that its choices depend on nothing else.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..registry import check_fields
+from ..core.registry import check_fields
+from ..strategies import Workbench
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..artifacts import Scores
-    from .factors import Autoencoder, Factors
 
-__all__ = ["Choice", "Dynamic", "Examples", "Now", "Prepared", "State", "Workshop"]
+__all__ = ["Choice", "Dynamic", "Examples", "Moment", "State"]
 
 State = dict[str, np.ndarray]
 """A method's statistics, arrays by name; they are all that a resumed training needs."""
@@ -62,47 +61,13 @@ class Examples:
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """What a method is told of each example before the training.
-
-    Arguments:
-        values: float64[n] each, by name.
-        seconds: What they took, by stage: `score`, `features`, `autoencoder`.
-        made: More that is worth to be known of them, ready for JSON.
-    """
-
-    values: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    made: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Workshop(Protocol):
-    """Where a method finds what it needs before the training; all of it is of the same training set."""
-
-    @property
-    def labels(self) -> np.ndarray:
-        """int64[n]."""
-
-    def scores(self, name: str) -> Scores:
-        """A score by name in the registry, with settings."""
-
-    def factors(self, source: str, autoencoder: Autoencoder) -> Factors:
-        """The factors that an autoencoder finds in a feature space."""
-
-    def seconds(self, names: Sequence[str], factors: Factors | None) -> dict[str, float]:
-        """What scores and factors took, by stage: `score`, `features`, `autoencoder`; a proxy that they share counts
-        once.
-        """
-
-
-@dataclass(frozen=True, eq=False)
-class Now:
+class Moment:
     """Where the training is.
 
     Arguments:
         epoch: The epoch, from 0.
-        progress: The share of the training that lies behind, in [0, 1).
-        part: The share that lies behind of the epochs that do not see all examples by plan, in [0, 1].
+        progress: Progress through the training, in [0, 1).
+        pruned_progress: Progress through the pruned phase (the epochs before `full_last`), in [0, 1].
         k: How many examples the epoch is to have.
         uses: How often each example was used so far, int64[n].
         rng: Draws for this epoch.
@@ -110,7 +75,7 @@ class Now:
 
     epoch: int
     progress: float
-    part: float
+    pruned_progress: float
     k: int
     uses: np.ndarray = field(repr=False)
     rng: np.random.Generator = field(repr=False)
@@ -144,36 +109,46 @@ class Dynamic(ABC):
         check_fields(self)
 
     @property
-    def definition(self) -> Any:
+    def spec(self) -> Any:
         """What decides its choices, ready for a digest."""
         return self
 
     @property
-    def asks(self) -> tuple[str, ...]:
-        """The names of the scores that `prepare` asks the workshop for."""
+    def needs_scores(self) -> tuple[str, ...]:
+        """The names of the scores that `prepare` asks the workbench for."""
         return ()
 
     @property
-    def sees(self) -> str:
+    def feature_space(self) -> str:
         """The name of the feature space of whose factors `prepare` asks; empty for none."""
         return ""
 
     @property
-    def sees_features(self) -> bool:
+    def needs_features(self) -> bool:
         """Whether that is the proxy's."""
-        return self.sees == "proxy"
+        return self.feature_space == "proxy"
 
-    def prepare(self, workshop: Workshop) -> Prepared:
-        """What the method is told of each example before the training; nothing by default."""
-        return Prepared()
+    def prepare(self, workbench: Workbench) -> dict[str, np.ndarray]:
+        """Values of each example that the method is told before the training, float64[n] by name; none by default."""
+        return {}
 
     def begin(self, examples: Examples) -> State:
         """The statistics before the training; none by default."""
         return {}
 
     @abstractmethod
-    def choose(self, state: State, examples: Examples, now: Now) -> Choice:
+    def choose(self, state: State, examples: Examples, moment: Moment) -> Choice:
         """Chooses the examples of an epoch; may change the statistics, in place."""
+
+    def notes(self, examples: Examples, index: np.ndarray, pruned_progress: float) -> dict[str, float]:
+        """Numbers worth noting of an epoch, by name, for a benchmark's diary; none by default.
+
+        Arguments:
+            examples: What the method knows of the training set.
+            index: The epoch's examples, int64[k].
+            pruned_progress: See `Moment`.
+        """
+        return {}
 
     def signal(self, losses: Tensor, logits: Tensor | None) -> Tensor:
         """What is remembered of a batch that was trained on, float32[B]; the losses by default.

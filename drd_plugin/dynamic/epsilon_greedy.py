@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .bandit import Bandit
-from .base import Now, State
-from .top import top
+from .base import Moment, State
+from .draw import top
 
 __all__ = ["EpsilonGreedy"]
 
@@ -40,8 +40,8 @@ class EpsilonGreedy(Bandit):
         if not 0 <= self.epsilon <= 1:
             raise ValueError(f"epsilon is a share in [0, 1], got {self.epsilon}.")
 
-    def draw(self, state: State, now: Now) -> np.ndarray:
+    def draw(self, state: State, moment: Moment) -> np.ndarray:
         """See `Bandit`."""
-        greedy = top(state["mean"], now.k - math.floor(self.epsilon * now.k + 0.5), now.rng)
+        greedy = top(state["mean"], moment.k - math.floor(self.epsilon * moment.k + 0.5), moment.rng)
         rest = np.delete(np.arange(len(state["mean"])), greedy)
-        return np.concatenate([greedy, now.rng.choice(rest, now.k - len(greedy), replace=False, shuffle=False)])
+        return np.concatenate([greedy, moment.rng.choice(rest, moment.k - len(greedy), replace=False, shuffle=False)])

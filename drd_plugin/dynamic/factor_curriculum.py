@@ -4,7 +4,7 @@ This is an independent reading of the abstract of a paper whose formulae and cod
 field, but for the steepness of a sigmoid schedule.
 
 - Representativeness r_i in [0, 1]: how frequent the factors are that example i shows (see
-  `drd_plugin.dynamic.factors`).
+  `drd_plugin.factors`).
 - Rarity v_i in [0, 1]: how rare they are.
 - Usage: u_i, how often i was chosen before.
 - Schedule: λ rises smoothly from 0 to 1 over the training.
@@ -46,11 +46,13 @@ from typing import Literal
 
 import numpy as np
 
-from ..registry import check_least
-from .base import Choice, Dynamic, Examples, Now, Prepared, State, Workshop
-from .factors import Autoencoder, standardised
+from ..core.registry import check_least
+from ..factors.autoencoder import Autoencoder
+from ..factors.statistics import standardised
+from ..strategies import Workbench
+from .base import Choice, Dynamic, Examples, Moment, State
+from .draw import gumbel, shares, top, top_within
 from .schedule import Shape, rise
-from .top import gumbel, shares, top, top_within
 
 __all__ = ["FactorCurriculum"]
 
@@ -60,7 +62,7 @@ class FactorCurriculum(Dynamic):
     """Frequent factors first, rare ones later, and examples that were used before less often.
 
     Arguments:
-        features: The feature space that the autoencoder is trained on, as `drd_plugin.dynamic.factors` names them.
+        features: The feature space that the autoencoder is trained on, as `drd_plugin.factors` names them.
         autoencoder: The autoencoder.
         representativeness: What r is: of the `factors`, or a score by name (DRD, ELBO), whose easiest examples are the
             most representative.
@@ -89,51 +91,54 @@ class FactorCurriculum(Dynamic):
         check_least(self, 0, "gamma", "temperature")
 
     @property
-    def asks(self) -> tuple[str, ...]:
+    def needs_scores(self) -> tuple[str, ...]:
         """See `Dynamic`."""
         return tuple(name for name in (self.representativeness, self.rarity) if name != "factors")
 
     @property
-    def sees(self) -> str:
+    def feature_space(self) -> str:
         """See `Dynamic`."""
         return self.features if "factors" in (self.representativeness, self.rarity) else ""
 
-    def prepare(self, workshop: Workshop) -> Prepared:
+    def prepare(self, workbench: Workbench) -> dict[str, np.ndarray]:
         """See `Dynamic`; both values are ranks in [0, 1], within the classes or over all."""
-        factors = workshop.factors(self.features, self.autoencoder) if self.sees else None
+        factors = workbench.factors(self.features, self.autoencoder) if self.feature_space else None
         values = {}
         for name, source in (("representativeness", self.representativeness), ("rarity", self.rarity)):
             if source == "factors":
                 value = getattr(factors, name)
             else:
-                hardness = workshop.scores(source).hardness
+                hardness = workbench.scores(source).hardness
                 value = hardness if name == "rarity" else -hardness
-            values[name] = standardised(value, workshop.labels if self.within == "class" else None)
-        made = {} if factors is None else {key: factors.provenance[key] for key in ("inputs", "settled", "quality")}
-        return Prepared(values, workshop.seconds(self.asks, factors), made)
+            values[name] = standardised(value, workbench.labels if self.within == "class" else None)
+        return values
 
     def begin(self, examples: Examples) -> State:
         """See `Dynamic`; the even share of all examples seen, now and at each one's last use."""
         return {"even": np.zeros(1), "even_at_use": np.zeros(len(examples))}
 
-    def choose(self, state: State, examples: Examples, now: Now) -> Choice:
+    def choose(self, state: State, examples: Examples, moment: Moment) -> Choice:
         """See `Dynamic`."""
-        level, known = self.level(now.part), examples.values
+        level, known = self.level(moment.pruned_progress), examples.values
         score = (1 - level) * known["representativeness"] + level * known["rarity"]
-        keys = gumbel(score - self.gamma * self._penalty(now.uses), self.temperature, now.rng)
+        keys = gumbel(score - self.gamma * self._penalty(moment.uses), self.temperature, moment.rng)
         if self.within == "all":
-            index = top(keys, now.k, now.rng)
+            index = top(keys, moment.k, moment.rng)
         else:
             sizes = np.bincount(examples.labels, minlength=examples.num_classes)
-            index = top_within(keys, examples.labels, shares(sizes, now.k), now.rng)
-        state["even"] += now.k / len(examples)
+            index = top_within(keys, examples.labels, shares(sizes, moment.k), moment.rng)
+        state["even"] += moment.k / len(examples)
         owed = state["even"] - state["even_at_use"][index]
         state["even_at_use"][index] = state["even"]
         return Choice(index, owed if self.unbiased else None)
 
-    def level(self, part: float) -> float:
-        """λ of an epoch that begins when this part of the epochs that do not see all examples is over."""
-        return rise(self.schedule, part)
+    def notes(self, examples: Examples, index: np.ndarray, pruned_progress: float) -> dict[str, float]:
+        """See `Dynamic`; λ as `level`, and the mean `rarity` of the epoch's examples."""
+        return {"level": self.level(pruned_progress), "rarity": float(examples.values["rarity"][index].mean())}
+
+    def level(self, pruned_progress: float) -> float:
+        """λ of an epoch that begins at this progress through the pruned phase."""
+        return rise(self.schedule, pruned_progress)
 
     def _penalty(self, uses: np.ndarray) -> np.ndarray:
         return {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..artifacts import Subset, check_fingerprint
-from .base import Choice, Dynamic, Examples, Now, State
+from .base import Choice, Dynamic, Examples, Moment, State
 
 __all__ = ["Fixed"]
 
@@ -25,7 +25,7 @@ class Fixed(Dynamic):
     subset: Subset = field(repr=False)
 
     @property
-    def definition(self) -> Any:
+    def spec(self) -> Any:
         """See `Dynamic`; a digest of the subset's examples and weights."""
         arrays = [self.subset.indices, self.subset.weights]
         return ["Fixed", *(of if of is None else hashlib.sha256(of.tobytes()).hexdigest() for of in arrays)]
@@ -39,17 +39,17 @@ class Fixed(Dynamic):
         check_fingerprint(self.subset.fingerprint, examples.fingerprint, f"the subset by {self.subset.method}")
         return {}
 
-    def choose(self, state: State, examples: Examples, now: Now) -> Choice:
+    def choose(self, state: State, examples: Examples, moment: Moment) -> Choice:
         """See `Dynamic`.
 
         Raises:
             ValueError: If the epoch is to have another number of examples.
         """
-        if now.k == len(examples):
-            return Choice(np.arange(now.k))
-        if now.k != len(self.subset):
+        if moment.k == len(examples):
+            return Choice(np.arange(moment.k))
+        if moment.k != len(self.subset):
             raise ValueError(
-                f"the subset by {self.subset.method} has {len(self.subset)} examples, but the epoch is to have {now.k}."
+                f"the subset by {self.subset.method} has {len(self.subset)} examples, but the epoch is to have {moment.k}."
             )
         weights = self.subset.weights
-        return Choice(self.subset.indices, None if weights is None else weights / weights.mean(), total=now.k)
+        return Choice(self.subset.indices, None if weights is None else weights / weights.mean(), total=moment.k)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .base import Choice, Dynamic, Examples, Now, State
+from .base import Choice, Dynamic, Examples, Moment, State
 
 __all__ = ["InfoBatch"]
 
@@ -51,16 +51,16 @@ class InfoBatch(Dynamic):
         """See `Dynamic`; the last loss of each example, infinite before the first, and when the epoch began."""
         return {"loss": np.full(len(examples), np.inf, np.float32), "began": np.zeros(1)}
 
-    def choose(self, state: State, examples: Examples, now: Now) -> Choice:
+    def choose(self, state: State, examples: Examples, moment: Moment) -> Choice:
         """See `Dynamic`."""
-        loss, end = state["loss"], 2 * now.progress - float(state["began"][0])
-        state["began"][0] = now.progress
+        loss, end = state["loss"], 2 * moment.progress - float(state["began"][0])
+        state["began"][0] = moment.progress
         seen = np.isfinite(loss)
         if end > self.delta + 1e-9 or not seen.any():
             return Choice(np.arange(len(loss)))
         below = loss < loss[seen].mean(dtype=np.float64)
         small, large = np.flatnonzero(below), np.flatnonzero(~below)
-        stay = now.rng.choice(small, math.floor((1 - self.ratio) * len(small) + 0.5), replace=False, shuffle=False)
+        stay = moment.rng.choice(small, math.floor((1 - self.ratio) * len(small) + 0.5), replace=False, shuffle=False)
         if not len(stay):
             return Choice(np.arange(len(loss)))
         weights = np.concatenate([np.ones(len(large)), np.full(len(stay), len(small) / len(stay))])

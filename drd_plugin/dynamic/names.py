@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..methods import configure
-from ..registry import Registry
-from ..settings import read_name
+from ..core.names import read_name
+from ..core.registry import Registry
+from ..factors import Autoencoder
+from ..methods.published import configure
 from .base import Dynamic
 from .epsilon_greedy import EpsilonGreedy
 from .factor_curriculum import FactorCurriculum
-from .factors import Autoencoder
 from .infobatch import InfoBatch
 from .random_dynamic import RandomDynamic
 from .rcap import RCAP

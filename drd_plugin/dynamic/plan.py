@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..registry import check_fields, check_fraction
+from ..core.registry import check_fields, check_fraction
 
 __all__ = ["Plan"]
 
@@ -40,17 +40,21 @@ class Plan:
         if not 0 <= self.full_last < 1:
             raise ValueError(f"full_last is a share of the training in [0, 1), got {self.full_last}.")
 
-    def part(self, progress: float) -> float:
-        """The share that lies behind of the epochs that do not see all, in [0, 1], when `progress` does of all."""
+    def pruned_progress(self, progress: float) -> float:
+        """Progress through the pruned phase (the epochs before `full_last`), in [0, 1].
+
+        Arguments:
+            progress: Progress through the whole training, in [0, 1].
+        """
         return min(1.0, progress / (1 - self.full_last))
 
     def size(self, n: int, progress: float) -> int:
-        """How many of n examples the epoch has that begins when `progress`, in [0, 1), lies behind.
+        """How many of n examples an epoch has that begins at this progress, in [0, 1).
 
         Raises:
             ValueError: If it would have none.
         """
-        return n if progress >= 1 - self.full_last - 1e-9 else self._count(n, self.part(progress))
+        return n if progress >= 1 - self.full_last - 1e-9 else self._count(n, self.pruned_progress(progress))
 
     def check(self, n: int) -> None:
         """Refuses a plan that leaves an epoch at the beginning or the end of the training no example.

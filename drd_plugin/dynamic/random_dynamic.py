@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .base import Choice, Dynamic, Examples, Now, State
+from .base import Choice, Dynamic, Examples, Moment, State
 
 __all__ = ["RandomDynamic"]
 
@@ -18,6 +18,6 @@ __all__ = ["RandomDynamic"]
 class RandomDynamic(Dynamic):
     """k distinct examples, uniformly at random, each epoch anew."""
 
-    def choose(self, state: State, examples: Examples, now: Now) -> Choice:
+    def choose(self, state: State, examples: Examples, moment: Moment) -> Choice:
         """See `Dynamic`."""
-        return Choice(now.rng.choice(len(examples), now.k, replace=False, shuffle=False))
+        return Choice(moment.rng.choice(len(examples), moment.k, replace=False, shuffle=False))

@@ -23,8 +23,8 @@ from typing import Literal
 import numpy as np
 
 from ..strategies.base import capped, largest_remainders
-from .base import Choice, Dynamic, Examples, Now, State
-from .top import gumbel, top_within
+from .base import Choice, Dynamic, Examples, Moment, State
+from .draw import gumbel, top_within
 
 __all__ = ["RCAP"]
 
@@ -55,7 +55,7 @@ class RCAP(Dynamic):
         """See `Dynamic`."""
         state["loss"][index] = np.clip(signal, 0, state["largest"])
 
-    def choose(self, state: State, examples: Examples, now: Now) -> Choice:
+    def choose(self, state: State, examples: Examples, moment: Moment) -> Choice:
         """See `Dynamic`."""
         labels, count = examples.labels, examples.num_classes
         sizes = np.bincount(labels, minlength=count)
@@ -64,8 +64,8 @@ class RCAP(Dynamic):
             weight = np.exp(state["loss"] / self.beta)
             weights = state["chosen"] * weight / np.bincount(labels, weight, count)[labels]
         wanted = np.sqrt(np.bincount(labels, weights, count) * sizes / len(labels))
-        numbers = largest_remainders(capped(wanted, sizes, now.k), now.k)
-        index = top_within(gumbel(state["loss"] / self.beta, 1.0, now.rng), labels, numbers, now.rng)
+        numbers = largest_remainders(capped(wanted, sizes, moment.k), moment.k)
+        index = top_within(gumbel(state["loss"] / self.beta, 1.0, moment.rng), labels, numbers, moment.rng)
         state["chosen"][:] = False
         state["chosen"][index] = True
         return Choice(index)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .base import Choice, Dynamic, Examples, Now, State
+from .base import Choice, Dynamic, Examples, Moment, State
 
 __all__ = ["RS2"]
 
@@ -34,13 +34,13 @@ class RS2(Dynamic):
         """See `Dynamic`; `order` is the present order, of which the first `place` examples were given."""
         return {"order": np.arange(len(examples)), "place": np.array([len(examples)])}
 
-    def choose(self, state: State, examples: Examples, now: Now) -> Choice:
+    def choose(self, state: State, examples: Examples, moment: Moment) -> Choice:
         """See `Dynamic`."""
         place = int(state["place"][0])
-        taken = state["order"][place : place + now.k].copy()
-        state["place"][0] = place + now.k
-        if missing := now.k - len(taken):
-            fresh = now.rng.permutation(len(examples))
+        taken = state["order"][place : place + moment.k].copy()
+        state["place"][0] = place + moment.k
+        if missing := moment.k - len(taken):
+            fresh = moment.rng.permutation(len(examples))
             last = np.isin(fresh, taken, assume_unique=True)
             state["order"][:] = np.concatenate([fresh[~last], fresh[last]])
             state["place"][0] = missing

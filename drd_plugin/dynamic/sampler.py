@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from ..artifacts import ArtifactError
-from ..processes import Team, present_team
-from ..provenance import digest
-from ..rng import generator
-from .base import Choice, Dynamic, Examples, Now
+from ..core.provenance import digest
+from ..core.seeds import generator
+from ..core.team import Team, current_team
+from .base import Choice, Dynamic, Examples, Moment
 from .plan import Plan
 
 __all__ = ["DynamicSampler"]
@@ -65,13 +65,13 @@ class DynamicSampler(Sampler[int]):
         *,
         epochs: int | None = None,
         seed: int = 0,
-        us: Team | None = None,
+        team: Team | None = None,
     ) -> None:
         if epochs is not None and epochs < 1:
             raise ValueError(f"expected at least one epoch, got {epochs}.")
         plan.check(len(examples))
         self.method, self.examples, self.plan = method, examples, plan
-        self.epochs, self.seed, self._us = epochs, seed, us
+        self.epochs, self.seed, self._team = epochs, seed, team
         self.epoch, self.index = -1, torch.empty(0, dtype=torch.int64)
         self.weights: Tensor | None = None
         self.uses = np.zeros(len(examples), np.int64)
@@ -80,9 +80,9 @@ class DynamicSampler(Sampler[int]):
         self._start = self._given = 0
 
     @property
-    def us(self) -> Team:
+    def team(self) -> Team:
         """The processes that share the training."""
-        return present_team() if self._us is None else self._us
+        return current_team() if self._team is None else self._team
 
     def set_epoch(self, epoch: int, progress: float | None = None) -> None:
         """Chooses the examples of an epoch; does nothing if it is the present one already (of a state that was loaded).
@@ -108,8 +108,8 @@ class DynamicSampler(Sampler[int]):
         self._listen()
         rng = generator(self.seed, f"dynamic {epoch}")
         k = self.plan.size(len(self.examples), progress)
-        now = Now(epoch, progress, self.plan.part(progress), k, self.uses, rng)
-        choice = self.method.choose(self._state, self.examples, now)
+        moment = Moment(epoch, progress, self.plan.pruned_progress(progress), k, self.uses, rng)
+        choice = self.method.choose(self._state, self.examples, moment)
         index = _checked(choice, len(self.examples), self.method)
         self.uses[index] += 1
         self.epoch, self._start, self._given = epoch, 0, 0
@@ -154,7 +154,7 @@ class DynamicSampler(Sampler[int]):
                 that were yielded, which are too many where workers of a `DataLoader` read ahead.
         """
         self._listen()
-        place = self.us.same(self._given if taken is None else taken) * self._processes
+        place = self.team.same(self._given if taken is None else taken) * self._processes
         tensors = {"index": self.index, "uses": self.uses, **{f"method.{key}": of for key, of in self._state.items()}}
         if self.weights is not None:
             tensors["weights"] = self.weights
@@ -183,17 +183,17 @@ class DynamicSampler(Sampler[int]):
         """A digest of what decides the choices beside what the training says, after the method's name."""
         arrays = {"labels": self.examples.labels, **self.examples.values}
         known = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()}
-        made = [self.method.definition, self.plan, self.epochs, self.seed, self.examples.fingerprint, known]
+        made = [self.method.spec, self.plan, self.epochs, self.seed, self.examples.fingerprint, known]
         return f"{type(self.method).__name__} {digest(made)}"
 
     @property
     def _rank(self) -> int:
-        state = self.us.state
+        state = self.team.state
         return 0 if state is None else state.process_index
 
     @property
     def _processes(self) -> int:
-        state = self.us.state
+        state = self.team.state
         return 1 if state is None else state.num_processes
 
     def _share(self) -> Tensor:
@@ -208,10 +208,10 @@ class DynamicSampler(Sampler[int]):
 
     def _listen(self) -> None:
         """Hands the method what the training has said since the last time, of all processes."""
-        us = self.us
-        nothing = torch.empty(0, dtype=torch.int64, device=us.device), torch.empty(0, device=us.device)
+        team = self.team
+        nothing = torch.empty(0, dtype=torch.int64, device=team.device), torch.empty(0, device=team.device)
         columns = map(torch.cat, zip(*self._told or [nothing], strict=True))
-        index, signal = (column.cpu().numpy() for column in us.together(*columns))
+        index, signal = (column.cpu().numpy() for column in team.together(*columns))
         self._told.clear()
         broken = index[~np.isfinite(signal)]
         if len(broken):

@@ -16,10 +16,10 @@ from typing import Literal
 
 import numpy as np
 
-from ..registry import check_least
+from ..core.registry import check_least
 from .bandit import Bandit
-from .base import Now, State
-from .top import top
+from .base import Moment, State
+from .draw import top
 
 __all__ = ["UCB"]
 
@@ -40,7 +40,7 @@ class UCB(Bandit):
         super().__post_init__()
         check_least(self, 0, "c")
 
-    def draw(self, state: State, now: Now) -> np.ndarray:
+    def draw(self, state: State, moment: Moment) -> np.ndarray:
         """See `Bandit`."""
         spread = state["variance"] if self.bound == "variance" else np.sqrt(state["variance"])
-        return top(state["mean"] + self.c * spread, now.k, now.rng)
+        return top(state["mean"] + self.c * spread, moment.k, moment.rng)

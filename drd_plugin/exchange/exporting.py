@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..artifacts import ArtifactError, Subset, check_fingerprint, write_aside
+from ..core.registry import unknown
 from ..data import DataError, Split, check_images, check_split
 from ..data.folders import FolderImages
-from ..registry import unknown
 
 if TYPE_CHECKING:
     import torch

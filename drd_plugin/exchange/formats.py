@@ -11,7 +11,7 @@ from zipfile import is_zipfile
 import numpy as np
 
 from ..artifacts import ArtifactError
-from ..registry import unknown
+from ..core.registry import unknown
 
 if TYPE_CHECKING:
     from pandas import Series

@@ -24,10 +24,9 @@ from typing import Any
 import numpy as np
 
 from ..artifacts import ArtifactError, Scores
-from ..artifacts.files import sha256
-from ..artifacts.tensors import load_array
+from ..artifacts.files import load_array, sha256
+from ..core.registry import unknown
 from ..data import Split, check_split
-from ..registry import unknown
 from ..scores import SCORES
 from .formats import read_csv, read_dictionary
 

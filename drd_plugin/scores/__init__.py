@@ -1,6 +1,6 @@
 """Scores: each orders the training examples by how hard, how atypical or how unlikely they are."""
 
-from ..registry import Registry
+from ..core.registry import Registry
 from .aum import AUM
 from .base import FoldScore, MapScore, Proxy, Score, Scorer
 from .confidence import Confidence

@@ -13,12 +13,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
+from .. import training
+from ..core.job import Job
+from ..core.registry import check_fields, check_least
 from ..data import DataError, Kind
-from ..processes import ALONE, Team
-from ..registry import check_fields, check_least
 
 if TYPE_CHECKING:
     import torch
@@ -47,13 +47,13 @@ class Score(ABC):
     def __post_init__(self) -> None:
         check_fields(self)
 
-    def inputs(self, split: Split) -> Mapping[str, Any]:
+    def file_digests(self, split: Split) -> Mapping[str, Any]:
         """What decides the values beside the fields, the split and the seed (digests of files that are read, choices
         that depend on the machine), ready for JSON.
         """
         return {}
 
-    def obstacle(self, split: Split) -> str:
+    def why_not(self, split: Split) -> str:
         """Why the score cannot be had of such examples at all; empty if it can."""
         if split.kind in self.takes:
             return ""
@@ -61,7 +61,7 @@ class Score(ABC):
 
     def check(self, split: Split) -> None:
         """Raises DataError if there is an obstacle."""
-        if found := self.obstacle(split):
+        if found := self.why_not(split):
             raise DataError(f"{found}: take a score that watches a network's training, such as Forgetting or AUM.")
 
 
@@ -93,29 +93,18 @@ class MapScore(Score):
     takes: ClassVar[tuple[Kind, ...]] = ("images",)
     seeded_by: ClassVar[Literal["proxy", "noise", "selection"]] = "noise"
 
-    def sees(self, split: Split) -> Split:
-        """The split as the score wants its images; the split itself by default."""
+    def resized(self, split: Split) -> Split:
+        """The split with its images in the size that the score takes; the split itself by default."""
         return split
 
     @abstractmethod
-    def prepare(
-        self,
-        split: Split,
-        seed: int,
-        device: torch.device,
-        cache: Path | None = None,
-        progress: bool = True,
-        team: Team = ALONE,
-    ) -> Scorer:
+    def prepare(self, split: Split, seed: int, job: Job = Job()) -> Scorer:
         """Loads or settles what scoring needs.
 
         Arguments:
-            split: The training split, as the score sees it.
+            split: The training split, resized for the score.
             seed: The noise seed.
-            device: Where to compute.
-            cache: A folder in which settled things are kept, so that a resumed run finds them again.
-            progress: Whether to show progress bars.
-            team: The processes that share the job, and the folder.
+            job: How and where; in its folder settled things are kept, so that a resumed run finds them again.
         """
 
 
@@ -138,9 +127,7 @@ class Proxy:
     @cached_property
     def features(self) -> Tensor:
         """Penultimate features of the un-augmented training set in `eval` mode, float32[n, width], on the CPU."""
-        from ..training.loop import features
-
-        return features(self.net, self.split, self.device)
+        return training.features(self.net, self.split, self.device)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..registry import check_least
+from ..core.registry import check_least
 from .base import FoldScore, Proxy, early, epochs_watched
 
 if TYPE_CHECKING:

@@ -20,54 +20,77 @@ and few-step solvers are ours; none is on by default.
 from __future__ import annotations
 
 import json
+import logging
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from typing_extensions import override
 
+from .. import diffusion
 from ..artifacts import write_aside
-from ..diffusion.timestep import InformationBottleneck
-from ..processes import ALONE, Team
-from ..provenance import digest
-from ..registry import check_least
-from ..rng import keyed_antithetic
-from .diffused import DiffusionScore, Pieces, paired
+from ..core.job import Job
+from ..core.provenance import digest
+from ..core.registry import check_least
+from ..core.seeds import keyed_antithetic
+from ..data import scaled
+from ..diffusion.timesteps.rule import InformationBottleneck
+from .diffusion import DiffusionScore, DiffusionScorer, Work, average_pairs
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
     from ..data import Split
-    from ..diffusion.batching import Batches
-    from ..diffusion.denoiser import Denoiser
-    from ..diffusion.perceptual import Embedding
 
 __all__ = ["DRD", "Deviation"]
 
 STANDARDISED = 256
 """The most images by whose deviations several timesteps are made comparable."""
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
-class DRD(InformationBottleneck, DiffusionScore):
+class DRD(DiffusionScore):
     """The reconstruction deviation; non-negative, high for unlikely images.
 
     Arguments:
+        steps: The number of steps T' of the sampling grid.
+        gamma_min: The least signal-to-noise ratio of a timestep.
+        gamma_max: The greatest signal-to-noise ratio of a timestep.
+        B: Images of each class by which its timestep is chosen.
+        noises: Noise draws for each of them.
+        delta_t: The finite difference's reach, in grid steps.
+        estimator: `eq9`, `eq6` or `mmse`; see `drd_plugin.diffusion.timesteps.rule`.
+        search: `exhaustive`, `staged`, or `auto`: exhaustive up to 20 classes.
+        competitors: How many classes the staged search compares an image with.
+        competitors_by: Which classes these are: `screen`, `proxy`, `wordnet` or a JSON file.
         timestep: The grid step for all classes, in 0..steps - 1; by default each class's own, by the information
             bottleneck.
         timesteps: Several grid steps for all classes instead, whose deviations are z-scored and averaged.
         solver: `ddim`, `dpmsolver++` or `unipc` (see `drd_plugin.diffusion.solvers`).
         solver_steps: Forward passes of the solvers of higher order.
         reference: What the reconstruction is compared with: the `input`, or its round trip through the `vae`.
-        distance: `auto`, `network`, `lpips-alex`, `lpips-vgg` or `mse` (see `drd_plugin.diffusion.perceptual`).
+        distance: `auto`, `network`, `lpips-alex`, `lpips-vgg` or `mse` (see `drd_plugin.diffusion.distance`).
     """
 
     higher_is_harder = True
 
+    steps: int = 50
+    gamma_min: float = 0.05
+    gamma_max: float = 1.0
+    B: int = 20
+    noises: int = 20
+    delta_t: int = 1
+    estimator: Literal["eq9", "eq6", "mmse"] = "eq9"
+    search: Literal["auto", "exhaustive", "staged"] = "auto"
+    competitors: int = 24
+    competitors_by: str = "screen"
     timestep: int | None = None
     timesteps: tuple[int, ...] = ()
     solver: Literal["ddim", "dpmsolver++", "unipc"] = "ddim"
@@ -76,12 +99,11 @@ class DRD(InformationBottleneck, DiffusionScore):
     distance: str = "auto"
 
     def __post_init__(self) -> None:
-        InformationBottleneck.__post_init__(self)
-        DiffusionScore.__post_init__(self)
+        super().__post_init__()
+        _ = self.rule  # raises if a setting of it is wrong
         check_least(self, 1, "solver_steps")
         object.__setattr__(self, "timesteps", tuple(self.timesteps))
-        given = [*self.timesteps, *([] if self.timestep is None else [self.timestep])]
-        wrong = [t for t in given if type(t) is not int or not 0 <= t < self.steps]
+        wrong = [t for t in self.fixed_timesteps if type(t) is not int or not 0 <= t < self.steps]
         if wrong:
             raise ValueError(
                 f"expected a timestep in 0..{self.steps - 1} (a step of the sampling grid), got {wrong[0]!r}."
@@ -89,135 +111,112 @@ class DRD(InformationBottleneck, DiffusionScore):
         if self.timesteps and self.timestep is not None:
             raise ValueError(f"give timestep or timesteps, got {self.timestep} and {self.timesteps}.")
 
-    def inputs(self, split: Split) -> Mapping[str, Any]:
-        """See `Score`; beside the diffusion model, the distance that `auto` stands for here, and the lists of
-        competitors where there is a file.
+    @property
+    def rule(self) -> InformationBottleneck:
+        """The rule that chooses the timestep of each class."""
+        return InformationBottleneck(**{f.name: getattr(self, f.name) for f in fields(InformationBottleneck)})
+
+    @property
+    def fixed_timesteps(self) -> tuple[int, ...]:
+        """The grid steps that the settings fix for all classes; none where the rule chooses."""
+        return self.timesteps or (() if self.timestep is None else (self.timestep,))
+
+    @override
+    def file_digests(self, split: Split) -> Mapping[str, Any]:
+        """Beside the diffusion model, the distance that `auto` stands for on this machine, and the lists of competitors
+        where there is a file.
         """
-        from ..diffusion.competitors import near_classes
-        from ..diffusion.perceptual import resolve_distance
-
         listed = self.competitors_by not in ("screen", "proxy", "wordnet")
-        lists = {"competitors_by": digest(near_classes(self.competitors_by, split))} if listed else {}
-        return {**super().inputs(split), "distance": resolve_distance(self.distance, self.sees(split)), **lists}
+        lists = {"competitors_by": digest(diffusion.near_classes(self.competitors_by, split))} if listed else {}
+        distance = diffusion.resolve_distance(self.distance, self.resized(split))
+        return {**super().file_digests(split), "distance": distance, **lists}
 
-    def prepare(
-        self,
-        split: Split,
-        seed: int,
-        device: torch.device,
-        cache: Path | None = None,
-        progress: bool = True,
-        team: Team = ALONE,
-    ) -> Deviation:
-        """See `MapScore`; chooses the timesteps and makes the distance's network ready.
+    @override
+    def prepare(self, split: Split, seed: int, job: Job = Job()) -> Deviation:
+        """Chooses the timesteps and makes the distance's network ready.
 
         Raises:
             DenoiserError: If there is no denoiser for this data set, or it does not fit.
         """
-        from ..diffusion.perceptual import embedding
-
-        denoiser, latents = self.load(split, device)
-        if self.timesteps:
-            starts = np.tile(self.timesteps, (split.num_classes, 1))
-        else:
-            starts = self._timesteps(denoiser, split, seed, device, cache, progress, team)[:, None]
-        with team.first_alone():
-            embed = embedding(self.distance, split, seed, device, cache)
+        device = job.torch_device
+        denoiser, encode = self.load(split, device)
+        starts = self._starts(denoiser, split, seed, job)
+        with job.team.first_alone():
+            embed = diffusion.embedding(self.distance, split, seed, job)
         settings = {"timesteps": starts.squeeze(1).tolist() if starts.shape[1] == 1 else list(self.timesteps)}
         settings |= {"distance": embed.name, "denoiser": dict(denoiser.card)}
-        deviation = Deviation(self, denoiser, embed, starts, seed, latents, settings, device=str(device))
-        return deviation if starts.shape[1] == 1 else deviation.standardised(split, device)
+        deviation = Deviation(self, denoiser, encode, seed, device, embed, starts, settings=settings)
+        return deviation if starts.shape[1] == 1 else deviation.standardised(split)
 
-    def pieces(self, split: Split, device: torch.device) -> Pieces:
-        """See `DiffusionScore`; for steps that are not chosen yet, the middle of the window is taken."""
-        from ..diffusion.perceptual import embedding
-        from ..diffusion.solvers import forwards_of
-
+    @override
+    def work(self, split: Split, device: torch.device) -> Work:
+        """For steps that are not chosen yet, the middle of the window is taken."""
         denoiser, _ = self.load(split, device)
-        window = self.window(denoiser)
-        given = self.timesteps or (() if self.timestep is None else (self.timestep,))
-        starts = np.array(given or [window[len(window) // 2]])
-        forwards = forwards_of(self.solver, starts, self.solver_steps, self.steps, len(denoiser.alphas_cumprod)).sum()
-        embed = embedding(self.distance, split, 0, device)
-        chosen = "" if given else f", and the chosen ones lie between {window[0]} and {window[-1]}"
-        first = min(len(split), STANDARDISED) * int(forwards) if self.timesteps else 0
-        return Pieces(
+        window = self.rule.window(denoiser)
+        fixed = self.fixed_timesteps
+        starts = np.array(fixed or [window[len(window) // 2]])
+        timesteps = len(denoiser.alphas_cumprod)
+        forwards = int(diffusion.forwards_of(self.solver, starts, self.solver_steps, self.steps, timesteps).sum())
+        embed = diffusion.embedding(self.distance, split, 0, Job(str(device)))
+        chosen = "" if fixed else f", and the chosen ones lie between {window[0]} and {window[-1]}"
+        if self.timesteps:
+            first = min(len(split), STANDARDISED) * forwards
+        else:
+            first = 0 if fixed else diffusion.expected_forwards(self.rule, denoiser, split)
+        return Work(
             denoiser,
-            first if given else self.expected_forwards(denoiser, split),
-            self.draws * int(forwards),
+            first,
+            self.draws * forwards,
             self.draws * len(starts),
             self.draws * len(starts) + 1,
             lambda latents: embed(denoiser.decode(latents)),
             f"step {', '.join(map(str, starts))} of {self.steps}{chosen}; {self.draws} draws; distance {embed.name}",
         )
 
-    def _timesteps(
-        self,
-        denoiser: Denoiser,
-        split: Split,
-        seed: int,
-        device: torch.device,
-        cache: Path | None,
-        progress: bool,
-        team: Team,
-    ) -> np.ndarray:
-        if self.timestep is not None:
-            return np.full(split.num_classes, self.timestep)
-        path = None if cache is None else cache / "timesteps.json"
-        if path is not None and path.exists():
-            return _read(path)
-        from tqdm.auto import tqdm
-
-        choice = self.choose(denoiser, split, seed, device, self.batch_size, progress, cache, (team.index, team.count))
-        if progress:
-            tqdm.write(f"timesteps {choice.chosen.min()} to {choice.chosen.max()}: {choice}")
-        if path is None:
-            return choice.chosen
-        content = {
-            "timesteps": choice.chosen.tolist(),
-            "window": choice.window.tolist(),
-            "slope": [[None if math.isnan(v) else v for v in row] for row in choice.slope.tolist()],
-            "forwards": choice.forwards,
-            "exhaustive": choice.exhaustive,
-            "dropped": choice.dropped,
-        }
-        with write_aside(path, first=True) as aside:
-            aside.write_text(json.dumps(content))
-        return _read(path)
+    def _starts(self, denoiser: diffusion.Denoiser, split: Split, seed: int, job: Job) -> np.ndarray:
+        """The grid steps of each class, int64[C, T]; those that were chosen before are read from the job's folder."""
+        if self.fixed_timesteps:
+            return np.tile(self.fixed_timesteps, (split.num_classes, 1))
+        path = job.path("timesteps.json")
+        if path is None or not path.exists():
+            choice = diffusion.choose_timesteps(self.rule, denoiser, split, seed, job, self.batch_size)
+            log.info("timesteps %d to %d: %s", choice.chosen.min(), choice.chosen.max(), choice)
+            if path is None:
+                return choice.chosen[:, None]
+            _write(choice, path)
+        return np.array(json.loads(path.read_text())["timesteps"])[:, None]
 
 
-def _read(path: Path) -> np.ndarray:
-    """The timesteps that all processes of a job agree on."""
-    return np.array(json.loads(path.read_text())["timesteps"])
+def _write(choice: diffusion.TimestepChoice, path: Path) -> None:
+    """Writes the choice unless another process of the job was first, whose choice all take then."""
+    content = {
+        "timesteps": choice.chosen.tolist(),
+        "window": choice.window.tolist(),
+        "slope": [[None if math.isnan(v) else v for v in row] for row in choice.slope.tolist()],
+        "forwards": choice.forwards,
+        "exhaustive": choice.exhaustive,
+        "dropped": choice.dropped,
+    }
+    with write_aside(path, first=True) as aside:
+        aside.write_text(json.dumps(content))
 
 
 @dataclass(frozen=True, eq=False)
-class Deviation:
+class Deviation(DiffusionScorer):
     """DRD made ready for a data set; see `Scorer`.
 
     Arguments:
-        score: The score.
-        denoiser: The diffusion model, asked by the data set's classes.
         embed: The distance's embedding.
         starts: The grid steps of each class, int64[C, T].
-        seed: The noise seed.
-        latents: Encodes the images.
-        settings: For the provenance.
         centre: What is taken off the deviations at each of the T steps, float64[T].
         scale: What they are divided by, float64[T].
-        device: Where it computes.
     """
 
     score: DRD
-    denoiser: Denoiser
-    embed: Embedding
+    embed: diffusion.Embedding
     starts: np.ndarray
-    seed: int
-    latents: Callable[[Tensor, Tensor], Tensor]
-    settings: Mapping[str, Any] = field(default_factory=dict)
     centre: np.ndarray = field(default_factory=lambda: np.zeros(1))
     scale: np.ndarray = field(default_factory=lambda: np.ones(1))
-    device: str = "cpu"
 
     def __call__(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
         """See `Scorer`."""
@@ -225,7 +224,7 @@ class Deviation:
 
         deviations = self.at_each_step(images, labels, index)
         centre, scale = (torch.from_numpy(v).to(deviations) for v in (self.centre, self.scale))
-        return paired(((deviations - centre) / scale).mean(2), self.score.antithetic)
+        return average_pairs(((deviations - centre) / scale).mean(2), self.score.antithetic)
 
     def at_each_step(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
         """The deviation of each draw at each of the class's steps, float32[B, draws, T]; the reference is embedded once
@@ -233,21 +232,19 @@ class Deviation:
         """
         import torch
 
-        from ..diffusion.solvers import reconstruct_by
-
-        x_0 = self.latents(images, index)
+        x_0 = self.encode(images, index)
         positions, starts = index.cpu().numpy(), torch.from_numpy(self.starts).to(labels.device)[labels]
         shape, counts = tuple(x_0.shape[1:]), (self.score.draws, self.starts.shape[1])
         if self.score.reference == "input":
-            reference = self.images_at_once.over(images, self.embed)
+            reference = self.image_batches.over(images, self.embed)
         else:
-            reference = self.images_at_once.over(x_0, lambda latents: self.embed(self.denoiser.decode(latents)))
+            reference = self.image_batches.over(x_0, lambda latents: self.embed(self.denoiser.decode(latents)))
 
-        def reconstruction(part: Tensor) -> Tensor:
-            image, draw, step = np.unravel_index(part.numpy(), (len(images), *counts))
+        def reconstruct(rows: Tensor) -> Tensor:
+            image, draw, step = np.unravel_index(rows.numpy(), (len(images), *counts))
             row = torch.from_numpy(image).to(x_0.device)
             noise = keyed_antithetic(self.seed, "DRD", positions[image], draw, shape, self.score.antithetic)
-            return reconstruct_by(
+            return diffusion.reconstruct_by(
                 self.score.solver,
                 self.denoiser,
                 x_0[row],
@@ -258,43 +255,32 @@ class Deviation:
                 self.score.solver_steps,
             )
 
-        every = torch.arange(len(images) * counts[0] * counts[1])
-        again = self.batches.over(every, reconstruction)
+        rows = torch.arange(len(images) * counts[0] * counts[1])
+        reconstructions = self.forward_batches.over(rows, reconstruct)
 
         def deviation(part: Tensor) -> Tensor:
-            apart = self.embed(self.denoiser.decode(again[part])) - reference[part // (counts[0] * counts[1])]
-            return apart.square().sum(1)
+            embedded = self.embed(self.denoiser.decode(reconstructions[part]))
+            return (embedded - reference[part // (counts[0] * counts[1])]).square().sum(1)
 
-        return self.images_at_once.over(every.to(x_0.device), deviation).view(len(images), *counts)
-
-    @cached_property
-    def batches(self) -> Batches:
-        """The batches of the forward passes, whose size is kept once it had to shrink."""
-        import torch
-
-        from ..diffusion.batching import Batches, forward_batch
-
-        shape, device = tuple(self.denoiser.latent_shape), torch.device(self.device)
-        return Batches(forward_batch(self.score.batch_size, shape, device))
+        return self.image_batches.over(rows.to(x_0.device), deviation).view(len(images), *counts)
 
     @cached_property
-    def images_at_once(self) -> Batches:
-        """The batches of what is decoded and embedded, likewise."""
-        from ..diffusion.batching import Batches, image_batch
+    def image_batches(self) -> diffusion.Batches:
+        """The batches of images that are decoded and embedded, whose size is kept once it had to shrink."""
+        return diffusion.Batches(diffusion.image_batch(tuple(self.denoiser.image_shape)))
 
-        return Batches(image_batch(tuple(self.denoiser.image_shape)))
-
-    def standardised(self, split: Split, device: torch.device) -> Deviation:
+    def standardised(self, split: Split) -> Deviation:
         """With centre and scale of the deviations of `STANDARDISED` images on a fixed grid, one draw each."""
         import torch
 
-        from ..data import scaled
-
         index = torch.linspace(0, len(split) - 1, min(len(split), STANDARDISED)).long()
-        one = replace(self, score=replace(self.score, draws=1, antithetic=False))
+        one, labels = (
+            replace(self, score=replace(self.score, draws=1, antithetic=False)),
+            torch.from_numpy(split.labels),
+        )
         with torch.inference_mode():
             parts = [
-                one.at_each_step(scaled(split.images[i].to(device)), torch.from_numpy(split.labels)[i].to(device), i)
+                one.at_each_step(scaled(split.images[i].to(self.device)), labels[i].to(self.device), i)
                 for i in index.split(64)
             ]
         sample = torch.cat(parts)[:, 0].double().cpu().numpy()

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import early, epochs_watched
-from .window_score import WindowScore
+from .sliding import WindowScore
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import epochs_watched
-from .window_score import WindowScore
+from .sliding import WindowScore
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -27,7 +27,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ..registry import check_least
+from ..core.registry import check_least
 from .base import FoldScore, Proxy, epochs_watched
 
 if TYPE_CHECKING:

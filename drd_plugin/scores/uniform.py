@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..processes import ALONE, Team
-from ..rng import keyed_uniform
+from typing_extensions import override
+
+from ..core.job import Job
+from ..core.seeds import keyed_uniform
 from .base import MapScore
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from ..data import Split
@@ -27,16 +27,8 @@ class Uniform(MapScore):
     higher_is_harder = True
     seeded_by = "selection"
 
-    def prepare(
-        self,
-        split: Split,
-        seed: int,
-        device: torch.device,
-        cache: Path | None = None,
-        progress: bool = True,
-        team: Team = ALONE,
-    ) -> UniformScorer:
-        """See `MapScore`."""
+    @override
+    def prepare(self, split: Split, seed: int, job: Job = Job()) -> UniformScorer:
         return UniformScorer(seed)
 
 

@@ -1,15 +1,16 @@
 """Strategies: each turns scores and a budget into a subset."""
 
-from ..registry import Registry
-from .base import Selection, Strategy, Workbench, class_budgets, kept
+from ..core.registry import Registry
+from .base import Selection, Strategy, budget_of, class_budgets
 from .best_window import BestWindow
-from .beta import BetaSampling
+from .beta_sampling import BetaSampling
+from .class_quotas import ClassQuotas
 from .d2 import D2
 from .hardest import Hardest
 from .per_class import PerClass
-from .quotas import ClassQuotas
 from .strata import Strata
 from .window import Window
+from .workbench import Workbench
 
 __all__ = [
     "D2",
@@ -25,7 +26,7 @@ __all__ = [
     "Window",
     "Workbench",
     "class_budgets",
-    "kept",
+    "budget_of",
 ]
 
 STRATEGIES: Registry[type[Strategy]] = Registry(

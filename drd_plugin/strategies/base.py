@@ -10,52 +10,24 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..artifacts import Features, Scores
-from ..registry import check_fields, check_fraction
+from ..artifacts import Scores
+from ..core.registry import check_fields, check_fraction
+from .workbench import Workbench
 
 __all__ = [
     "Selection",
     "Strategy",
-    "Workbench",
     "by_hardness",
     "capped",
     "class_budgets",
     "grouped",
-    "kept",
+    "budget_of",
     "largest_remainders",
 ]
-
-
-class Workbench(Protocol):
-    """What strategies that must train networks may use. It knows the training split alone; no strategy ever sees the
-    test split.
-    """
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """How it trains, ready for JSON."""
-
-    def predictions(self, indices: np.ndarray) -> np.ndarray:
-        """Trains the benchmark's network on `indices` int64[k]; the classes that it predicts for the whole training
-        set, int64[n].
-        """
-
-    def features(self, indices: np.ndarray, epochs: int) -> np.ndarray:
-        """Trains the benchmark's network on `indices` int64[k] for `epochs`; penultimate features of the whole training
-        set, float32[n, d].
-        """
-
-    def proxy_features(self) -> Features:
-        """Penultimate features of the whole training set from the proxy that was trained on all of it, in the order of
-        the scores.
-        """
-
-    def scores(self, name: str) -> Scores:
-        """Another score of the same training set, by name in the registry."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +61,12 @@ class Strategy(ABC):
         return False
 
     @property
-    def sees_features(self) -> bool:
+    def needs_features(self) -> bool:
         """Whether `select` asks the workbench for the proxy's features."""
         return False
 
     @property
-    def asks(self) -> tuple[str, ...]:
+    def needs_scores(self) -> tuple[str, ...]:
         """The names of the further scores that `select` may ask the workbench for."""
         return ()
 
@@ -111,7 +83,7 @@ class Strategy(ABC):
         """
 
 
-def kept(fraction: float, n: int) -> int:
+def budget_of(fraction: float, n: int) -> int:
     """The number of examples that a fraction keeps: fraction * n, rounded to the nearest, halves up.
 
     Raises:

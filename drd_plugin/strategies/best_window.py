@@ -30,7 +30,7 @@ from typing import Literal
 import numpy as np
 
 from ..artifacts import Scores
-from ..registry import check_least
+from ..core.registry import check_least
 from .base import Selection, Strategy, Workbench, by_hardness, class_budgets, grouped
 from .ridge import best_by_ridge
 
@@ -146,11 +146,11 @@ class BestWindow(Strategy):
         """The best window's number, and the accuracy of each in percent, float64[W]."""
         reference = heldout if len(heldout) else np.arange(len(labels))
         if self.selector == "train":
-            said = (workbench.predictions(window)[reference] for window in windows)
-            accuracies = np.array([100 * np.mean(of == labels[reference]) for of in said])
+            predictions = (workbench.predictions(window)[reference] for window in windows)
+            accuracies = np.array([100 * np.mean(predicted == labels[reference]) for predicted in predictions])
             return int(accuracies.argmax()), accuracies
         pool = np.setdiff1d(np.arange(len(labels)), heldout)
-        features = workbench.features(rng.choice(pool, min(k, len(pool)), replace=False), self.proxy_epochs)
+        features = workbench.features_after(rng.choice(pool, min(k, len(pool)), replace=False), self.proxy_epochs)
         return best_by_ridge(features, labels, windows, reference, rng, self.ridge)
 
 

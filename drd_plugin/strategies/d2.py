@@ -23,13 +23,14 @@ important there. Neighbours that are read from files make a directed graph there
 from __future__ import annotations
 
 import heapq
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from ..artifacts import Scores
-from ..registry import check_least
+from ..core.registry import check_least
 from .base import Selection, Strategy, Workbench, grouped
 from .cutoff import check_cutoff, cut_off
 from .strata import allocate
@@ -37,10 +38,12 @@ from .strata import allocate
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["D2", "kept_of", "neighbour_graph"]
+__all__ = ["D2", "select_by_messages", "neighbour_graph"]
 
 LEAST = 1e-7
 """The least importance that a neighbour passes on, as in the official code."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,12 @@ class D2(Strategy):
         check_cutoff(self.cutoff)
 
     @property
-    def sees_features(self) -> bool:
+    def needs_features(self) -> bool:
         """See `Strategy`."""
         return True
 
     @property
-    def asks(self) -> tuple[str, ...]:
+    def needs_scores(self) -> tuple[str, ...]:
         """See `Strategy`."""
         return (self.cutoff_score,) if self.cutoff_score and self.cutoff != 0 else ()
 
@@ -97,7 +100,7 @@ class D2(Strategy):
                 "--features)."
             )
         easy, cutoff = cut_off(scores, int(np.sum(k)), self.cutoff, self.cutoff_score, rng, workbench)
-        features = workbench.proxy_features().values
+        features = workbench.features().values
         importance = scores.hardness - min(0.0, float(scores.hardness.min()))
         easy = rng.permutation(easy)
         classes = int(scores.labels.max()) + 1
@@ -111,15 +114,23 @@ class D2(Strategy):
                 "kept: lower the cut-off."
             )
         parts = [
-            pool[kept_of(features[pool], importance[pool], int(budget), self.neighbors, self.gamma)]
+            pool[select_by_messages(features[pool], importance[pool], int(budget), self.neighbors, self.gamma)]
             for pool, budget in zip(pools, budgets, strict=True)
             if budget
         ]
-        return Selection(np.concatenate(parts), {"cutoff": cutoff})
+        small = int(((sizes <= self.neighbors) & (budgets > 0)).sum())
+        if small:
+            log.warning(
+                "D2 keeps the hardest of %d pools of at most %d examples, too few for a graph", small, self.neighbors
+            )
+        return Selection(np.concatenate(parts), {"cutoff": cutoff, **({"without_graph": small} if small else {})})
 
 
-def kept_of(features: np.ndarray, importance: np.ndarray, budget: int, neighbors: int, gamma: float) -> np.ndarray:
-    """Which examples of a pool are kept, int64[budget]; of equal ones the first.
+def select_by_messages(
+    features: np.ndarray, importance: np.ndarray, budget: int, neighbors: int, gamma: float
+) -> np.ndarray:
+    """Which examples of a pool are kept, int64[budget]; of equal ones the first. In a pool of at most `neighbors`
+    examples no messages pass, and the most important are kept.
 
     Arguments:
         features: float[m, d].
@@ -129,7 +140,7 @@ def kept_of(features: np.ndarray, importance: np.ndarray, budget: int, neighbors
         gamma: As in `D2`.
     """
     if len(features) <= max(neighbors, budget):
-        return np.arange(budget)
+        return np.argsort(-importance, kind="stable")[:budget]
     graph = neighbour_graph(features, neighbors)
     forward = graph.copy()
     forward.data = np.exp(-graph.data)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..artifacts import Features, Scores
-from .base import Selection, Strategy, Workbench, class_budgets, grouped
+from ..artifacts import Scores
+from .base import Selection, Strategy, class_budgets, grouped
 from .hardest import Hardest
+from .workbench import Restricted, Workbench
 
 __all__ = ["PerClass"]
 
@@ -36,14 +35,14 @@ class PerClass(Strategy):
         return True
 
     @property
-    def sees_features(self) -> bool:
+    def needs_features(self) -> bool:
         """See `Strategy`."""
-        return self.inner.sees_features
+        return self.inner.needs_features
 
     @property
-    def asks(self) -> tuple[str, ...]:
+    def needs_scores(self) -> tuple[str, ...]:
         """See `Strategy`."""
-        return self.inner.asks
+        return self.inner.needs_scores
 
     def select(
         self, scores: Scores, k: int | np.ndarray, rng: np.random.Generator, workbench: Workbench | None = None
@@ -55,33 +54,8 @@ class PerClass(Strategy):
         for members, budget in zip(classes, budgets, strict=True):
             if not budget:
                 continue
-            here = workbench and _OneClass(workbench, members)
-            selection = self.inner.select(scores.at(members), int(budget), rng, here)
+            restricted = workbench and Restricted(workbench, members)
+            selection = self.inner.select(scores.at(members), int(budget), rng, restricted)
             parts.append(members[selection.indices])
             chosen.append(dict(selection.chosen))
         return Selection(np.concatenate(parts), {"classes": chosen} if any(chosen) else {})
-
-
-@dataclass(frozen=True)
-class _OneClass:
-    """A workbench that shows one class."""
-
-    workbench: Workbench
-    members: np.ndarray
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        return self.workbench.settings
-
-    def scores(self, name: str) -> Scores:
-        return self.workbench.scores(name).at(self.members)
-
-    def predictions(self, indices: np.ndarray) -> np.ndarray:
-        return self.workbench.predictions(self.members[indices])[self.members]
-
-    def features(self, indices: np.ndarray, epochs: int) -> np.ndarray:
-        return self.workbench.features(self.members[indices], epochs)[self.members]
-
-    def proxy_features(self) -> Features:
-        found = self.workbench.proxy_features()
-        return replace(found, values=found.values[self.members])

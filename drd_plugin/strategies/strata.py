@@ -27,7 +27,7 @@ from typing import Literal
 import numpy as np
 
 from ..artifacts import Scores
-from ..registry import check_least
+from ..core.registry import check_least
 from .base import Selection, Strategy, Workbench, by_hardness, class_budgets, grouped
 from .cutoff import check_cutoff, cut_off
 
@@ -66,7 +66,7 @@ class Strata(Strategy):
         return self.variant == "drd"
 
     @property
-    def asks(self) -> tuple[str, ...]:
+    def needs_scores(self) -> tuple[str, ...]:
         """See `Strategy`."""
         return (self.cutoff_score,) if self.cutoff_score and self.cutoff != 0 and not self.classwise else ()
 

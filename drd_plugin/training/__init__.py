@@ -1,1 +1,8 @@
-"""Training: recipes, networks, the loop, and the recorder that lets every fold score watch one run."""
+"""Training a classifier: networks, recipes, the loop, and the recorder that lets scores watch it.
+
+The names are listed in `__init__.pyi`; nothing heavy is imported until one is used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..artifacts import ArtifactError
-from ..artifacts.tensors import load_tensors, save_tensors
+from ..artifacts.files import load_tensors, save_tensors
 
 __all__ = ["Checkpoint", "optimizer_tensors", "restore_optimizer"]
 

@@ -14,22 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..data import DataError, Split
 
-__all__ = ["Loader", "resolve_device"]
-
-
-def resolve_device(device: str = "auto") -> torch.device:
-    """`auto` is the first GPU where there is one, else the CPU.
-
-    Raises:
-        ValueError: If the name is no device, or asks for a GPU that torch does not see.
-    """
-    try:
-        on = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-    except RuntimeError as error:
-        raise ValueError(f"unknown device {device!r}: expected auto, cpu, cuda, cuda:0, ...") from error
-    if on.type == "cuda" and (on.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"torch sees {torch.cuda.device_count()} GPUs, but the device {device!r} was asked for.")
-    return on
+__all__ = ["Loader"]
 
 
 class Loader:

@@ -20,19 +20,19 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from ..artifacts import Subset, check_fingerprint
+from ..core.device import resolve_device
+from ..core.seeds import generator, seeded
+from ..core.team import ALONE, Team
 from ..data import Dataset, Split, check_split
-from ..processes import ALONE, Team
-from ..rng import generator, seeded
 from .augment import augmentation
+from .batches import Batch, readable_ahead
 from .checkpoint import Checkpoint
-from .course import Course, Trained
-from .goal import Goal
-from .loader import Loader, resolve_device
+from .loader import Loader
 from .nets import Net, check_net, net_for
-from .presentation import Presentation, stretches
-from .recipe import Recipe
+from .progress import Progress, Trained
+from .recipe import Goal, Recipe
 from .recorder import Recorder
-from .sampled import EpochSampler
+from .sampling import EpochSampler
 
 __all__ = ["Trained", "accuracy", "check_recipe", "features", "predict", "train"]
 
@@ -49,9 +49,9 @@ def train(
     sampler: EpochSampler | None = None,
     goal: Goal | None = None,
     checkpoint: Checkpoint | None = None,
-    us: Team = ALONE,
+    team: Team = ALONE,
     device: str = "auto",
-    progress: str = "",
+    label: str = "",
 ) -> Trained:
     """Trains a network from scratch.
 
@@ -74,7 +74,7 @@ def train(
         checkpoint: Where the training is written down after epochs, and goes on from.
         us: The processes that share the training.
         device: `auto`, or a torch device.
-        progress: The label of a progress bar; none by default.
+        label: The label of a progress bar; none by default.
 
     Raises:
         ArtifactError: If the subset was made for another data set, a position is out of range or appears twice, or the
@@ -84,7 +84,7 @@ def train(
         ValueError: If there are more processes than examples in a batch, a sampler comes with a subset or recorder, or
             the recipe's network or augmentation takes images and the split holds texts, or the other way round.
     """
-    start, on = time.perf_counter(), us.device or resolve_device(device)
+    start = time.perf_counter()
     check_split(split)
     check_recipe(recipe, split)
     if test is not None:
@@ -92,74 +92,111 @@ def train(
         Dataset(split, test)  # raises unless they agree
     if sampler is not None and (subset is not None or recorder is not None):
         raise ValueError("a sampler chooses the examples itself, of which a recorder must see all: give one alone.")
-    subset = _subset(split, subset)
+    subset, on_device = _subset(split, subset), team.device or resolve_device(device)
+    net = _to_device(net_for(split, recipe.net, seed_init), on_device)
     goal = goal or _goal(recipe, len(subset), sampler)
-    loader = Loader(split, on)
-    held_out = None if test is None else Loader(test, on, split.statistics)
-    net = _to_device(net_for(split, recipe.net, seed_init), on)
-    course = Course(net, recipe, goal, recorder, sampler, checkpoint, us, start)
-    net_of_all, augment, cast = us.shared(net), augmentation(recipe.augment, split.kind), _autocast(recipe, on)
-    chance, weight = torch.Generator(on), _weights(subset, on)
-    pending: deque[Presentation] = deque()
+    progress = Progress(net, recipe, goal, recorder, sampler, checkpoint, team, start)
+    loop = _Loop(progress, subset, Loader(split, on_device), seed_order)
+    return loop.run(None if test is None else Loader(test, on_device, split.statistics), label)
 
-    def batches() -> Iterator[tuple[Tensor, Tensor]]:
-        for stretch in stretches(subset, sampler, course, seed_order):
-            pending.clear()
-            yield from loader.over(us.part(_kept(now, pending).index) for now in stretch)
 
-    def evaluate() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        us.agree(net.buffers())
-        for index, logits in _outputs(net.eval(), loader, cast, us):
-            yield index, logits, loader.labels[index]
+class _Loop:
+    """The loop over the batches of a training.
 
-    bar = tqdm(desc=progress, total=100, unit="%", leave=False, disable=not progress, mininterval=1)
-    with seeded(0), bar:
-        for index, images in batches():
-            now = pending.popleft()
-            if now.first:
-                chance.manual_seed(_chance(seed_order, "augmentation", now.epoch, us))
-                torch.manual_seed(_chance(seed_order, "dropout", now.epoch, us))
-                weight = weight if sampler is None else _to(sampler.weights, on)
-            if not net.training:
-                net.train()
-            labels = loader.labels[index]
-            with cast:
-                logits = net_of_all(augment(images, chance))
-            losses = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing, reduction="none")
-            loss = (losses if weight is None else losses * weight[index]).sum() * (us.count / len(now.index))
-            course.advance(loss, len(now.index), now.epochs)
-            bar.update(round(100 * course.progress) - bar.n)
-            if sampler is not None:
-                sampler.update(index, losses.detach(), logits.detach())
-            if recorder is not None:
-                recorder.step(now.epoch, index, logits.detach(), labels, len(now.index))
-                if now.last:
-                    recorder.end_epoch(now.epoch, evaluate)
-            if held_out is not None:
-                course.test(partial(accuracy, net, held_out, cast))
-            if now.last:
-                course.write_down()
-            if course.progress >= 1:
-                break
-    net.eval()
-    return course.finished()
+    Arguments:
+        progress: The training's progress.
+        subset: What it trains on, where no sampler chooses.
+        loader: Gives the training images.
+        seed: Decides the order of the examples, the augmentation and dropout.
+    """
+
+    def __init__(self, progress: Progress, subset: Subset, loader: Loader, seed: int) -> None:
+        self.progress, self.subset, self.loader, self.seed = progress, subset, loader, seed
+        self.net, self.sampler, self.team = progress.net, progress.sampler, progress.team
+        self.recorder, self.recipe = progress.recorder, progress.recipe
+        self.shared = self.team.shared(self.net)
+        self.augment = augmentation(self.recipe.augment, loader.split.kind)
+        self.cast, self.chance = _autocast(self.recipe, loader.device), torch.Generator(loader.device)
+        self.weight = _weights(subset, loader.device)
+        self.pending: deque[Batch] = deque()
+
+    def run(self, test: Loader | None, label: str) -> Trained:
+        """Trains to the goal.
+
+        Arguments:
+            test: Gives the images to measure the accuracy on.
+            label: The label of a progress bar; none where it is empty.
+        """
+        progress = self.progress
+        bar = tqdm(desc=label, total=100, unit="%", leave=False, disable=not label, mininterval=1)
+        with seeded(0), bar:
+            for index, images in self._batches():
+                batch = self.pending.popleft()
+                if batch.first:
+                    self._begin_epoch(batch.epoch)
+                self._step(batch, index, images)
+                bar.update(round(100 * progress.share) - bar.n)
+                if self.recorder is not None and batch.last:
+                    self.recorder.end_epoch(batch.epoch, self._evaluate)
+                if test is not None:
+                    progress.test(partial(accuracy, self.net, test, self.cast))
+                if batch.last:
+                    progress.write()
+                if progress.share >= 1:
+                    break
+        self.net.eval()
+        return progress.finished()
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """This process's part of each batch, positions and images; the whole batch waits in `pending`."""
+        for ahead in readable_ahead(self.subset, self.sampler, self.progress, self.seed):
+            self.pending.clear()
+            yield from self.loader.over(self._queued(batch) for batch in ahead)
+
+    def _queued(self, batch: Batch) -> Tensor:
+        self.pending.append(batch)
+        return self.team.part(batch.index)
+
+    def _begin_epoch(self, epoch: int) -> None:
+        """Draws the epoch's chance from its number, so that a training that goes on needs no random state."""
+        self.chance.manual_seed(self._epoch_seed("augmentation", epoch))
+        torch.manual_seed(self._epoch_seed("dropout", epoch))
+        if self.sampler is not None:
+            weights = self.sampler.weights
+            self.weight = None if weights is None else weights.to(self.loader.device)
+
+    def _epoch_seed(self, purpose: str, epoch: int) -> int:
+        """The seed of an epoch's chance; each process its own."""
+        process = f" of process {self.team.index}" if self.team.index else ""
+        return int(generator(self.seed, f"{purpose} {epoch}{process}").integers(2**63))
+
+    def _step(self, batch: Batch, index: Tensor, images: Tensor) -> None:
+        """One step of the optimiser."""
+        if not self.net.training:
+            self.net.train()
+        labels, size = self.loader.labels[index], len(batch.index)
+        with self.cast:
+            logits = self.shared(self.augment(images, self.chance))
+        smoothing = self.recipe.label_smoothing
+        losses = F.cross_entropy(logits.float(), labels, label_smoothing=smoothing, reduction="none")
+        weighted = losses if self.weight is None else losses * self.weight[index]
+        self.progress.advance(weighted.sum() * (self.team.count / size), size, batch.epochs)
+        if self.sampler is not None:
+            self.sampler.update(index, losses.detach(), logits.detach())
+        if self.recorder is not None:
+            self.recorder.step(batch.epoch, index, logits.detach(), labels, size)
+
+    def _evaluate(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Positions, logits and labels of the training set in `eval` mode, after an epoch; each process its share."""
+        self.team.agree(self.net.buffers())
+        for index, logits in _outputs(self.net.eval(), self.loader, self.cast, self.team):
+            yield index, logits, self.loader.labels[index]
 
 
 def check_recipe(recipe: Recipe, split: Split) -> None:
     """Raises ValueError unless the recipe's network and augmentation take what the split holds."""
     check_net(recipe.net, split.kind)
     augmentation(recipe.augment, split.kind)
-
-
-def _chance(seed: int, purpose: str, epoch: int, us: Team) -> int:
-    """The seed of an epoch's chance, so that a training that goes on needs no random state; each process its own."""
-    whose = f" of process {us.index}" if us.index else ""
-    return int(generator(seed, f"{purpose} {epoch}{whose}").integers(2**63))
-
-
-def _kept(now: Presentation, pending: deque[Presentation]) -> Presentation:
-    pending.append(now)
-    return now
 
 
 def _goal(recipe: Recipe, n: int, sampler: EpochSampler | None) -> Goal:
@@ -184,25 +221,21 @@ def _weights(subset: Subset, device: torch.device) -> Tensor | None:
     return full.to(device)
 
 
-def _to(tensor: Tensor | None, device: torch.device) -> Tensor | None:
-    return None if tensor is None else tensor.to(device)
-
-
 def _to_device(net: Net, device: torch.device) -> Net:
     layout = torch.channels_last if net.channels_last else torch.contiguous_format
     return net.to(device=device, memory_format=layout)  # type: ignore[call-overload]
 
 
 def _autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager:
-    wanted = {"auto": device.type == "cuda", "float32": False, "bfloat16": True}[recipe.precision]
-    return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
+    enabled = {"auto": device.type == "cuda", "float32": False, "bfloat16": True}[recipe.precision]
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
 def _outputs(
-    module: nn.Module, loader: Loader, cast: AbstractContextManager, us: Team = ALONE
+    module: nn.Module, loader: Loader, cast: AbstractContextManager, team: Team = ALONE
 ) -> Iterator[tuple[Tensor, Tensor]]:
     with torch.inference_mode():
-        for index, images in loader.over(map(us.part, loader.in_order())):
+        for index, images in loader.over(map(team.part, loader.in_order())):
             with cast:
                 outputs = module(images)
             yield index, outputs.float()
@@ -231,7 +264,8 @@ def features(
 def _whole(
     net: Net, module: nn.Module, split: Split, device: str, statistics: tuple[list[float], list[float]] | None
 ) -> Tensor:
-    on = resolve_device(device)
-    cast = torch.autocast(on.type, enabled=False)
-    net.to(on).eval()
-    return torch.cat([out.cpu() for _, out in _outputs(module, Loader(split, on, statistics), cast)])
+    on_device = resolve_device(device)
+    cast = torch.autocast(on_device.type, enabled=False)
+    loader = Loader(split, on_device, statistics)
+    net.to(on_device).eval()
+    return torch.cat([outputs.cpu() for _, outputs in _outputs(module, loader, cast)])

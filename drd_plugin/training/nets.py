@@ -12,17 +12,16 @@ References:
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 
 from torch import nn
+from torchvision import models
 
+from ..core.seeds import seeded
 from ..data import Kind, Split
-from ..registry import Registry
-from ..rng import seeded
+from .names import NETS
 from .net import Net, kind_of
-from .text_nets import text_attention, textcnn
 
-__all__ = ["NETS", "Net", "build", "check_net", "net_for"]
+__all__ = ["Net", "build", "check_net", "net_for"]
 
 
 def _block(channels: int, out: int, pool: bool) -> nn.Sequential:
@@ -70,16 +69,12 @@ def resnet18_small(channels: int, size: int, num_classes: int) -> Net:
 
 def resnet18(channels: int, size: int, num_classes: int) -> Net:
     """torchvision's ResNet-18."""
-    from torchvision.models import resnet18
-
-    return _resnet(resnet18(), 512, channels, num_classes)
+    return _resnet(models.resnet18(), 512, channels, num_classes)
 
 
 def resnet50(channels: int, size: int, num_classes: int) -> Net:
     """torchvision's ResNet-50."""
-    from torchvision.models import resnet50
-
-    return _resnet(resnet50(), 2048, channels, num_classes)
+    return _resnet(models.resnet50(), 2048, channels, num_classes)
 
 
 def _resnet(backbone: nn.Module, width: int, channels: int, num_classes: int) -> Net:
@@ -91,9 +86,7 @@ def _resnet(backbone: nn.Module, width: int, channels: int, num_classes: int) ->
 
 def efficientnet_b0(channels: int, size: int, num_classes: int) -> Net:
     """torchvision's EfficientNet-B0."""
-    from torchvision.models import efficientnet_b0
-
-    backbone = efficientnet_b0()
+    backbone = models.efficientnet_b0()
     backbone.classifier = nn.Identity()
     if channels != 3:
         backbone.features[0][0] = nn.Conv2d(channels, 32, 3, stride=2, padding=1, bias=False)
@@ -102,31 +95,15 @@ def efficientnet_b0(channels: int, size: int, num_classes: int) -> Net:
 
 def vit_b_16(channels: int, size: int, num_classes: int) -> Net:
     """torchvision's ViT-B/16; the image size must be a multiple of 16."""
-    from torchvision.models import vit_b_16
-
     if size % 16:
         raise ValueError(
             f"vit_b_16 cuts images into patches of 16 pixels: expected a size that 16 divides, got {size}."
         )
-    backbone = vit_b_16(image_size=size)
+    backbone = models.vit_b_16(image_size=size)
     backbone.heads = nn.Identity()
     if channels != 3:
         backbone.conv_proj = nn.Conv2d(channels, 768, 16, stride=16)
     return Net(backbone, 768, num_classes)
-
-
-NETS: Registry[Callable[[int, int, int], Net]] = Registry(
-    "net",
-    "drd_plugin.nets",
-    {
-        make.__name__: make
-        for make in (
-            convnet, convnet_small, lenet, resnet18_small, resnet18, resnet50, efficientnet_b0, vit_b_16, textcnn,
-            text_attention,
-        )
-    },
-)  # fmt: skip
-"""Functions of (channels, size, num_classes); for texts, of (numbers, length, num_classes), marked by `for_texts`."""
 
 
 def build(name: str, channels: int, size: int, num_classes: int, seed: int, kind: Kind = "images") -> Net:

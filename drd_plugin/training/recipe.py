@@ -1,13 +1,15 @@
-"""A `Recipe`: everything that decides how a network is trained, apart from the data and the seeds."""
+"""A `Recipe`: everything that decides how a network is trained, apart from the data and the seeds; a `Goal`: when a
+training ends.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..registry import check_fields, check_least
+from ..core.registry import check_fields, check_least
 
-__all__ = ["PROXY", "Recipe"]
+__all__ = ["PROXY", "Goal", "Recipe"]
 
 
 @dataclass(frozen=True)
@@ -86,3 +88,22 @@ class Recipe:
 
 PROXY = Recipe().for_epochs(30)
 """How a proxy is trained by default, whose run the fold scores watch."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """When a training ends: the first step after which the amount is reached.
+
+    Arguments:
+        axis: What is counted: `epochs` (with the share of the present one), `steps` of the optimiser, `samples`
+            (examples presented), or `wall` (seconds, tests left out).
+        amount: How many, above 0.
+    """
+
+    axis: Literal["epochs", "steps", "samples", "wall"]
+    amount: float
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if not self.amount > 0:
+            raise ValueError(f"a training needs {self.axis} above 0, got {self.amount}.")

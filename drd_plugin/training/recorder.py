@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from ..processes import ALONE, Team
+from ..core.team import ALONE, Team
 
 __all__ = ["Fold", "Outputs", "Recorder", "State"]
 
@@ -112,9 +112,9 @@ class Recorder:
         num_classes: int,
         epochs: int,
         device: torch.device,
-        us: Team = ALONE,
+        team: Team = ALONE,
     ) -> None:
-        self.folds, self.num_classes, self.epochs, self.us = tuple(folds), num_classes, epochs, us
+        self.folds, self.num_classes, self.epochs, self.team = tuple(folds), num_classes, epochs, team
         self.states = [fold.begin(n, num_classes, device) for fold in self.folds]
         self.presented = torch.zeros(n, dtype=torch.int32, device=device)
         self._broken = torch.full((), n, device=device)
@@ -163,7 +163,7 @@ class Recorder:
         self._flush(epoch)
         watching = self.watching(epoch, "eval")
         for piece in evaluate() if watching else ():
-            self._hand(watching, Outputs(epoch, *self.us.together(*piece)))
+            self._hand(watching, Outputs(epoch, *self.team.together(*piece)))
         for fold, state in zip(self.folds, self.states, strict=True):
             fold.release(state, epoch, self.epochs)
         if self._broken < len(self.presented):
@@ -200,7 +200,7 @@ class Recorder:
     def _flush(self, epoch: int) -> None:
         if not self._waiting:
             return
-        outputs = Outputs(epoch, *self.us.together(*map(torch.cat, zip(*self._waiting, strict=True))))
+        outputs = Outputs(epoch, *self.team.together(*map(torch.cat, zip(*self._waiting, strict=True))))
         self.presented.index_add_(0, outputs.index, torch.ones_like(outputs.index, dtype=torch.int32))
         self._hand(self.watching(epoch, "train"), outputs)
         self._waiting.clear()

@@ -12,7 +12,7 @@ from PIL import Image
 from torchvision import transforms
 
 from drd_plugin.deepcore import Args
-from drd_plugin.methods import PUBLISHED
+from drd_plugin.methods.published import PUBLISHED
 
 STANDIN = Path(__file__).parent / "standin"
 CHECKOUT = Path(os.environ.get("DEEPCORE_PATH", STANDIN)).resolve()

@@ -6,9 +6,10 @@ import pytest
 from checkout import CHECKOUT, NAMES, STANDIN, Shapes
 from torchvision import transforms
 
-from drd_plugin.deepcore import coreset, options
+from drd_plugin.deepcore import methods as coreset
+from drd_plugin.deepcore import options
 from drd_plugin.deepcore.images import split_of
-from drd_plugin.diffusion.fit import Fit
+from drd_plugin.diffusion.fitting.settings import Fit
 
 
 @pytest.fixture(scope="module", autouse=True)

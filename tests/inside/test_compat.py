@@ -15,12 +15,13 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from drd_plugin.cli import main
 from drd_plugin.cli.deepcore import launch
+from drd_plugin.core.registry import UnknownName
 from drd_plugin.deepcore.bridge import host_dataset, with_own_randomness
 from drd_plugin.deepcore.compat import REPAIRS, repaired
-from drd_plugin.deepcore.doctor import VARIANTS, examine, failure
+from drd_plugin.deepcore.doctor import VARIANTS, examine
 from drd_plugin.deepcore.host import deepcore
 from drd_plugin.deepcore.images import split_of
-from drd_plugin.registry import UnknownName
+from drd_plugin.deepcore.trial import failure
 
 
 def weighted_batch():

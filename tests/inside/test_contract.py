@@ -7,11 +7,11 @@ from checkout import NAMES, Shapes, args_of, python
 from drd_plugin.artifacts import Subset as Selected
 from drd_plugin.data import load
 from drd_plugin.deepcore import CoresetMethod, method_class
-from drd_plugin.deepcore.coreset import device_of, proxy_of, recipe_of
 from drd_plugin.deepcore.datasets import Digits
 from drd_plugin.deepcore.host import deepcore
 from drd_plugin.deepcore.images import split_of
-from drd_plugin.selection import select
+from drd_plugin.deepcore.methods import device_of, proxy_of, recipe_of
+from drd_plugin.selection.subset import select
 from drd_plugin.training.recipe import Recipe
 
 
@@ -68,9 +68,9 @@ def test_scores_and_subset_are_kept_and_found_again(tmp_path, quick, monkeypatch
     assert subset.provenance["score"]["provenance"]["score"]["timestep"] == 3
     kept = {folder.name.split("-")[0] for folder in (tmp_path / "scores").iterdir()}
     assert kept == {"DRD", "AUM", "Confidence", "EL2N", "Forgetting", "Moderate"}
-    monkeypatch.setattr("drd_plugin.score_cache.score", None)
-    monkeypatch.setattr("drd_plugin.score_cache.record", None)
-    monkeypatch.setattr("drd_plugin.score_cache.record_into", None)
+    monkeypatch.setattr("drd_plugin.scoring.cache.score", None)
+    monkeypatch.setattr("drd_plugin.scoring.cache.record", None)
+    monkeypatch.setattr("drd_plugin.scoring.cache.record_into", None)
     np.testing.assert_array_equal(method_class("DRD+CCS")(data, args, 0.2, 1, epochs=2).select()["indices"], chosen)
     assert len(method_class("DRD+CCS")(data, args, 0.4, 1, epochs=2).select()["indices"]) > len(chosen)
     method_class("EL2N")(data, args, 0.2, 1, epochs=2).select()
@@ -121,7 +121,7 @@ assert len(result["indices"]) == 10, result
 
 def test_a_network_that_is_nowhere_is_named():
     done = python(
-        "from drd_plugin.deepcore.coreset import net_name; from drd_plugin.data import load\n"
+        "from drd_plugin.deepcore.methods import net_name; from drd_plugin.data import load\n"
         "net_name('VGG11', load('digits').train)"
     )
     assert "model must be one of LeNet, ResNet18, ResNet50; got 'VGG11'" in done.stderr

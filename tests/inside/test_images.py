@@ -15,7 +15,7 @@ from drd_plugin.data import DataError
 from drd_plugin.deepcore import configure, method_class
 from drd_plugin.deepcore.images import split_of
 from drd_plugin.deepcore.resize import fitted
-from drd_plugin.diffusion.denoiser import DenoiserError
+from drd_plugin.diffusion.denoisers.base import DenoiserError
 from drd_plugin.scores import DRD
 
 

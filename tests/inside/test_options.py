@@ -6,8 +6,8 @@ import re
 import pytest
 from checkout import Shapes, args_of
 
+from drd_plugin.core.registry import UnknownName
 from drd_plugin.deepcore import configure, method_class
-from drd_plugin.registry import UnknownName
 
 
 def test_options_from_a_call_come_before_those_of_the_file(tmp_path, monkeypatch, no_options, capsys):

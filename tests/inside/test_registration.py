@@ -4,7 +4,7 @@ import pytest
 from checkout import CHECKOUT, python
 
 from drd_plugin.deepcore import method_names
-from drd_plugin.methods import parse
+from drd_plugin.methods.published import parse
 
 
 @pytest.mark.parametrize("first", ["drd_plugin", "deepcore.methods"])

@@ -9,16 +9,16 @@ from checkout import Shapes
 
 from drd_plugin.bench.grid import Grid
 from drd_plugin.bench.run import run_grid
-from drd_plugin.bench.table import latex, markdown
+from drd_plugin.bench.tables.accuracy import latex, markdown
+from drd_plugin.core.registry import UnknownName
+from drd_plugin.core.seeds import Seeds
 from drd_plugin.data import load
 from drd_plugin.deepcore.bridge import arguments
 from drd_plugin.deepcore.doctor import VARIANTS
 from drd_plugin.deepcore.host import DeepCoreMissing, _takes_channels_last, deepcore, methods_of
 from drd_plugin.deepcore.images import split_of
-from drd_plugin.methods import parse
-from drd_plugin.registry import UnknownName
-from drd_plugin.rng import Seeds
-from drd_plugin.selection import TrainingWorkbench
+from drd_plugin.methods.published import parse
+from drd_plugin.selection.subset import TrainingWorkbench
 from drd_plugin.training.loop import features, train
 from drd_plugin.training.recipe import Recipe
 

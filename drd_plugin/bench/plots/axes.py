@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...methods import METHODS
+from ...methods.published import METHODS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

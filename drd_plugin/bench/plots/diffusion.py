@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from ...diffusion.denoiser import Denoiser
-    from ...diffusion.timestep import SNRWindow, TimestepChoice
+    from ...diffusion.denoisers.base import Denoiser
+    from ...diffusion.timesteps.rule import SNRWindow, TimestepChoice
 
 __all__ = ["plot_reconstructions", "plot_snr", "plot_timesteps"]
 
@@ -48,7 +48,7 @@ def plot_snr(denoiser: Denoiser, window: SNRWindow | None = None, ax: Axes | Non
         ax: Where to draw; a new figure by default.
     """
     from ...diffusion.reconstruction import signal
-    from ...diffusion.timestep import SNRWindow
+    from ...diffusion.timesteps.rule import SNRWindow
 
     ax, window = ax or new_axis(), window or SNRWindow()
     a, inside = signal(denoiser, window.steps).numpy(), window.window(denoiser)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...data import check_images
-from ...mosaic import cell_of, mosaic
+from ...data.mosaic import cell_of, mosaic
 from .axes import new_axis
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..summary import check_one_net, summary
+from ..tables.summary import check_one_net, summary
 from .axes import line_of, new_axis
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..wording import part_names
+from ..tables.words import part_names
 from .axes import line_of, new_axis
 
 if TYPE_CHECKING:

@@ -1,35 +1,35 @@
-"""`report()`: the page as a whole."""
+"""The page as a whole."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import Environment, PackageLoader
+
 from ...artifacts import ArtifactError
-from ...training.loader import resolve_device
-from ..origin import definitions
+from ...core.device import resolve_device
 from ..results import read_results
 from ..store import RunStore
-from ..wording import fraction_name, spread
-from .made import provenance, reliability
-from .pieces import Section, html_of, paragraph, pictures_of, table_of
-from .seen import what_drd_sees
+from ..tables.words import fraction_name, spread
+from .drd import what_drd_sees
+from .html import Section, html_of, paragraph, pictures_of, table_of
+from .provenance import provenance, reliability
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..studies import Results
 
-__all__ = ["report"]
+__all__ = ["report_page"]
 
 COSTS = ("score", "select", "train")
-OF_CELLS = {"kind": "planted", "share": "share", "net": "net"}
+CELL_NAMES = {"kind": "planted", "share": "share", "net": "net"}
 
 
-def report(folder: Path, scores: Path | None = None, root: Path | None = None, device: str = "auto") -> str:
+def report_page(folder: Path, scores: Path | None = None, root: Path | None = None, device: str = "auto") -> str:
     """The page.
 
     Arguments:
@@ -43,22 +43,21 @@ def report(folder: Path, scores: Path | None = None, root: Path | None = None, d
         ArtifactError: If the folder holds no results, or those of another tool, or there is no folder `scores`.
         ValueError: If the device is unknown.
     """
-    from jinja2 import Environment, PackageLoader
-
     resolve_device(device)
     dataset = _dataset(Path(folder))
-    found = read_results(folder)
-    title, text = _titled(found.text.replace(definitions(found.rows), ""), Path(folder).resolve().name)
+    results = read_results(folder)
+    text = "\n\n".join(filter(None, [results.about, results.tables, results.origin])) + "\n" + results.published
     located = {**dataset, **({"root": root} if root else {})}
     sections = [
-        Section("Results", html_of(text), tuple(pictures_of(found.plots))),
-        *_costs(found),
-        *what_drd_sees(Path(folder), found.rows, located, scores, device),
-        *reliability(found.rows),
-        provenance(found.rows),
+        Section("Results", html_of(text), tuple(pictures_of(results.plots))),
+        *_costs(results),
+        *what_drd_sees(Path(folder), results.rows, located, scores, device),
+        *reliability(results.rows),
+        provenance(results.rows),
     ]
-    page = Environment(loader=PackageLoader("drd_plugin.bench"), autoescape=True).get_template("report.html")
-    return page.render(title=title, facts=_facts(dataset, found.rows), sections=sections)
+    page = Environment(loader=PackageLoader("drd_plugin.bench.report"), autoescape=True).get_template("report.html")
+    title = results.title or Path(folder).resolve().name
+    return page.render(title=title, facts=_facts(dataset, results.rows), sections=sections)
 
 
 def _dataset(folder: Path) -> dict[str, Any]:
@@ -71,16 +70,10 @@ def _dataset(folder: Path) -> dict[str, Any]:
     return dataset
 
 
-def _titled(text: str, name: str) -> tuple[str, str]:
-    """The first heading, or the name where there is none, and the rest."""
-    match = re.match(r"# (.*)\n", text)
-    return (match[1], text[match.end() :]) if match else (name, text)
-
-
 def _facts(dataset: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, str]:
     """What the rows are of."""
-    told = [str(dataset["name"]), *(f"{key.replace('_', ' ')} {of}" for key, of in dataset.items() if key != "name")]
-    facts = {"Data set": f"{', '.join(told)} ({_each(rows['fingerprint'])})"}
+    settings = (f"{key.replace('_', ' ')} {value}" for key, value in dataset.items() if key != "name")
+    facts = {"Data set": f"{', '.join([str(dataset['name']), *settings])} ({_each(rows['fingerprint'])})"}
     facts |= {name.capitalize() + "s": _each(rows[name]) for name in ("net", "seed") if name in rows}
     return {**facts, "Rows": f"{len(rows):,}"}
 
@@ -89,23 +82,23 @@ def _each(values: pd.Series) -> str:
     return ", ".join(map(str, sorted(set(values))))
 
 
-def _costs(found: Results) -> Iterator[Section]:
+def _costs(results: Results) -> Iterator[Section]:
     """Accuracy beside all that it took, for studies that train networks on subsets."""
-    cells = found.frames.get("table")
+    cells = results.frames.get("table")
     if cells is None or not {"mean", *COSTS} <= {*cells} or "total" in cells:  # whose tables have the cost
         return
     cells = cells.assign(total=cells[[*COSTS]].sum(axis=1)).sort_values(["total", "mean"], kind="stable")
-    apart = [key for key in OF_CELLS if key in cells and cells[key].nunique() > 1]
+    varying = [key for key in CELL_NAMES if key in cells and cells[key].nunique() > 1]
     if "share" in cells:
         cells["share"] = cells["share"].map(fraction_name)
-    rows = [[getattr(cell, key) for key in apart] + _costed(cell) for cell in cells.itertuples()]
-    said = (
+    rows = [[getattr(cell, key) for key in varying] + _costed(cell) for cell in cells.itertuples()]
+    note = (
         "Mean seconds from nothing to a trained network, of all processes added up, from the cheapest on: what is "
         "above a row in this order costs no more. Scores are shared by fractions, and by methods that watch the same "
         "proxy; each row counts them in full."
     )
-    columns = [*(OF_CELLS[key] for key in apart), "method", "kept", "accuracy (%)", *COSTS, "total"]
-    yield Section("Accuracy and cost", paragraph(said) + table_of(columns, rows))
+    columns = [*(CELL_NAMES[key] for key in varying), "method", "kept", "accuracy (%)", *COSTS, "total"]
+    yield Section("Accuracy and cost", paragraph(note) + table_of(columns, rows))
 
 
 def _costed(cell: Any) -> list[str]:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from ...registry import Registry, unknown
+from ...core.registry import Registry, unknown
 from .base import Results, Study
+from .budgets import EqualBudgets
 from .comparison import Comparison
 from .cross_evaluation import CrossEvaluation
-from .mixed import Mixed
 from .noise import Noise
 from .separation import Separation
 from .stability import Stability
@@ -22,7 +22,7 @@ STUDIES: Registry[type[Study]] = Registry(
     {
         "comparison": Comparison,
         "cross_evaluation": CrossEvaluation,
-        "mixed": Mixed,
+        "mixed": EqualBudgets,
         "noise": Noise,
         "separation": Separation,
         "stability": Stability,
@@ -31,17 +31,21 @@ STUDIES: Registry[type[Study]] = Registry(
 )
 
 
-def study_from(content: Mapping[str, Any], where: str) -> Study:
+def study_from(content: Mapping[str, Any], file: str) -> Study:
     """A study from the table `study` of a TOML file: its `name`, and its settings.
+
+    Arguments:
+        content: The table.
+        file: The file, for messages.
 
     Raises:
         UnknownName: If the study or a setting is not known.
     """
     kind = STUDIES[content.get("name", "comparison")]
-    return with_settings(kind(), {key: of for key, of in content.items() if key != "name"}, where)
+    return with_settings(kind(), {key: value for key, value in content.items() if key != "name"}, file)
 
 
-def with_settings(study: Study, settings: Mapping[str, Any], where: str) -> Study:
+def with_settings(study: Study, settings: Mapping[str, Any], file: str) -> Study:
     """The study with some of its settings changed; lists are taken as tuples.
 
     Raises:
@@ -50,5 +54,6 @@ def with_settings(study: Study, settings: Mapping[str, Any], where: str) -> Stud
     known = {f.name for f in fields(study)}
     for key in settings:
         if key not in known:
-            raise unknown(f"setting of the study in {where}", key, known)
-    return replace(study, **{key: tuple(of) if isinstance(of, list) else of for key, of in settings.items()})
+            raise unknown(f"setting of the study in {file}", key, known)
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+    return replace(study, **values)

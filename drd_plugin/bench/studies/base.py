@@ -6,11 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from ...registry import check_fields
+from ...core.registry import check_fields
 from ..grid import Grid
-from ..lab import Lab
+from ..tables.footnotes import compared, left_out_text, origin
+from ..workers import Workers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,33 +22,75 @@ __all__ = ["Results", "Study"]
 
 @dataclass(frozen=True)
 class Results:
-    """What a study found.
+    """The results of a study.
 
     Arguments:
-        text: The tables and what they say, as markdown.
-        rows: What they were made from, one row each, with a column `provenance`.
+        tables: The tables and what they say, as markdown.
+        rows: What they were made from, one row each, with the columns `method` and `provenance`.
         frames: Tables by name, for CSV files.
         plots: Pictures by name; each function draws on the axis it is given, or on a new one, and returns it.
         latex: The main table for LaTeX; "" for none.
+        left_out: The methods that could not run, and why.
+        title: The title of the page; "" for none.
+        about: What was asked, and the command that asked it, as markdown.
+        published: The published numbers beside, as markdown.
     """
 
-    text: str
+    tables: str
     rows: pd.DataFrame = field(repr=False)
     frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     plots: Mapping[str, Callable[[Axes | None], Axes]] = field(default_factory=dict)
     latex: str = ""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
+    about: str = ""
+    published: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The data, machine, versions and commit behind the rows, and the methods that could not run."""
+        return f"{origin(self.rows)}{left_out_text(self.left_out)}"
+
+    @property
+    def text(self) -> str:
+        """All of it as markdown."""
+        head = [f"# {self.title}"] if self.title else []
+        about = [self.about] if self.about else []
+        parts = [*head, *about, self.tables, compared(self.rows), self.origin]
+        return "\n\n".join(parts) + "\n" + self.published
 
 
 @dataclass(frozen=True)
 class Study(ABC):
-    """Something that is done with a grid; its fields are its settings."""
+    """Something that is done with a grid; its fields are its settings.
+
+    Arguments:
+        takes_dynamic: Whether the grid may hold dynamic methods.
+        uses_fractions: Whether the grid's fractions mean something.
+        uses_nets: Whether the grid may name several networks.
+    """
+
+    takes_dynamic: ClassVar[bool] = False
+    uses_fractions: ClassVar[bool] = True
+    uses_nets: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_fields(self)
 
+    def why_not(self, grid: Grid) -> str:
+        """Why the study cannot be done with a grid; empty if it can."""
+        if grid.dynamic and not self.takes_dynamic:
+            return (
+                f"{', '.join(grid.dynamic)} choose other examples every epoch and have no place in this study: compare "
+                "them in a study `comparison` or `mixed`, as the experiment `dynamic` does."
+            )
+        if not self.uses_nets and (unused := [net for net in grid.nets if net != grid.recipe.net]):
+            return f"this study trains {grid.recipe.net}, the recipe's net, alone: leave nets out, not {unused[0]}."
+        return ""
+
     @abstractmethod
-    def run(self, grid: Grid, lab: Lab) -> None:
-        """Does what is missing, and keeps each row in the lab's folder as it is finished.
+    def run(self, grid: Grid, workers: Workers) -> None:
+        """Does what is missing, and keeps each row in the workers' folder as it is finished.
 
         Raises:
             ArtifactError: If the folder holds another grid's rows.

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from typing_extensions import override
+
 from ..grid import Grid
-from ..lab import Lab
 from ..plots import plot_accuracy, plot_cost
-from ..run import run_in
+from ..run import run_grid
 from ..store import RunStore
-from ..summary import summary
-from ..table import latex, markdown
+from ..tables.accuracy import latex, markdown
+from ..tables.summary import summary
+from ..workers import Workers
 from .base import Results, Study
 
 __all__ = ["Comparison"]
@@ -30,6 +32,8 @@ class Comparison(Study):
         costs: Whether accuracy is also drawn against the seconds of scoring, selection and training.
     """
 
+    takes_dynamic = True
+
     baselines: tuple[str, ...] = ("Random",)
     costs: bool = False
 
@@ -38,12 +42,12 @@ class Comparison(Study):
         if isinstance(self.baselines, str) or not self.baselines:
             raise ValueError(f"baselines: expected a list of at least one method, got {self.baselines!r}.")
 
-    def run(self, grid: Grid, lab: Lab) -> None:
-        """See `Study`."""
-        run_in(lab, grid)
+    @override
+    def run(self, grid: Grid, workers: Workers) -> None:
+        run_grid(grid, workers)
 
+    @override
     def read(self, folder: Path) -> Results:
-        """See `Study`."""
         store = RunStore(folder)
         runs, left_out = store.latest(), store.left_out
         nets = dict(list(runs.groupby("net", sort=False)))
@@ -56,9 +60,10 @@ class Comparison(Study):
             if self.costs:
                 plots[f"cost{suffix}"] = partial(plot_cost, part)
         return Results(
-            markdown(runs, left_out, self.baselines),
+            markdown(runs, self.baselines),
             runs,
             {"table": summary(runs, self.baselines[0])},
             plots,
             "\n".join(latex(part, left_out) for part in nets.values()),
+            left_out,
         )

@@ -19,19 +19,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from ...artifacts import Scores
-from ...registry import unknown
-from ...rng import generator
+from ...core.registry import unknown
+from ...core.seeds import generator
 from ...strategies.base import by_hardness, grouped
 from ...training.loop import predict, train
-from ..bench import Bench, begin, open_bench
 from ..grid import Grid
-from ..lab import Lab
-from ..origin import definitions, origin
 from ..plots import plot_cross
+from ..session import Session, find_session, start_session
 from ..store import RunStore
-from ..wording import mean_and_std, over_seeds, part_names
+from ..tables.words import mean_and_std, over_seeds, part_names
+from ..workers import Workers
 from .base import Results, Study
 
 if TYPE_CHECKING:
@@ -82,12 +82,15 @@ class CrossRun:
 
 @dataclass(frozen=True)
 class CrossEvaluation(Study):
-    """Trains on each part and tests on all; the grid's fractions are not used.
+    """Trains on each part and tests on all.
 
     Arguments:
         parts: Into how many parts of equal size the ranking is cut.
         rankings: Whether the whole set is ranked (`global`, as in the paper), or each `class` by itself.
     """
+
+    uses_fractions = False
+    uses_nets = False
 
     parts: int = 5
     rankings: tuple[str, ...] = ("global", "class")
@@ -100,27 +103,28 @@ class CrossEvaluation(Study):
             if ranking not in ("global", "class"):
                 raise unknown("ranking", ranking, ("global", "class"))
 
-    def run(self, grid: Grid, lab: Lab) -> None:
-        """See `Study`."""
-        bench = begin(grid, lab)
-        store = RunStore(lab.out, bench.identity(study="cross_evaluation"), CrossRun, CELL)
-        done = set(store.frame()["key"])
-        wanted = [
+    @override
+    def run(self, grid: Grid, workers: Workers) -> None:
+        session = start_session(grid, workers)
+        store = RunStore(workers.out, session.identity(study="cross_evaluation"), CrossRun, CELL)
+        finished = set(store.frame()["key"])
+        parts = [
             _Part(method.name, ranking, self.parts, part, seed)
             for seed in grid.seeds
-            for method in grid.parsed
+            for method in grid.static
             for ranking in self.rankings
             for part in range(self.parts)
         ]
-        missing = [part for part in wanted if part.key(bench, self.parts) not in done]
+        missing = [part for part in parts if part.key(session, self.parts) not in finished]
         with store.filling():
-            bench.score_all([(grid.method(part.method), grid.seeds_of(part.seed)) for part in missing])
-            for _, rows in lab.each(partial(_cross, grid, lab), missing, "training", len(wanted) - len(missing)):
+            session.compute_scores([(grid.method(part.method), grid.seeds_of(part.seed)) for part in missing])
+            train_on = partial(_train_on, grid, workers)
+            for _, rows in workers.each(train_on, missing, "training", len(parts) - len(missing)):
                 for row in rows:  # the test set's is the last, and says that the others are there
                     store.append(row)
 
+    @override
     def read(self, folder: Path) -> Results:
-        """See `Study`."""
         rows = RunStore(folder, row=CrossRun, cell=CELL).latest()
         texts, plots = [], {}
         for (method, ranking, parts), cells in rows.groupby(["method", "ranking", "parts"], sort=False):
@@ -133,14 +137,13 @@ class CrossEvaluation(Study):
             texts.append(cross_table(cells).to_markdown(disable_numparse=True))
             suffix = "" if rows["parts"].nunique() == 1 else f"-{parts}"
             plots[f"cross-{method}-{ranking}{suffix}"] = partial(plot_cross, cells)
-        text = "\n\n".join([*texts, definitions(rows), origin(rows)]) + "\n"
-        return Results(text, rows, {"table": _long(rows)}, plots)
+        return Results("\n\n".join(texts), rows, {"table": _long(rows)}, plots)
 
 
 @dataclass(frozen=True)
 class _Part:
     method: str
-    ranking: str
+    ranking: Ranking
     parts: int
     part: int
     seed: int
@@ -148,10 +151,10 @@ class _Part:
     def __str__(self) -> str:
         return f"{self.method} part {self.part + 1} seed {self.seed}"
 
-    def key(self, bench: Bench, tested_on: int) -> str:
+    def key(self, session: Session, tested_on: int) -> str:
         """The key of the row for one of the parts it is tested on."""
-        of = self.ranking, self.parts, self.part, tested_on
-        return bench.key(bench.grid.method(self.method), self.seed, *of)
+        cell = self.ranking, self.parts, self.part, tested_on
+        return session.key(session.grid.method(self.method), self.seed, *cell)
 
 
 def parts_of(scores: Scores, parts: int, ranking: Ranking, seed: int = 0) -> list[np.ndarray]:
@@ -170,33 +173,34 @@ def parts_of(scores: Scores, parts: int, ranking: Ranking, seed: int = 0) -> lis
     if ranking == "global":
         return [np.sort(part) for part in np.array_split(order, parts)]
     classes = grouped(order, scores.labels[order], int(scores.labels.max()) + 1)
-    cut = [np.array_split(of, parts) for of in classes]
-    return [np.sort(np.concatenate([of[part] for of in cut])) for part in range(parts)]
+    cuts = [np.array_split(members, parts) for members in classes]
+    return [np.sort(np.concatenate([cut[part] for cut in cuts])) for part in range(parts)]
 
 
-def _cross(grid: Grid, lab: Lab, wanted: _Part) -> list[CrossRun]:
-    bench = open_bench(grid, lab)
-    method, seeds = grid.method(wanted.method), grid.seeds_of(wanted.seed)
-    scores, split = bench.score(method, seeds), bench.dataset.train
-    parts = parts_of(scores, wanted.parts, wanted.ranking, seeds.selection)  # type: ignore[arg-type]
+def _train_on(grid: Grid, workers: Workers, part: _Part) -> list[CrossRun]:
+    """Trains a network on a part, and tests it on all."""
+    session = find_session(grid, workers)
+    method, seeds = grid.method(part.method), grid.seeds_of(part.seed)
+    scores, split = session.ordering(method, seeds), session.dataset.train
+    parts = parts_of(scores, part.parts, part.ranking, seeds.selection)
     trained = train(
-        split, grid.recipe, seed_init=seeds.init, seed_order=seeds.order, subset=parts[wanted.part],
-        test=bench.dataset.test, device=lab.device,
+        split, grid.recipe, seed_init=seeds.init, seed_order=seeds.order, subset=parts[part.part],
+        test=session.dataset.test, device=workers.device,
     )  # fmt: skip
-    right = predict(trained.net, split, lab.device).argmax(1).numpy() == split.labels
-    accuracies = [100 * float(right[part].mean()) for part in parts] + [trained.acc_last]
-    provenance = json.dumps(bench.provenance(method, seeds, grid.recipe))
+    correct = predict(trained.net, split, workers.device).argmax(1).numpy() == split.labels
+    accuracies = [100 * float(correct[index].mean()) for index in parts] + [trained.acc_last]
+    provenance = json.dumps(session.provenance(method, seeds, grid.recipe))
     return [
         CrossRun(
-            key=wanted.key(bench, tested_on),
-            method=wanted.method,
-            ranking=wanted.ranking,
-            parts=wanted.parts,
-            trained_on=wanted.part,
+            key=part.key(session, tested_on),
+            method=part.method,
+            ranking=part.ranking,
+            parts=part.parts,
+            trained_on=part.part,
             tested_on=tested_on,
-            k=len(parts[wanted.part]),
+            k=len(parts[part.part]),
             net=grid.recipe.net,
-            seed=wanted.seed,
+            seed=part.seed,
             accuracy=accuracy,
             seconds_score=float(scores.provenance.get("seconds", 0.0)),
             seconds_train=trained.seconds,

@@ -14,27 +14,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+from typing_extensions import override
 
+from ...core.names import split_outside
+from ...core.registry import unknown
 from ...data import plant
-from ...methods import Selector
-from ...registry import unknown
-from ...settings import split_outside
-from ..bench import Bench, begin
+from ...methods.selector import Selector
 from ..grid import Grid, dataset_of
-from ..lab import Lab
-from ..origin import definitions, left_out_text, origin
 from ..plots import plot_detection
-from ..run import run_in
+from ..run import run_grid
+from ..session import Session, start_session
 from ..store import RunStore
-from ..summary import summary
-from ..wording import fraction_name, gap, mean_and_std, over_seeds, paired
+from ..tables.summary import summary
+from ..tables.words import fraction_name, gap, mean_and_std, over_seeds, paired
+from ..workers import Workers
 from .base import Results, Study
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["Detection", "Noise", "detection_auroc"]
 
@@ -88,66 +86,82 @@ class Noise(Study):
             if not 0 < share < 1:
                 raise ValueError(f"the share that is planted is in (0, 1), got {share}.")
 
-    def run(self, grid: Grid, lab: Lab) -> None:
-        """See `Study`."""
-        store = RunStore(lab.out, {"study": "noise"} | grid.identity, Detection, CELL)
+    @override
+    def run(self, grid: Grid, workers: Workers) -> None:
+        store = RunStore(workers.out, {"study": "noise"} | grid.identity, Detection, CELL)
         with store.filling():
             for kind, share in itertools.product(self.kinds, self.shares):
                 planted = replace(grid, dataset={**grid.dataset, kind: share})
-                there = replace(lab, out=Path(lab.out) / _folder(kind, share), scores=lab.place_of_scores)
-                left_out = run_in(there, planted).left_out
+                out = Path(workers.out) / _folder(kind, share)
+                inner = replace(workers, out=out, scores=workers.scores_folder)
+                left_out = run_grid(planted, inner).left_out
                 store.spend()
-                self._detect(planted, there, store, kind, share, left_out)
+                self._detect(planted, inner, store, kind, share, left_out)
 
     def _detect(
-        self, grid: Grid, lab: Lab, store: RunStore, kind: str, share: float, left_out: Mapping[str, str]
+        self, grid: Grid, workers: Workers, store: RunStore, kind: str, share: float, left_out: Mapping[str, str]
     ) -> None:
         """A row for each score that can be asked, and each seed."""
-        bench, done = begin(grid, lab), set(store.frame()["key"])
-        able = [method for method in grid.parsed if method.scores and method.name not in left_out]
-        scored = {method.scores[0]: method for method in reversed(able)}
-        missing = [(of, seed) for of in scored.values() for seed in grid.seeds if bench.key(of, seed) not in done]
-        where = _where(grid, kind) if missing else np.empty(0, bool)
+        session, finished = start_session(grid, workers), set(store.frame()["key"])
+        able = [method for method in grid.static if method.ordering is not None and method.name not in left_out]
+        methods = {method.ordering: method for method in reversed(able)}.values()
+        cells = [(method, seed) for method in methods for seed in grid.seeds]
+        missing = [(method, seed) for method, seed in cells if session.key(method, seed) not in finished]
+        planted = _planted(grid, kind) if missing else np.empty(0, bool)
         for method, seed in missing:
-            store.append(_detection(bench, method, seed, kind, share, where))
+            store.append(_detection(session, method, seed, kind, share, planted))
 
+    @override
     def read(self, folder: Path) -> Results:
-        """See `Study`."""
-        import pandas as pd
-
         rows = RunStore(folder, row=Detection, cell=CELL).latest()
-        texts, runs = [], []
-        left_out: dict[str, str] = {}
-        for kind in dict.fromkeys(rows["kind"]):
-            cells = rows[rows["kind"] == kind]
-            wide = cells.groupby(["method", "share"], sort=False)["auroc"].agg(partial(mean_and_std, digits=2))
-            texts.append(f"{KINDS[kind].capitalize()}: area under the ROC curve by the share that was planted")
-            texts.append(_wide(wide))
-            for share in sorted(set(cells["share"])):
-                store = RunStore(Path(folder) / _folder(kind, share))
-                runs.append(store.latest().assign(kind=kind, share=share))
-                left_out |= store.left_out
-        every = pd.concat(runs)
-        accuracies = pd.concat(
-            [summary(part).assign(kind=kind, share=share) for (kind, share), part in every.groupby(["kind", "share"])]
-        )
-        kept = [fraction for fraction in every["fraction"].unique() if fraction < 1]
-        parts = list(itertools.product(dict.fromkeys(every["kind"]), kept))
-        for kind, fraction in parts:
-            cells = every[(every["kind"] == kind) & every["fraction"].isin([fraction, 1])]
-            wide = cells.groupby(["method", "share"], sort=False)["acc_last"].agg(mean_and_std)
-            here = f"test accuracy in % with {fraction_name(fraction)} kept (Full: with all)"
-            texts.append(f"{KINDS[kind].capitalize()}: {here}, by the share that was planted")
-            texts.append(_wide(wide))
-        for kind, fraction in parts:
-            cells = accuracies[(accuracies["kind"] == kind) & (accuracies["fraction"] == fraction)]
-            where = f"{KINDS[kind].capitalize()}, {fraction_name(fraction)} kept, by the share that was planted"
-            texts += _compared(cells.set_index(["method", "share"]), where)
-        texts.append(f"{definitions(every)}\n\n{origin(every)}{left_out_text(left_out)}")
-        text = "\n\n".join([_about(rows, every), *texts]) + "\n"
+        runs, left_out = _planted_runs(Path(folder), rows)
+        groups = runs.groupby(["kind", "share"], sort=False)
+        accuracies = pd.concat([summary(part).assign(kind=kind, share=share) for (kind, share), part in groups])
+        kinds = list(dict.fromkeys(rows["kind"]))
+        texts = [text for kind in kinds for text in _detected(rows[rows["kind"] == kind], kind)]
+        nets = list(dict.fromkeys(runs["net"]))
+        for net in nets:
+            prefix = f"{net}: " if len(nets) > 1 else ""
+            texts += _accuracies(runs[runs["net"] == net], accuracies[accuracies["net"] == net], prefix)
+        tables = "\n\n".join([_about(rows, runs), *texts])
         detected = rows.groupby(list(CELL[:3]), sort=False)["auroc"].agg(["mean", "std", "count"]).reset_index()
-        plots = {f"detection-{kind}": partial(plot_detection, rows, kind) for kind in dict.fromkeys(rows["kind"])}
-        return Results(text, every, {"table": accuracies, "detection": detected}, plots)
+        plots = {f"detection-{kind}": partial(plot_detection, rows, kind) for kind in kinds}
+        frames = {"table": accuracies, "detection": detected}
+        return Results(tables, runs, frames, plots, left_out=left_out)
+
+
+def _planted_runs(folder: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The runs of all kinds and shares, and the methods that could not run."""
+    runs, left_out = [], dict[str, str]()
+    for kind in dict.fromkeys(rows["kind"]):
+        for share in sorted(set(rows.loc[rows["kind"] == kind, "share"])):
+            store = RunStore(folder / _folder(kind, share))
+            runs.append(store.latest().assign(kind=kind, share=share))
+            left_out |= store.left_out
+    return pd.concat(runs), left_out
+
+
+def _detected(cells: pd.DataFrame, kind: str) -> list[str]:
+    """How well each score finds what was planted."""
+    wide = cells.groupby(["method", "share"], sort=False)["auroc"].agg(partial(mean_and_std, digits=2))
+    return [f"{KINDS[kind].capitalize()}: area under the ROC curve by the share that was planted", _wide(wide)]
+
+
+def _accuracies(runs: pd.DataFrame, accuracies: pd.DataFrame, prefix: str) -> list[str]:
+    """The accuracies of one network on the subsets, and how they differ from those on random ones."""
+    fractions = [fraction for fraction in runs["fraction"].unique() if fraction < 1]
+    parts, texts = list(itertools.product(dict.fromkeys(runs["kind"]), fractions)), []
+    for kind, fraction in parts:
+        cells = runs[(runs["kind"] == kind) & runs["fraction"].isin([fraction, 1])]
+        wide = cells.groupby(["method", "share"], sort=False)["acc_last"].agg(mean_and_std)
+        accuracy = f"test accuracy in % with {fraction_name(fraction)} kept (Full: with all)"
+        texts.append(f"{prefix}{KINDS[kind].capitalize()}: {accuracy}, by the share that was planted")
+        texts.append(_wide(wide))
+    for kind, fraction in parts:
+        cells = accuracies[(accuracies["kind"] == kind) & (accuracies["fraction"] == fraction)]
+        title = f"{prefix}{KINDS[kind].capitalize()}, {fraction_name(fraction)} kept, by the share that was planted"
+        texts += _compared(cells.set_index(["method", "share"]), title)
+    return texts
 
 
 def _about(rows: pd.DataFrame, runs: pd.DataFrame) -> str:
@@ -155,41 +169,43 @@ def _about(rows: pd.DataFrame, runs: pd.DataFrame) -> str:
     count = runs.loc[runs["method"] == "Full", "k"].iloc[0]
     informed = [
         method
-        for method, made in zip(rows["method"], rows["provenance"], strict=True)
-        if any(of.get("denoiser") == "auto" for of in json.loads(made)["method"])
+        for method, text in zip(rows["method"], rows["provenance"], strict=True)
+        if any(part.get("denoiser") == "auto" for part in json.loads(text)["method"])
     ]
-    told = (
+    note = (
         f" The denoiser of {' and '.join(dict.fromkeys(informed))} was trained on the data before anything was "
         "planted: it has seen the true labels and images, which no other score has."
         if informed
         else ""
     )
     over = over_seeds([rows["seed"].nunique()])
-    return f"{count:,} training examples; {over} of the trainings. What is planted is the same for all seeds.{told}"
+    return f"{count:,} training examples; {over} of the trainings. What is planted is the same for all seeds.{note}"
 
 
 def _folder(kind: str, share: float) -> str:
     return f"{kind}-{100 * share:g}"
 
 
-def _where(grid: Grid, kind: str) -> np.ndarray:
+def _planted(grid: Grid, kind: str) -> np.ndarray:
     """Which training examples were planted, bool[n]."""
-    clean = dataset_of({key: of for key, of in grid.dataset.items() if key != kind}).train
+    clean = dataset_of({key: value for key, value in grid.dataset.items() if key != kind}).train
     planted = plant(clean, **{kind: grid.dataset[kind]})
     return planted.wrong if kind == "wrong_labels" else planted.corrupted
 
 
-def _detection(bench: Bench, method: Selector, seed: int, kind: str, share: float, where: np.ndarray) -> Detection:
-    seeds = bench.grid.seeds_of(seed)
+def _detection(
+    session: Session, method: Selector, seed: int, kind: str, share: float, planted: np.ndarray
+) -> Detection:
+    seeds = session.grid.seeds_of(seed)
     return Detection(
-        key=bench.key(method, seed),
+        key=session.key(method, seed),
         method=split_outside(method.name, "+")[0].strip(),
         kind=kind,
         share=share,
         seed=seed,
-        auroc=detection_auroc(bench.score(method, seeds).hardness, where),
-        fingerprint=bench.dataset.train.fingerprint,
-        provenance=json.dumps(bench.provenance(method, seeds, bench.grid.recipe)),
+        auroc=detection_auroc(session.ordering(method, seeds).hardness, planted),
+        fingerprint=session.dataset.train.fingerprint,
+        provenance=json.dumps(session.provenance(method, seeds, session.grid.recipe)),
     )
 
 
@@ -200,21 +216,19 @@ def detection_auroc(hardness: np.ndarray, planted: np.ndarray) -> float:
         hardness: Larger is harder, float[n].
         planted: Which are planted, bool[n].
     """
-    from sklearn.metrics import roc_auc_score
-
     return float(roc_auc_score(planted, hardness))
 
 
-def _compared(cells: pd.DataFrame, where: str) -> list[str]:
+def _compared(cells: pd.DataFrame, title: str) -> list[str]:
     """How the methods differ from Random, and where the chosen windows begin; nothing where there are none."""
-    apart, begun = cells[cells["difference"].notna()], cells[cells["start"].notna()]
-    differences = [gap(*of) for of in zip(apart["difference"], apart["low"], apart["high"], strict=True)]
-    starts = [f"{100 * start:.0f} % from {end}" for start, end in zip(begun["start"], begun["origin"], strict=True)]
+    differing, windows = cells[cells["difference"].notna()], cells[cells["start"].notna()]
+    differences = [gap(*row) for row in zip(differing["difference"], differing["low"], differing["high"], strict=True)]
+    starts = [f"{100 * start:.0f} % from {end}" for start, end in zip(windows["start"], windows["origin"], strict=True)]
     texts = []
     if differences:
-        texts += [f"{where}. {paired('Random', cells['n'])}", _wide(apart.assign(text=differences)["text"])]
+        texts += [f"{title}. {paired('Random', cells['n'])}", _wide(differing.assign(text=differences)["text"])]
     if starts:
-        texts += [f"{where}. Mean start of the windows that were chosen", _wide(begun.assign(text=starts)["text"])]
+        texts += [f"{title}. Mean start of the windows that were chosen", _wide(windows.assign(text=starts)["text"])]
     return texts
 
 

@@ -27,27 +27,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from sklearn.cluster import KMeans
+from sklearn.manifold import TSNE
+from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
+from typing_extensions import override
 
-from ...artifacts import write_aside
-from ...methods import Selector
-from ...registry import check_least
-from ...rng import generator
+from ...artifacts import Scores, write_aside
+from ...core.registry import check_least
+from ...core.seeds import generator
+from ...methods.selector import Selector
 from ...training.loop import features, train
-from ..bench import Bench, begin, open_bench
 from ..grid import Grid
-from ..lab import Lab
-from ..origin import definitions, origin
 from ..plots import plot_strata
+from ..session import Session, find_session, start_session
 from ..store import RunStore
-from ..wording import mean_and_std, over_seeds
+from ..tables.words import mean_and_std, over_seeds
+from ..workers import Workers
 from .base import Results, Study
 from .cross_evaluation import parts_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["Separated", "Separation"]
 
@@ -81,13 +81,16 @@ class Separated:
 
 @dataclass(frozen=True)
 class Separation(Study):
-    """Measures the strata of each method's score; the grid's fractions are not used.
+    """Measures the strata of each method's score.
 
     Arguments:
         strata: Into how many each class is cut.
         most: The most examples of a class that are looked at, evenly from the class.
         shown: The most examples in the picture, which shows the first class.
     """
+
+    uses_fractions = False
+    uses_nets = False
 
     strata: int = 5
     most: int = 1000
@@ -97,106 +100,108 @@ class Separation(Study):
         super().__post_init__()
         check_least(self, 2, "strata", "most", "shown")
 
-    def run(self, grid: Grid, lab: Lab) -> None:
-        """See `Study`."""
-        bench = begin(grid, lab)
-        store = RunStore(lab.out, bench.identity(study="separation"), Separated, CELL)
-        done = set(store.frame()["key"])
+    @override
+    def run(self, grid: Grid, workers: Workers) -> None:
+        session = start_session(grid, workers)
+        store = RunStore(workers.out, session.identity(study="separation"), Separated, CELL)
+        finished = set(store.frame()["key"])
         missing = {
-            seed: [method for method in grid.parsed if _key(self, bench, method, seed) not in done]
+            seed: [method for method in grid.static if _key(self, session, method, seed) not in finished]
             for seed in grid.seeds
         }
         seeds = [seed for seed in grid.seeds if missing[seed]]
         with store.filling():
-            bench.score_all([(method, grid.seeds_of(seed)) for seed in seeds for method in missing[seed]])
-            measure = partial(_measure, self, grid, lab, {seed: [of.name for of in missing[seed]] for seed in seeds})
-            for _, rows in lab.each(measure, seeds, "seed", len(grid.seeds) - len(seeds)):
+            session.compute_scores([(method, grid.seeds_of(seed)) for seed in seeds for method in missing[seed]])
+            names = {seed: [method.name for method in missing[seed]] for seed in seeds}
+            measure = partial(_measure, self, grid, workers, names)
+            for _, rows in workers.each(measure, seeds, "seed", len(grid.seeds) - len(seeds)):
                 for row in rows:
                     store.append(row)
 
+    @override
     def read(self, folder: Path) -> Results:
-        """See `Study`."""
-        import pandas as pd
-
         rows = RunStore(folder, row=Separated, cell=CELL).latest()
-        grouped = rows.groupby("method", sort=False)
+        groups = rows.groupby("method", sort=False)
         numbers = {
-            "silhouette": grouped["silhouette"].agg(partial(mean_and_std, digits=3)),
-            "adjusted mutual information": grouped["ami"].agg(partial(mean_and_std, digits=3)),
+            "silhouette": groups["silhouette"].agg(partial(mean_and_std, digits=3)),
+            "adjusted mutual information": groups["ami"].agg(partial(mean_and_std, digits=3)),
         }
         text = (
             f"{rows['strata'].iloc[0]} strata of each class in the features of a network that was trained on all, "
             f"{over_seeds([rows['seed'].nunique()])}:\n\n"
-            f"{pd.DataFrame(numbers).to_markdown(disable_numparse=True)}\n\n{definitions(rows)}\n\n{origin(rows)}\n"
+            f"{pd.DataFrame(numbers).to_markdown(disable_numparse=True)}"
         )
-        map_ = pd.read_parquet(Path(folder) / "map.parquet")
-        plots = {f"strata-{method}": partial(plot_strata, map_, method) for method in rows["method"].unique()}
-        summary = grouped[["silhouette", "ami"]].agg(["mean", "std", "count"])
+        places = pd.read_parquet(Path(folder) / "map.parquet")
+        plots = {f"strata-{method}": partial(plot_strata, places, method) for method in rows["method"].unique()}
+        summary = groups[["silhouette", "ami"]].agg(["mean", "std", "count"])
         summary.columns = ["_".join(pair) for pair in summary.columns]
         return Results(text, rows, {"table": summary.reset_index()}, plots)
 
 
-def _key(study: Separation, bench: Bench, method: Selector, seed: int) -> str:
-    return bench.key(method, seed, study.strata, study.most)
+def _key(study: Separation, session: Session, method: Selector, seed: int) -> str:
+    return session.key(method, seed, study.strata, study.most)
 
 
 def _measure(
-    study: Separation, grid: Grid, lab: Lab, missing: Mapping[int, Sequence[str]], seed: int
+    study: Separation, grid: Grid, workers: Workers, missing: Mapping[int, Sequence[str]], seed: int
 ) -> list[Separated]:
     """The missing methods in the features of one network; the first seed also puts them on the map."""
-    import pandas as pd
-
-    bench, seeds = open_bench(grid, lab), grid.seeds_of(seed)
-    split = bench.dataset.train
-    net = train(split, grid.recipe, seed_init=seeds.init, seed_order=seeds.order, device=lab.device).net
-    found = features(net, split, lab.device).numpy()
+    session, seeds = find_session(grid, workers), grid.seeds_of(seed)
+    split = session.dataset.train
+    net = train(split, grid.recipe, seed_init=seeds.init, seed_order=seeds.order, device=workers.device).net
+    values = features(net, split, workers.device).numpy()
     classes = [_evenly(np.flatnonzero(split.labels == c), study.most) for c in range(split.num_classes)]
     rows, strata = [], {}
     for method in map(grid.method, missing[seed]):
-        scores = bench.score(method, seeds)
-        stratum = np.empty(len(split), np.int64)
-        for number, part in enumerate(parts_of(scores, study.strata, "class", seeds.selection)):
-            stratum[part] = number
+        stratum = _strata(study, session.ordering(method, seeds), seeds.selection)
         strata[method.name] = stratum
-        apart = np.array([_apart(found[of], stratum[of], study.strata, seeds.selection) for of in classes])
+        measures = [
+            _separation(values[members], stratum[members], study.strata, seeds.selection) for members in classes
+        ]
+        silhouette, ami = np.mean(measures, axis=0)
         rows.append(
             Separated(
-                key=_key(study, bench, method, seed),
+                key=_key(study, session, method, seed),
                 method=method.name,
                 strata=study.strata,
                 seed=seed,
-                silhouette=float(apart[:, 0].mean()),
-                ami=float(apart[:, 1].mean()),
+                silhouette=float(silhouette),
+                ami=float(ami),
                 fingerprint=split.fingerprint,
-                provenance=json.dumps(bench.provenance(method, seeds, grid.recipe)),
+                provenance=json.dumps(session.provenance(method, seeds, grid.recipe)),
             )
         )
     if seed == grid.seeds[0]:
-        shown = _evenly(classes[0], study.shown)
-        path = Path(lab.out) / "map.parquet"
-        map_ = pd.read_parquet(path) if path.exists() else _map(found[shown], shown, seeds.selection)
-        with write_aside(path) as aside:
-            map_.assign(**{name: of[map_["index"]] for name, of in strata.items()}).to_parquet(aside, index=False)
+        index = _evenly(classes[0], study.shown)
+        _write_map(Path(workers.out) / "map.parquet", values[index], index, strata, seeds.selection)
     return rows
 
 
-def _apart(found: np.ndarray, stratum: np.ndarray, strata: int, seed: int) -> tuple[float, float]:
+def _strata(study: Separation, scores: Scores, seed: int) -> np.ndarray:
+    """The stratum of each example, int64[n]."""
+    stratum = np.empty(len(scores), np.int64)
+    for number, part in enumerate(parts_of(scores, study.strata, "class", seed)):
+        stratum[part] = number
+    return stratum
+
+
+def _separation(values: np.ndarray, stratum: np.ndarray, strata: int, seed: int) -> tuple[float, float]:
     """Silhouette and adjusted mutual information in one class."""
-    from sklearn.cluster import KMeans
-    from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
-
-    clusters = KMeans(strata, n_init=5, random_state=seed).fit_predict(found)
-    return float(silhouette_score(found, stratum)), float(adjusted_mutual_info_score(stratum, clusters))
+    clusters = KMeans(strata, n_init=5, random_state=seed).fit_predict(values)
+    return float(silhouette_score(values, stratum)), float(adjusted_mutual_info_score(stratum, clusters))
 
 
-def _map(found: np.ndarray, shown: np.ndarray, seed: int) -> pd.DataFrame:
-    """The examples' places in the plane by t-SNE."""
-    import pandas as pd
-    from sklearn.manifold import TSNE
-
-    perplexity = min(30.0, (len(shown) - 1) / 3)
-    x, y = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(found).T
-    return pd.DataFrame({"index": shown, "x": x, "y": y})
+def _write_map(path: Path, values: np.ndarray, index: np.ndarray, strata: Mapping[str, np.ndarray], seed: int) -> None:
+    """Writes the examples' places in the plane by t-SNE, which stay as they are, with their stratum by each method."""
+    if path.exists():
+        places = pd.read_parquet(path)
+    else:
+        perplexity = min(30.0, (len(index) - 1) / 3)
+        x, y = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(values).T
+        places = pd.DataFrame({"index": index, "x": x, "y": y})
+    columns = {name: stratum[places["index"]] for name, stratum in strata.items()}
+    with write_aside(path) as aside:
+        places.assign(**columns).to_parquet(aside, index=False)
 
 
 def _evenly(positions: np.ndarray, most: int) -> np.ndarray:

@@ -15,24 +15,26 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from typing_extensions import override
 
 from ...artifacts import Scores
 from ...artifacts.reliability import within_classes
-from ...methods import Selector
-from ...rng import Seeds
+from ...core.seeds import Seeds
+from ...methods.selector import Selector
 from ...scores import FoldScore
-from ..bench import Bench, begin, first_score
 from ..grid import Grid
-from ..lab import Lab
-from ..origin import definitions, origin
 from ..plots import plot_stability
+from ..session import Session, start_session
 from ..store import RunStore
-from ..wording import mean_and_std
+from ..tables.words import mean_and_std
+from ..workers import Workers
 from .base import Results, Study
 
 __all__ = ["Stability", "Stable"]
@@ -69,96 +71,126 @@ class Stable:
 
 @dataclass(frozen=True)
 class Stability(Study):
-    """Compares each method's score between the grid's seeds, and with other proxies; its fractions are not used.
+    """Compares each method's score between the grid's seeds, and with other proxies.
 
     Arguments:
         proxies: Other networks to take as the proxy, by name.
         noise_seeds: How many noise seeds the scores that ask a diffusion model are computed with.
     """
 
+    uses_fractions = False
+    uses_nets = False
+
     proxies: tuple[str, ...] = ()
     noise_seeds: int = 1
 
-    def run(self, grid: Grid, lab: Lab) -> None:
-        """See `Study`."""
-        bench = begin(grid, lab)
-        store = RunStore(lab.out, bench.identity(study="stability"), Stable, CELL)
+    @override
+    def run(self, grid: Grid, workers: Workers) -> None:
+        session = start_session(grid, workers)
+        store = RunStore(workers.out, session.identity(study="stability"), Stable, CELL)
         with store.filling():
-            known: dict[str, dict[tuple[str, int], Scores]] = {method.name: {} for method in grid.parsed}
+            scores: dict[str, dict[Proxy, Scores]] = {method.name: {} for method in grid.static}
             for net in (grid.proxy.net, *self.proxies):
-                self._score(grid, replace(grid, proxy=replace(grid.proxy, net=net)), lab, known)
-            done = set(store.frame()["key"])
-            for method in grid.parsed:
-                for row in self._rows(bench, method, known[method.name]):
-                    if row.key not in done:
-                        store.append(row)
+                self._score(grid, replace(grid, proxy=replace(grid.proxy, net=net)), workers, scores)
+            finished = set(store.frame()["key"])
+            for method in grid.static:
+                for pair in self._pairs(grid.proxy.net, scores[method.name]):
+                    key = session.key(method, 0, pair.chance, str(pair.one), pair.other)
+                    if key not in finished:
+                        store.append(self._row(session, method, pair, key))
 
-    def _score(self, grid: Grid, with_net: Grid, lab: Lab, known: dict[str, dict[tuple[str, int], Scores]]) -> None:
-        """All scores with one network as the proxy, into `known` by network and seed."""
-        bench, net = begin(with_net, lab), with_net.proxy.net
-        wanted = [(method, seed) for method in with_net.parsed for seed in self._seeds(with_net, method)]
+    def _score(self, grid: Grid, with_net: Grid, workers: Workers, scores: dict[str, dict[Proxy, Scores]]) -> None:
+        """All scores with one network as the proxy, into `scores` by network and seed."""
+        session, net = start_session(with_net, workers), with_net.proxy.net
+        needed = [(method, seed) for method in with_net.static for seed in self._seeds(with_net, method)]
         if net != grid.proxy.net:
-            wanted = [(method, seed) for method, seed in wanted if isinstance(method.scores[0], FoldScore)]
-        bench.score_all([(method, Seeds.all(seed)) for method, seed in wanted])
-        for method, seed in wanted:
-            known[method.name][net, seed] = bench.scores.get(method.scores[0], seed)
+            needed = [(method, seed) for method, seed in needed if isinstance(method.ordering, FoldScore)]
+        session.compute_scores([(method, Seeds.all(seed)) for method, seed in needed])
+        for method, seed in needed:
+            scores[method.name][Proxy(net, seed)] = session.ordering(method, Seeds.all(seed))
 
     def _seeds(self, grid: Grid, method: Selector) -> list[int]:
-        return [*grid.seeds] if isinstance(first_score(method), FoldScore) else [*range(self.noise_seeds)]
+        return [*grid.seeds] if isinstance(method.ordering, FoldScore) else [*range(self.noise_seeds)]
 
-    def _rows(self, bench: Bench, method: Selector, known: dict[tuple[str, int], Scores]) -> list[Stable]:
-        first = bench.grid.proxy.net
-        pairs = [
-            ("seeds" if net == other_net else "proxies", (net, seed), (other_net, other_seed))
-            for (net, seed), (other_net, other_seed) in itertools.combinations(known, 2)
-            if (net == other_net == first) or (net == first and seed == other_seed)
-        ]
-        rows = [
-            self._row(bench, method, chance, _said(one), _said(other), *_agreement(known[one], known[other]))
-            for chance, one, other in pairs
-        ]
-        for run, scores in known.items():
-            if run[0] == first and scores.estimates.shape[1] > 1:
-                count = f"{scores.estimates.shape[1]} {scores.drawn}"
-                rows.append(self._row(bench, method, "draws", _said(run), count, scores.reliability, math.nan))
-        return rows
+    def _pairs(self, first: str, scores: Mapping[Proxy, Scores]) -> Iterator[_Pair]:
+        """What is compared: two seeds of the first network, the first network and another at the same seed, and the
+        draws of one score.
+        """
+        for one, other in itertools.combinations(scores, 2):
+            if one.net == other.net == first:
+                yield _Pair("seeds", one, str(other), partial(_agreement, scores[one], scores[other]))
+            elif one.net == first and one.seed == other.seed:
+                yield _Pair("proxies", one, str(other), partial(_agreement, scores[one], scores[other]))
+        for proxy, values in scores.items():
+            if proxy.net == first and values.estimates.shape[1] > 1:
+                count = f"{values.estimates.shape[1]} {values.unit}"
+                yield _Pair("draws", proxy, count, partial(_reliability, values))
 
-    def _row(
-        self, bench: Bench, method: Selector, chance: str, one: str, other: str, correlation: float, hardest: float
-    ) -> Stable:
+    def _row(self, session: Session, method: Selector, pair: _Pair, key: str) -> Stable:
+        correlation, hardest = pair.measure()
+        seeds = Seeds.all(pair.one.seed)
         return Stable(
-            key=bench.key(method, 0, chance, one, other),
+            key=key,
             method=method.name,
-            chance=chance,
-            one=one,
-            other=other,
+            chance=pair.chance,
+            one=str(pair.one),
+            other=pair.other,
             correlation=correlation,
             hardest=hardest,
-            fingerprint=bench.dataset.train.fingerprint,
-            provenance=json.dumps(bench.provenance(method, bench.grid.seeds_of(0), bench.grid.recipe)),
+            fingerprint=session.dataset.train.fingerprint,
+            provenance=json.dumps(session.provenance(method, seeds, session.grid.recipe)),
         )
 
+    @override
     def read(self, folder: Path) -> Results:
-        """See `Study`."""
         rows = RunStore(folder, row=Stable, cell=CELL).latest()
-        grouped = rows.groupby(["method", "chance"], sort=False)
-        said = grouped["correlation"].agg(partial(mean_and_std, digits=2)) + grouped.size().map(" (n = {})".format)
-        shared = grouped["hardest"].mean().map("; {:.0%}".format).replace("; nan%", "")
-        wide = (said + shared).unstack("chance").fillna("")
+        groups = rows.groupby(["method", "chance"], sort=False)
+        correlations = groups["correlation"].agg(partial(mean_and_std, digits=2)) + groups.size().map(
+            " (n = {})".format
+        )
+        shared = groups["hardest"].mean().map("; {:.0%}".format).replace("; nan%", "")
+        wide = (correlations + shared).unstack("chance").fillna("")
         wide = wide[[chance for chance in ("seeds", "proxies", "draws") if chance in wide]]
         text = (
             "Rank correlation within classes of a score with itself when the seed, the proxy or half of the draws is "
             "another, mean ± standard deviation over n pairs (for draws, the reliability of n runs); then the share of "
             "the hardest tenth that both have. Pairs that share a seed are not independent. Another seed trains "
             "another proxy; for scores that ask a diffusion model it is other noise, with the same model:\n\n"
-            f"{wide.to_markdown(disable_numparse=True)}\n\n{definitions(rows)}\n\n{origin(rows)}\n"
+            f"{wide.to_markdown(disable_numparse=True)}"
         )
-        summary = grouped[["correlation", "hardest"]].mean().assign(n=grouped.size()).reset_index()
+        summary = groups[["correlation", "hardest"]].mean().assign(n=groups.size()).reset_index()
         return Results(text, rows, {"table": summary}, {"stability": partial(plot_stability, rows)})
 
 
-def _said(run: tuple[str, int]) -> str:
-    return f"{run[0]}, seed {run[1]}"
+class Proxy(NamedTuple):
+    """Which proxy a score watched, or which noise it drew: the network and the seed."""
+
+    net: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.net}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two runs of one score that are compared.
+
+    Arguments:
+        chance: How they differ: `seeds`, `proxies` or `draws`.
+        one: The one.
+        other: The other; for draws, how many there are.
+        measure: Gives the correlation, and the share of the hardest tenth that both have.
+    """
+
+    chance: str
+    one: Proxy
+    other: str
+    measure: Callable[[], tuple[float, float]]
+
+
+def _reliability(scores: Scores) -> tuple[float, float]:
+    return scores.reliability, math.nan
 
 
 def _agreement(one: Scores, other: Scores) -> tuple[float, float]:
@@ -168,6 +200,6 @@ def _agreement(one: Scores, other: Scores) -> tuple[float, float]:
     for c in np.unique(one.labels):
         members = np.flatnonzero(one.labels == c)
         tenth = max(1, len(members) // 10)
-        hardest = [set(members[np.argsort(of.hardness[members], kind="stable")[-tenth:]]) for of in (one, other)]
+        hardest = [set(members[np.argsort(each.hardness[members], kind="stable")[-tenth:]]) for each in (one, other)]
         shares.append(len(hardest[0] & hardest[1]) / tenth)
     return correlation, float(np.mean(shares))

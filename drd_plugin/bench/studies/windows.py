@@ -5,56 +5,78 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pandas as pd
+from typing_extensions import override
+
+from ...core.names import split_outside
 from ...methods import Method, parse
-from ...settings import split_outside
 from ...strategies import Window
 from ..plots import plot_windows
 from ..store import RunStore
-from ..wording import fraction_name, mean_and_std
+from ..tables.words import fraction_name, mean_and_std
 from .base import Results
 from .comparison import Comparison
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["Windows", "window_runs"]
 
-__all__ = ["Windows", "windows"]
+RANKED = {"class": "each class", "global": "the whole ranking"}
 
 
 @dataclass(frozen=True)
 class Windows(Comparison):
     """A comparison of methods that are windows, `SCORE+Window[start=...]`, laid out by their starts."""
 
+    @override
     def read(self, folder: Path) -> Results:
-        """See `Study`."""
-        usual, runs = super().read(folder), windows(RunStore(folder).latest())
-        found = runs.groupby(["score", "start", "fraction"])["acc_last"].agg(mean_and_std).unstack("fraction")
-        best = runs.groupby(["score", "fraction", "start"])["acc_last"].mean()
-        best = best.loc[best.groupby(["score", "fraction"]).idxmax()].reset_index("start")["start"]
-        said = "; ".join(
-            f"{score}, {fraction_name(fraction)}: {100 * start:.0f} %" for (score, fraction), start in best.items()
-        )
-        shown = found.reset_index().assign(start=lambda rows: [f"{100 * of:.0f} %" for of in rows["start"]])
-        shown.columns = [fraction_name(of) if isinstance(of, float) else of for of in shown.columns]
-        text = (
-            "Test accuracy in % by where the window starts on the ranking, as a share of each class from the easiest "
-            f"end:\n\n{shown.to_markdown(index=False, disable_numparse=True)}\n\nThe best start of the means: {said}.\n"
-        )
-        plots = {"windows": partial(plot_windows, runs)}
-        return replace(usual, text=f"{text}\n{usual.text}", plots=plots)
+        comparison, runs = super().read(folder), window_runs(RunStore(folder).latest())
+        groups = dict(list(runs.groupby(["net", "ranking"], sort=False)))
+        nets = runs["net"].nunique()
+        tables = [
+            _table(cells, str(ranking), f"{net}: " if nets > 1 else "") for (net, ranking), cells in groups.items()
+        ]
+        plots = {
+            "windows"
+            + (f"-{net}" if nets > 1 else "")
+            + (f"-{ranking}" if runs["ranking"].nunique() > 1 else ""): partial(plot_windows, cells)
+            for (net, ranking), cells in groups.items()
+        }
+        return replace(comparison, tables="\n\n".join([*tables, comparison.tables]), plots=plots)
 
 
-def windows(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs whose methods are windows, with the columns `score` (its name) and `start` (from the easiest end)."""
-    starts = {name: _start(name) for name in runs["method"].unique()}
-    kept = runs[runs["method"].map(starts).notna()]
-    return kept.assign(
-        score=[split_outside(name, "+")[0].strip() for name in kept["method"]],
-        start=kept["method"].map(starts).astype(float),
+def _table(runs: pd.DataFrame, ranking: str, net: str) -> str:
+    """The windows of one network and one kind of ranking, and which start is the best for each score and fraction."""
+    cells = runs.groupby(["score", "start", "fraction"])["acc_last"].agg(mean_and_std).unstack("fraction")
+    means = runs.groupby(["score", "fraction", "start"])["acc_last"].mean()
+    best = means.loc[means.groupby(["score", "fraction"]).idxmax()].reset_index("start")["start"]
+    starts = "; ".join(
+        f"{score}, {fraction_name(fraction)}: {100 * start:.0f} %" for (score, fraction), start in best.items()
+    )
+    table = cells.reset_index()
+    table["start"] = [f"{100 * start:.0f} %" for start in table["start"]]
+    table.columns = [fraction_name(name) if isinstance(name, float) else name for name in table.columns]
+    return (
+        f"{net}Test accuracy in % by where the window starts on the ranking, as a share of {RANKED[ranking]} from the "
+        f"easiest end:\n\n{table.to_markdown(index=False, disable_numparse=True)}\n\nThe best start of the means: "
+        f"{starts}."
     )
 
 
-def _start(name: str) -> float | None:
+def window_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs whose methods are windows, with the columns `score` (its name), `start` (from the easiest end) and
+    `ranking` (`class` or `global`).
+    """
+    windows = {name: window for name in runs["method"].unique() if (window := _window(name)) is not None}
+    rows = runs[runs["method"].isin(windows)]
+    return rows.assign(
+        score=[split_outside(name, "+")[0].strip() for name in rows["method"]],
+        start=[float(windows[name].start) for name in rows["method"]],  # type: ignore[arg-type]
+        ranking=[windows[name].ranking for name in rows["method"]],
+    )
+
+
+def _window(name: str) -> Window | None:
+    """The window of a method with a fixed start."""
     method = None if name == "Full" else parse(name)
-    return method.strategy.start if isinstance(method, Method) and isinstance(method.strategy, Window) else None
+    window = method.strategy if isinstance(method, Method) else None
+    return window if isinstance(window, Window) and window.start is not None else None

@@ -1,0 +1,151 @@
+"""The experiments that this package brings, as TOML files, and what they cost; nothing heavy is imported to list them.
+
+A file is either one grid, complete with its data set, or an experiment at several sizes: what it compares, and under
+`sizes` the names of files in `sizes/`, which say what is settled for a data set (recipe, proxy, seeds, settings of the
+diffusion scores), each with the hours that are to be expected and whatever differs there.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.registry import unknown
+from .grid import Grid, GridError, grid_from
+
+__all__ = ["ExperimentFile", "Size", "experiment_file", "experiments", "published_file"]
+
+FOLDER = Path(__file__).parent / "experiments"
+TABLES = ("dataset", "recipe", "proxy", "scores", "study")
+
+
+@dataclass(frozen=True)
+class Size:
+    """What an experiment is run on.
+
+    Arguments:
+        name: The size's name; "" for a file that is one grid.
+        hours: The wall-clock hours that are to be expected; None where nobody knows.
+        machine: On what machine, and whether the hours were measured or estimated.
+    """
+
+    name: str
+    hours: float | None = None
+    machine: str = ""
+
+
+@dataclass(frozen=True)
+class ExperimentFile:
+    """The file of an experiment.
+
+    Arguments:
+        path: Where it lies.
+        content: Its keys.
+    """
+
+    path: Path
+    content: Mapping[str, Any]
+
+    @property
+    def about(self) -> str:
+        """What the experiment asks, in a sentence."""
+        return self.content.get("about", "")
+
+    @property
+    def sizes(self) -> list[Size]:
+        """The sizes at which it can be run."""
+        sizes = self.content.get("sizes", {"": self.content})
+        return [Size(name, size.get("hours"), size.get("on", "")) for name, size in sizes.items()]
+
+    def size(self, name: str) -> Size:
+        """One of its sizes; the first where the name is empty.
+
+        Raises:
+            UnknownName: If it has no such size.
+        """
+        size = next((size for size in self.sizes if size.name == name or not name), None)
+        if size is None:
+            raise unknown(f"size of {self.path.stem}", name, [size.name or "(one size)" for size in self.sizes])
+        return size
+
+    def settings(self, size: Size) -> dict[str, Any]:
+        """Its keys at a size, with those of the size's file below."""
+        keys = {key: value for key, value in self.content.items() if key != "sizes"}
+        if size.name:
+            keys = _merged(_merged(_size_file(size.name), keys), self.content["sizes"][size.name])
+        return {key: value for key, value in keys.items() if key not in ("hours", "on")}
+
+    def grid(self, size: Size) -> Grid:
+        """Its grid at a size.
+
+        Raises:
+            GridError: If a key or a value is wrong.
+            UnknownName: If a name is not known.
+        """
+        settings = self.settings(size)
+        keys = {key: value for key, value in settings.items() if key not in ("about", "study", "published")}
+        return grid_from(self.path.stem, keys, str(self.path))
+
+
+def experiments() -> Iterator[ExperimentFile]:
+    """The experiments that can be named."""
+    for path in sorted(FOLDER.glob("*.toml")):
+        yield ExperimentFile(path, _read(path))
+
+
+def experiment_file(name: str | Path) -> ExperimentFile:
+    """The file of an experiment by name, or by its path, which ends in .toml.
+
+    Raises:
+        UnknownName: If there is no such experiment.
+        GridError: If the file cannot be read.
+    """
+    if Path(name).suffix == ".toml":
+        return ExperimentFile(Path(name), _read(Path(name)))
+    path = _named(str(name), "", "experiment")
+    return ExperimentFile(path, _read(path))
+
+
+def published_file(name: str) -> dict[str, Any]:
+    """The content of a file of published numbers.
+
+    Raises:
+        UnknownName: If there is no such file.
+    """
+    return _read(_named(name, "published", "published numbers"))
+
+
+def _named(name: str, folder: str, kind: str) -> Path:
+    known = {path.stem: path for path in sorted((FOLDER / folder).glob("*.toml"))}
+    if name not in known:
+        raise unknown(kind, name, known)
+    return known[name]
+
+
+def _size_file(name: str) -> dict[str, Any]:
+    content = _read(_named(name, "sizes", "size"))
+    content.pop("about", None)
+    return content
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The base with the changes; tables are joined key by key."""
+    joined = {key: {**base.get(key, {}), **changes[key]} for key in TABLES if key in changes}
+    return {**base, **changes, **joined}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        packaged = FOLDER / path.name
+        moved = f" (the experiments that came with the first edition are asked for by name now: {path.stem})"
+        raise GridError(
+            f"there is no {path}: expected a TOML file, or a name that `drd-plugin bench --list` knows"
+            f"{moved if packaged.exists() else ''}."
+        )
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise GridError(f"{path} cannot be read as a grid: {error}.") from error

@@ -1,0 +1,177 @@
+"""The cells of a grid: which method, which share of the examples, which budget, which network and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from ..core.provenance import digest
+from ..core.seeds import Seeds
+from ..dynamic import Dynamic, Plan
+from ..methods import Selector
+from ..training.recipe import Goal, Recipe
+from .session import Session
+
+__all__ = ["Budget", "Cell", "CellsOfOneSubset", "Terms", "cells_of"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a training may cost.
+
+    Arguments:
+        axis: What is counted: `samples`, `steps`, or `wall` (seconds of everything, from scores to training).
+        share: As a share of what the full training takes.
+    """
+
+    axis: Literal["samples", "steps", "wall"]
+    share: float
+
+    def goal(self, recipe: Recipe, n: int, full_seconds: float | None = None, spent: float = 0.0) -> Goal:
+        """When a training with this budget ends.
+
+        Arguments:
+            recipe: How the full training goes.
+            n: The number of training examples.
+            full_seconds: What the full training took, for `wall`; None for that training itself.
+            spent: What was spent before the training, for `wall`.
+
+        Raises:
+            ValueError: If nothing is left.
+        """
+        steps = self.share * recipe.total_steps(n)
+        if self.axis == "steps" or (self.axis == "wall" and full_seconds is None):
+            return Goal("steps", round(steps))
+        if self.axis == "samples":
+            return Goal("samples", steps * n / recipe.steps_per_epoch(n))
+        whole = self.share * (full_seconds or 0.0)
+        if whole <= spent:
+            raise ValueError(f"it takes {spent:.0f} s before the training, of {whole:.0f} s in all")
+        return Goal("wall", whole - spent)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms on which methods are compared.
+
+    Arguments:
+        budgets: What each training may cost, of one axis; where there are none, each goes as long as the recipe says.
+        slope: How the share of an epoch rises in dynamic methods that do not decide it themselves; see `Plan`.
+        full_last: The last share of the training in which these see all examples; see `Plan`.
+    """
+
+    budgets: tuple[Budget, ...] = ()
+    slope: float = 0.0
+    full_last: float = 0.0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run to do.
+
+    Arguments:
+        method: A static method, a dynamic one, or None for the full training.
+        name: The method's name in tables.
+        plan: How many examples an epoch has.
+        budget: What the training may cost; None for as long as the recipe says.
+        seed: The grid's seed.
+        seeds: The single seeds.
+        recipe: How the network is trained.
+        key: The digest of all that determines the run.
+    """
+
+    method: Selector | Dynamic | None
+    name: str
+    plan: Plan
+    budget: Budget | None
+    seed: int
+    seeds: Seeds
+    recipe: Recipe
+    key: str
+
+    def __str__(self) -> str:
+        share = f"{100 * self.fraction:g} %" if self.fraction else "of its own share"
+        budget = "" if self.budget is None else f" budget {self.budget.share:g}"
+        return f"{self.name} {share}{budget} seed {self.seed}"
+
+    @property
+    def static(self) -> Selector | None:
+        """The method, if it is static."""
+        return None if isinstance(self.method, Dynamic) else self.method
+
+    @property
+    def dynamic(self) -> Dynamic | None:
+        """The method, if it is dynamic."""
+        return self.method if isinstance(self.method, Dynamic) else None
+
+    @property
+    def fraction(self) -> float:
+        """The share of the examples that is kept; 0 for a method that decides it itself."""
+        return 0.0 if self.dynamic is not None and self.dynamic.sizes_itself else self.plan.fraction
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is the full training with the whole budget, against which the others are held."""
+        return self.method is None and (self.budget is None or self.budget.share == 1)
+
+
+@dataclass(frozen=True)
+class CellsOfOneSubset:
+    """Cells whose networks are trained on the same subset, so that one worker selects it for all."""
+
+    cells: tuple[Cell, ...]
+
+    def __str__(self) -> str:
+        return str(self.cells[0])
+
+
+def cells_of(session: Session, terms: Terms = Terms()) -> Iterator[Cell]:
+    """All runs, seed by seed, so that a stopped grid has whole seeds; a seed's full trainings are its first.
+
+    Raises:
+        ValueError: If an epoch would have no examples.
+    """
+    grid = session.grid
+    budgets: list[Budget | None] = [*terms.budgets] or [None]
+    whole = [budget and replace(budget, share=1.0) for budget in budgets[:1]]
+    for seed in grid.seeds:
+        for net in grid.trained_nets:
+            for budget in dict.fromkeys([*whole, *budgets]):
+                yield _cell(session, "Full", None, Plan(1.0), budget, seed, net)
+        for budget in budgets:
+            for name, method in grid.parsed.items():
+                for plan in _plans(method, grid.fractions, terms):
+                    for net in grid.trained_nets:
+                        yield _cell(session, name, method, plan, budget, seed, net)
+
+
+def _plans(method: Selector | Dynamic, fractions: tuple[float, ...], terms: Terms) -> list[Plan]:
+    if not isinstance(method, Dynamic):
+        return [Plan(fraction) for fraction in fractions]
+    if method.sizes_itself:
+        return [Plan(1.0)]
+    return [Plan(fraction, terms.slope, terms.full_last) for fraction in fractions]
+
+
+def _cell(
+    session: Session,
+    name: str,
+    method: Selector | Dynamic | None,
+    plan: Plan,
+    budget: Budget | None,
+    seed: int,
+    net: str,
+) -> Cell:
+    grid, split = session.grid, session.dataset
+    plan.check(len(split.train))
+    seeds, recipe = grid.seeds_of(seed), replace(grid.recipe, net=net)
+    common = [grid.identity, split.train.fingerprint, split.test.fingerprint]
+    spec, digests = [] if method is None or isinstance(method, Dynamic) else method.spec, session.file_digests(method)
+    parts: list[Any]
+    if budget is None and not isinstance(method, Dynamic):
+        parts = [None if method is None else [name, *spec], digests, plan.fraction]
+    else:
+        dynamic = method if isinstance(method, Dynamic) else None
+        parts = [[name, *spec, dynamic], digests, plan, budget]
+    return Cell(method, name, plan, budget, seed, seeds, recipe, digest([*common, *parts, seeds, recipe]))

@@ -1,0 +1,133 @@
+"""Pictures of static and dynamic selection under budgets."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..tables.budgets import total_seconds
+from .axes import line_of, new_axis
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_budgets", "plot_time", "plot_trajectory", "plot_uses"]
+
+FAR = 6
+"""How many points below the full training's accuracy a picture goes."""
+
+QUANTITIES = {"level": ("λ", ":"), "rarity": ("mean rarity", "-"), "entropy": ("entropy of the usage", "--")}
+"""What a picture of a curriculum shows, and the dashes of its lines."""
+
+
+def plot_budgets(rows: pd.DataFrame, fraction: float, ax: Axes | None = None) -> Axes:
+    """Accuracy after the training against the seconds of everything before and in it; a line for each method, a point
+    for each budget, with bars of one standard deviation.
+
+    Arguments:
+        rows: Rows as in `Run`, of one net and axis.
+        fraction: The share of an epoch; methods that decide it themselves and the full training are there too.
+        ax: Where to draw; a new figure by default.
+    """
+    ax, rows = ax or new_axis(), rows.assign(total=total_seconds(rows))
+    cells = rows[rows["fraction"].isin([0, 1, fraction])]
+    for method, style in _styles(cells["method"]).items():
+        at = cells[cells["method"] == method].groupby("budget").agg({"total": "mean", "acc_last": ["mean", "std"]})
+        accuracy = at["acc_last"]
+        ax.errorbar(
+            at["total"]["mean"], accuracy["mean"], accuracy["std"].fillna(0), label=method, marker="o", ms=4, capsize=2,
+            **style,
+        )  # fmt: skip
+    _close(ax, rows, cells.groupby(["method", "budget"])["acc_last"].mean().min())
+    _seconds(ax, f"test accuracy (%), mean ± std, n = {rows['seed'].nunique()}", fraction)
+    return ax
+
+
+def plot_time(rows: pd.DataFrame, fraction: float, ax: Axes | None = None) -> Axes:
+    """Accuracy during the training with the largest budget against the seconds of everything so far, the mean over the
+    seeds; each line begins where its training does.
+
+    Arguments:
+        rows: Rows as in `Run`, of one net and axis.
+        fraction: The share of an epoch; methods that decide it themselves and the full training are there too.
+        ax: Where to draw; a new figure by default.
+    """
+    ax = ax or new_axis()
+    cells = rows[rows["fraction"].isin([0, 1, fraction]) & (rows["budget"] == rows["budget"].max())]
+    for method, style in _styles(cells["method"]).items():
+        cell = cells[cells["method"] == method]
+        before = (total_seconds(cell) - cell["seconds_train"]).mean()
+        curves = [np.array(json.loads(text)) for text in cell["curve"]]
+        points = np.mean([curve[: min(map(len, curves))] for curve in curves], axis=0)
+        ax.plot(before + points[:, 0], points[:, 2], label=method, **style)
+    _close(ax, rows, 0)
+    _seconds(ax, f"test accuracy (%), mean, n = {rows['seed'].nunique()}", fraction)
+    return ax
+
+
+def plot_trajectory(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """What a `FactorCurriculum` does over a training: λ, the mean rarity of an epoch's examples (a rank in [0, 1]), and
+    the entropy of the usage so far over log n; of the first seed, with the largest budget.
+
+    Arguments:
+        rows: Rows as in `Run`, of one net and axis.
+        ax: Where to draw; a new figure by default.
+    """
+    from matplotlib.lines import Line2D
+
+    ax = ax or new_axis()
+    cells = rows[(rows["budget"] == rows["budget"].max()) & (rows["seed"] == rows["seed"].min())]
+    diaries = {
+        f"{cell.method}, {100 * cell.fraction:g} %": diary
+        for cell in cells.sort_values("fraction").itertuples()
+        if "level" in (diary := json.loads(cell.trajectory))[0]
+    }
+    for place, diary in enumerate(diaries.values()):
+        for key, (_, dashes) in QUANTITIES.items():
+            ax.plot([e["progress"] for e in diary], [e[key] for e in diary], color=f"C{place}", ls=dashes, lw=1.2)
+    ax.set(xlabel="share of the training", ylim=(0, 1.02))
+    ax.grid(alpha=0.3)
+    lines = [Line2D([], [], color=f"C{place}", label=name) for place, name in enumerate(diaries)]
+    lines += [Line2D([], [], color="grey", ls=ls, label=name) for name, ls in QUANTITIES.values()]
+    ax.legend(handles=lines, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
+def plot_uses(uses: np.ndarray, ax: Axes | None = None) -> Axes:
+    """How many examples were used how often.
+
+    Arguments:
+        uses: The uses of each example, as a `DynamicSampler` counts them, int64[n].
+        ax: Where to draw; a new figure by default.
+    """
+    ax = ax or new_axis()
+    ax.hist(uses, bins=[count - 0.5 for count in range(int(uses.max()) + 2)])
+    ax.set(xlabel="uses of an example", ylabel="examples")
+    return ax
+
+
+def _styles(methods: pd.Series) -> dict[str, dict[str, Any]]:
+    """The full training in the colour of text, and then the others as in every picture."""
+    import matplotlib as mpl
+
+    others = [method for method in dict.fromkeys(methods) if method != "Full"]
+    return {"Full": {"color": mpl.rcParams["text.color"], "ls": "-", "lw": 2}, **line_of(others)}
+
+
+def _seconds(ax: Axes, ylabel: str, fraction: float) -> None:
+    """The labels, and seconds on a logarithmic scale: methods differ by factors."""
+    ax.set(xscale="log", xlabel="seconds of everything, tests left out", ylabel=ylabel)
+    ax.set_title(f"{100 * fraction:g} % an epoch")
+    ax.xaxis.set_major_formatter("{x:g}")
+
+
+def _close(ax: Axes, rows: pd.DataFrame, lowest: float) -> None:
+    """The grid, the legend beside the picture, and the full training's accuracy, not far below which it ends."""
+    full = rows.loc[(rows["method"] == "Full") & (rows["budget"] == 1), "acc_last"].mean()
+    ax.axhline(full, color="grey", lw=0.8)
+    ax.set_ylim(max(full - FAR, lowest - 0.5), rows["acc_best"].max() + 0.5)
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))

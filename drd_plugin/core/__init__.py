@@ -1,0 +1,1 @@
+"""Foundations that know no data set: registries, names with settings, seeds, processes, devices and provenance."""

@@ -1,0 +1,15 @@
+from .base import Args as Args
+from .base import CoresetMethod as CoresetMethod
+from .checkpoints import export_checkpoint as export_checkpoint
+from .checkpoints import read_checkpoint as read_checkpoint
+from .compat import REPAIRS as REPAIRS
+from .doctor import VARIANTS as VARIANTS
+from .doctor import environment_rows as environment_rows
+from .doctor import examine as examine
+from .host import available as available
+from .images import split_of as split_of
+from .launcher import run_script as run_script
+from .methods import method_class as method_class
+from .options import configure as configure
+from .registration import method_names as method_names
+from .registration import watch as watch

@@ -1,0 +1,253 @@
+"""DeepCore's `CoresetMethod` for each method of this library, made from the same scores and strategies that the harness
+runs.
+
+A method is called as DeepCore calls its own, `METHOD(dst_train, args, fraction, random_seed, **kwargs).select()`, and
+gives `indices` (int64) and `scores` (in the order of the data set). All networks are DeepCore's `model`, trained by the
+script's own `args` on `device` and the first of `gpu`:
+
+- the proxy of a fold score as DeepCore trains its proxies: `selection_optimizer`, `selection_lr` (constant),
+  `selection_momentum`, `selection_nesterov`, `selection_weight_decay` (of all parameters), `selection_batch` and
+  `selection_epochs`;
+- the networks that judge a strategy's windows as the script trains on its subset: `optimizer`, `lr` (a cosine down to
+  `min_lr`), `momentum`, `nesterov`, `weight_decay`, `train_batch` and `epochs`.
+
+Differences from DeepCore's own methods: the proxy runs in this library's loop, which normalises by the statistics of
+the data, cuts an epoch into batches of equal size, and uses one GPU; `workers` read images that are not in memory.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..artifacts import Subset
+from ..core.job import Job
+from ..core.provenance import digest
+from ..core.seeds import Seeds
+from ..data import DataError, Split
+from ..methods import Method, parse
+from ..scoring.cache import ScoreCache
+from ..scoring.recording import fitting_folds
+from ..selection.subset import select_from
+from ..strategies import PerClass
+from ..strategies.base import class_budgets
+from ..training.recipe import Recipe
+from .base import CoresetMethod
+from .host import available
+from .images import original_of, split_of
+from .options import settings_of
+from .resize import resized_for_score
+
+__all__ = ["PluginMethod", "device_of", "method_class", "pair", "proxy_of", "recipe_of"]
+
+
+log = logging.getLogger(__name__)
+
+
+class PluginMethod:
+    """What all methods of this library share inside DeepCore.
+
+    Where `args.save_path` names a folder, scores are kept and found again in its subfolder `scores`, so that another
+    fraction, or another method that watches the same proxy, costs no second one, and a killed run goes on; the subset
+    is written there with its provenance.
+
+    Arguments:
+        dst_train: The training set, with `classes` and `targets`.
+        args: DeepCore's arguments, or `Args`.
+        fraction: The share that is kept, in (0, 1].
+        random_seed: The seed of proxy, noise and selection; 0 where there is none.
+        epochs: The proxy's epochs; `args.selection_epochs` by default.
+        balance: Whether each class keeps round(fraction * its size), as in DeepCore, or the set as a whole.
+        kwargs: DeepCore's options for its own methods; not used.
+
+    Raises:
+        DataError: If the data set lacks classes or labels, or its transform cannot be undone.
+        ValueError: If the fraction leaves a class without an example.
+    """
+
+    selection: ClassVar[str]
+
+    def __init__(
+        self,
+        dst_train: Any,
+        args: Any,
+        fraction: float = 0.5,
+        random_seed: int | None = None,
+        epochs: int | None = None,
+        balance: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        self.split = split_of(dst_train, getattr(args, "workers", 0))
+        self.original = original_of(dst_train, self.split)
+        super().__init__(dst_train, args, fraction, random_seed)  # type: ignore[call-arg]
+        self.args, self.fraction, self.balance = args, fraction, balance
+        self.seeds, self.device = Seeds.all(random_seed or 0), device_of(args)
+        self.method = pair(self.selection).configured(self.selection, settings_of(self.selection))
+        self.proxy = proxy_of(args, epochs, self.split)
+        self.recipe = recipe_of(args, self.split)
+        self.budget = self._budget()
+        self.subset: Subset | None = None
+
+    def select(self, **kwargs: Any) -> dict[str, np.ndarray]:
+        """Selects; the `Subset` with its provenance stays in `self.subset`."""
+        log.info("%s = %s, on %s", self.selection, " + ".join(map(repr, self.method.spec)), self.device)
+        cache, method = self._cache(), self.method
+        if self.balance and not method.strategy.classwise:
+            method = replace(method, strategy=PerClass(method.strategy))
+        self.subset = select_from(cache, method, self.fraction, self.seeds, self.recipe, self.budget)
+        self.subset = replace(self.subset, fingerprint=self.original.fingerprint)
+        self._report(self.subset)
+        return {"indices": self.subset.indices, "scores": cache.get(method.score, self.seeds).values}
+
+    def _cache(self) -> ScoreCache:
+        """All the scores that the method needs; kept, and found again, in `args.save_path` where there is one, with all
+        that can watch the same proxy.
+        """
+        folder = getattr(self.args, "save_path", "")
+        watching = fitting_folds(self.proxy).values() if folder else ()
+        return ScoreCache(
+            self.split,
+            self.proxy,
+            together=[*self.method.scores, *watching],
+            features=self.method.needs_features,
+            resize=lambda score: resized_for_score(self.original, score),
+            job=Job(self.device, folder=Path(folder) / "scores" if folder else None),
+        )
+
+    def _budget(self) -> int | np.ndarray:
+        """DeepCore's number of examples, of each class where the selection is balanced."""
+        if self.balance:
+            of_class = np.array([round(self.fraction * int(count)) for count in self.split.class_counts])
+            try:
+                return class_budgets(self.split.labels, of_class)
+            except ValueError as error:
+                raise ValueError(f"{error} (Inside DeepCore: --balance false.)") from None
+        budget = round(self.fraction * len(self.split))
+        if budget == 0:
+            raise ValueError(
+                f"the fraction {self.fraction} of {len(self.split)} examples keeps none: take a larger one."
+            )
+        return budget
+
+    def _report(self, subset: Subset) -> None:
+        """Says how windows were judged, and writes the subset where there is a folder for it."""
+        judged = subset.chosen.get("accuracies")
+        if judged:
+            start, origin = 100 * subset.chosen["start"], subset.chosen["origin"]
+            log.info(
+                "%s keeps the window from %.0f %% (%s first); %d windows were judged at %.1f to %.1f %% accuracy",
+                self.selection, start, origin, len(judged), min(judged), max(judged),
+            )  # fmt: skip
+        folder = getattr(self.args, "save_path", "")
+        if folder:
+            made = digest([self.method.spec, self.recipe, self.proxy, self.balance, self.split.fingerprint])
+            name = f"{self.selection}_{self.fraction:g}_seed{self.seeds.selection}_{made}.subset.json"
+            subset.save(Path(folder) / name)
+            log.info("the subset and its provenance are in %s", Path(folder) / name)
+
+
+def method_class(selection: str, base: type = CoresetMethod) -> type:
+    """The class for one method.
+
+    Arguments:
+        selection: A name as `drd_plugin.methods.parse` reads it.
+        base: DeepCore's `CoresetMethod`, or the stand-in.
+
+    Raises:
+        UnknownName: If there is no such method.
+        ValueError: If it is a method of another library.
+    """
+    pair(selection)
+    doc = f"{selection} of drd_plugin; see `drd_plugin.deepcore.methods.PluginMethod`."
+    return type(selection, (PluginMethod, base), {"selection": selection, "__doc__": doc, "__module__": __name__})
+
+
+def pair(selection: str) -> Method:
+    """The score and the strategy of a selection.
+
+    Raises:
+        UnknownName: If there is no such method.
+        ValueError: If it is a method of another library.
+    """
+    method = parse(selection)
+    if not isinstance(method, Method):
+        raise ValueError(f"{selection} is no method of this library; DeepCore's own are selected by their names alone.")
+    return method
+
+
+def device_of(args: Any) -> str:
+    """The device that DeepCore's arguments name: the first of `gpu`, or `device`."""
+    if args.device == "cuda" and getattr(args, "gpu", None):
+        return f"cuda:{args.gpu[0]}"
+    return str(args.device)
+
+
+def proxy_of(args: Any, epochs: int | None, split: Split) -> Recipe:
+    """How DeepCore's arguments would have a proxy trained.
+
+    Raises:
+        ValueError: If the optimiser is not one of SGD, Adam and AdamW.
+    """
+    return Recipe(
+        epochs=args.selection_epochs if epochs is None else epochs,
+        optimizer=_optimizer(args.selection_optimizer),
+        lr=args.selection_lr,
+        momentum=args.selection_momentum,
+        nesterov=args.selection_nesterov,
+        weight_decay=args.selection_weight_decay,
+        batch_size=args.selection_batch,
+        schedule="constant",
+        **_shared(args, split),
+    )
+
+
+def recipe_of(args: Any, split: Split) -> Recipe:
+    """How DeepCore's arguments have a network trained on a subset.
+
+    Raises:
+        ValueError: If the optimiser is not one of SGD, Adam and AdamW.
+    """
+    return Recipe(
+        epochs=args.epochs,
+        optimizer=_optimizer(args.optimizer),
+        lr=args.lr,
+        min_lr=min(args.min_lr, args.lr),
+        momentum=args.momentum,
+        nesterov=args.nesterov,
+        weight_decay=args.weight_decay,
+        batch_size=args.train_batch,
+        schedule="cosine",
+        **_shared(args, split),
+    )
+
+
+def _shared(args: Any, split: Split) -> dict[str, Any]:
+    return {
+        "net": net_name(args.model, split), "warmup": 0.0, "decay_all": True, "precision": "float32", "evaluations": 1,
+    }  # fmt: skip
+
+
+def _optimizer(name: str) -> Any:
+    optimizers = {"SGD": "sgd", "Adam": "adam", "AdamW": "adamw"}
+    if name not in optimizers:
+        raise ValueError(f"the optimiser is {name!r}: expected one of {', '.join(optimizers)}.")
+    return optimizers[name]
+
+
+def net_name(model: str, split: Split) -> str:
+    """The network that DeepCore calls `model`: DeepCore's where it is importable, else this library's of that kind.
+
+    Raises:
+        DataError: If DeepCore is not importable and there is none of that kind.
+    """
+    if available():
+        return f"deepcore:{model}"
+    small = max(split.shape[1:]) <= 64
+    ours = {"LeNet": "lenet", "ResNet18": "resnet18_small" if small else "resnet18", "ResNet50": "resnet50"}
+    if model not in ours:
+        raise DataError(f"without DeepCore on the path, model must be one of {', '.join(ours)}; got {model!r}.")
+    return ours[model]

@@ -1,0 +1,1 @@
+"""The denoiser protocol, and the diffusion models that fulfil it."""

@@ -1,0 +1,147 @@
+"""The label bridge: which class of a diffusion model each class of a data set is.
+
+A model of ImageNet's thousand classes numbers them in the order of their WordNet ids (n01440764, ...), and the folders
+of ImageNet, ImageNette and ImageWoof are called by these, so that ImageNette's ten classes are 0, 217, 482, ... A
+denoiser that was fitted to a data set has its classes in its card, in order. Anything else needs a mapping: a TOML or
+JSON file from class names to the model's numbers, or `order` for a model whose classes are the data set's, in order.
+
+References:
+    ImageNet Large Scale Visual Recognition Challenge (Russakovsky et al., 2015), https://arxiv.org/abs/1409.0575
+    The list of ids: https://github.com/huggingface/pytorch-image-models, timm/data/_info/imagenet_synsets.txt
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from .base import Denoiser, DenoiserError, how_to_fit
+
+if TYPE_CHECKING:
+    from ...data import Split
+
+__all__ = ["Bridged", "bridge", "class_ids", "imagenet_wnids", "read_mapping", "wordnet_ancestors"]
+
+
+def imagenet_wnids() -> tuple[str, ...]:
+    """The WordNet ids of ImageNet-1K in the order of the class numbers."""
+    return tuple(wordnet_ancestors())
+
+
+def wordnet_ancestors() -> dict[str, list[str]]:
+    """The hypernyms of each class of ImageNet-1K in WordNet 3.0, the nearest first, those alone that more classes share
+    than the one below; in the order of the class numbers.
+    """
+    lines = (files("drd_plugin") / "data" / "names" / "imagenet_classes.txt").read_text().splitlines()
+    return {line.split()[0]: line.split()[1:] for line in lines}
+
+
+def read_mapping(path: Path) -> dict[str, int]:
+    """A mapping from class names to a model's class numbers.
+
+    Raises:
+        DenoiserError: If the file cannot be read, or a value is no number.
+    """
+    try:
+        text = Path(path).read_text()
+        content = json.loads(text) if Path(path).suffix == ".json" else tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise DenoiserError(f"the mapping {path} cannot be read as {Path(path).suffix or 'TOML'} ({error}).") from error
+    wrong = {name: number for name, number in content.items() if type(number) is not int}
+    if wrong:
+        name, number = next(iter(wrong.items()))
+        raise DenoiserError(f"{path}: expected the number of a class of the model for {name}, got {number!r}.")
+    return content
+
+
+def class_ids(denoiser: Denoiser, split: Split, labels: str = "auto", unmapped: str = "refuse") -> list[int]:
+    """The model's class for each class of the data set.
+
+    Arguments:
+        denoiser: The diffusion model.
+        split: The training split.
+        labels: `auto`, `order`, or a file with a mapping.
+        unmapped: `refuse`, or `null`: classes that the model does not have are scored with its null class.
+
+    Raises:
+        DenoiserError: If a class has no number, or one that the model does not have.
+    """
+    known = _by_name(denoiser, split, labels)
+    missing = [name for name in split.classes if name not in known]
+    if missing and (unmapped != "null" or denoiser.null_class is None):
+        raise DenoiserError(_missing(denoiser, split, missing))
+    wrong = next((known[name] for name in split.classes if not 0 <= known.get(name, 0) < denoiser.num_classes), None)
+    if wrong is not None:
+        raise DenoiserError(f"the model has the classes 0 to {denoiser.num_classes - 1}, but the mapping has {wrong}.")
+    return [int(known.get(name, denoiser.null_class or 0)) for name in split.classes]
+
+
+def _by_name(denoiser: Denoiser, split: Split, labels: str) -> Mapping[str, int]:
+    """The model's classes by the data set's names, as far as they can be told."""
+    if labels == "order":
+        if denoiser.num_classes != split.num_classes:
+            raise DenoiserError(
+                f"the model has {denoiser.num_classes} classes and {split.name} {split.num_classes}, so they are not "
+                "the same in the same order: give labels=FILE with a line NAME = NUMBER for each."
+            )
+        return {name: i for i, name in enumerate(split.classes)}
+    if labels != "auto":
+        return read_mapping(Path(labels))
+    fitted = denoiser.card.get("classes")
+    if fitted is not None:
+        return {name: i for i, name in enumerate(fitted)}
+    wnids = imagenet_wnids()
+    if denoiser.num_classes == len(wnids):
+        return {wnid: i for i, wnid in enumerate(wnids)}
+    return {}
+
+
+def _missing(denoiser: Denoiser, split: Split, missing: list[str]) -> str:
+    fitted = denoiser.card.get("classes")
+    known = f"{denoiser.num_classes} classes" + (f" ({_some(fitted)})" if fitted else "")
+    return (
+        f"the denoiser has {known}, and none for {len(missing)} of the {split.num_classes} classes of {split.name} "
+        f"({_some(missing)}): give labels=FILE with a line NAME = NUMBER for each, or labels=order if they are the "
+        "model's in the same order, or unmapped=null to score these without a class, or fit a denoiser for these "
+        f"classes ({how_to_fit(split)})."
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+class Bridged:
+    """A denoiser that is asked by the data set's own classes; see `Denoiser`.
+
+    Arguments:
+        inner: The diffusion model.
+        ids: The model's class for each class of the data set.
+        classes: The data set's class names.
+    """
+
+    def __init__(self, inner: Denoiser, ids: list[int], classes: tuple[str, ...]) -> None:
+        self.inner, self.num_classes = inner, len(ids)
+        self.alphas_cumprod = inner.alphas_cumprod
+        self.image_shape, self.latent_shape = inner.image_shape, inner.latent_shape
+        self.encode, self.decode = inner.encode, inner.decode
+        null = [] if inner.null_class is None else [inner.null_class]
+        self.null_class = len(ids) if null else None
+        self.ids = torch.tensor([*ids, *null])
+        self.card: Mapping[str, Any] = {**inner.card, "class_ids": dict(zip(classes, ids, strict=True))}
+
+    def predict_noise(self, x_t: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+        """See `Denoiser`; the labels are the data set's."""
+        return self.inner.predict_noise(x_t, t, self.ids.to(labels.device)[labels])
+
+
+def bridge(denoiser: Denoiser, split: Split, labels: str = "auto", unmapped: str = "refuse") -> Denoiser:
+    """The denoiser, asked by the data set's own classes; see `class_ids`."""
+    return Bridged(denoiser, class_ids(denoiser, split, labels, unmapped), split.classes)

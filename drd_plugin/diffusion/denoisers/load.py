@@ -1,0 +1,221 @@
+"""Loading denoisers: models of diffusers that work on pixels or in a VAE's latents.
+
+References:
+    Denoising Diffusion Probabilistic Models (Ho et al., 2020), https://arxiv.org/abs/2006.11239
+    Scalable Diffusion Models with Transformers (Peebles and Xie, 2023), https://arxiv.org/abs/2212.09748
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from ...core.team import is_main_process
+from ...data import Split, check_images
+from .base import Denoiser, DenoiserError, PredictionType, how_to_fit
+from .classes import bridge
+from .hub import licence_of, local_folder, part_of, read_config
+from .latent import LatentDenoiser
+from .pixel import PixelDenoiser
+
+__all__ = [
+    "bundled",
+    "check_shape",
+    "denoiser_folder",
+    "find_denoiser",
+    "image_shape",
+    "load_denoiser",
+    "weights_digest",
+]
+
+BUNDLED = Path(__file__).parents[1] / "bundled"
+
+KINDS = {
+    "UNet2DModel": "num_class_embeds",
+    "DiTTransformer2DModel": "num_embeds_ada_norm",
+    "Transformer2DModel": "num_embeds_ada_norm",
+}
+"""The networks that are read (diffusers called DiT's by the last name before), and where each says its classes."""
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def load_denoiser(
+    folder: Path,
+    device: torch.device,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    compiled: bool = False,
+) -> Denoiser:
+    """A denoiser from a folder in the diffusers format: `unet/` or `transformer/`, `scheduler/`, and `vae/` for one
+    that works on latents. `drd-plugin fit` writes such folders, and `DiTPipeline.save_pretrained` does.
+
+    Only safetensors are read.
+
+    Arguments:
+        folder: The folder.
+        device: Where to put it.
+        precision: What the network computes in; the VAE, and everything around, is float32.
+        compiled: Whether to compile the network (a transformer's blocks), which pays for many forward passes.
+
+    Raises:
+        DenoiserError: If the folder is not such a model.
+    """
+    import diffusers
+
+    folder = Path(folder)
+    part = part_of(folder)
+    config = read_config(folder, part)
+    kind = config.get("_class_name")
+    if kind not in KINDS:
+        raise DenoiserError(f"{folder / part} is a {kind}: expected a class-conditional {' or '.join(KINDS)}.")
+    embeddings = config.get(KINDS[kind])
+    if not embeddings:
+        raise DenoiserError(
+            f"{folder / part} is not class-conditional ({KINDS[kind]} is {embeddings}); fit one with `drd-plugin fit`."
+        )
+    image_shape(folder)  # raises unless the configurations say it
+    try:
+        model = _read(getattr(diffusers, kind), folder, part, PRECISIONS[precision])
+        vae = _read(diffusers.AutoencoderKL, folder, "vae") if (folder / "vae").is_dir() else None
+        scheduler = diffusers.DDIMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
+        card = json.loads((folder / "card.json").read_text()) if (folder / "card.json").is_file() else {}
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise DenoiserError(f"the model in {folder} cannot be read ({error}): copy or fit it again.") from error
+    predicted = scheduler.config.prediction_type
+    if predicted not in get_args(PredictionType):
+        raise DenoiserError(f"{folder} predicts {predicted}: expected {' or '.join(get_args(PredictionType))}.")
+    num_classes = embeddings if kind == "DiTTransformer2DModel" else len(card.get("classes", range(embeddings)))
+    licence = "that of the data it was fitted to" if "fit" in card else licence_of(folder)
+    card = {"licence": licence, "precision": precision, "compiled": compiled} | card
+    model = model.to(device, memory_format=torch.channels_last)
+    if compiled:
+        for block in getattr(model, "transformer_blocks", [model]):  # alike, so that one compilation serves them all
+            block.compile()
+    if vae is None:
+        return PixelDenoiser(model, scheduler.alphas_cumprod, num_classes, card, predicted)
+    return LatentDenoiser(model, vae.to(device), scheduler.alphas_cumprod, num_classes, card, predicted)
+
+
+def _read(kind: Any, folder: Path, part: str, dtype: torch.dtype = torch.float32) -> Any:
+    return kind.from_pretrained(
+        folder,
+        subfolder=part,
+        torch_dtype=dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        low_cpu_mem_usage=False,
+    )
+
+
+def find_denoiser(
+    name: str,
+    split: Split,
+    device: torch.device,
+    labels: str = "auto",
+    unmapped: str = "refuse",
+    precision: Literal["float32", "bfloat16"] = "float32",
+    compiled: bool = False,
+) -> Denoiser:
+    """The denoiser that a score asks for, by the data set's own classes, checked against its images.
+
+    Arguments:
+        name: A hub name, a folder, or `auto` for the bundled denoiser that was fitted to this very data set.
+        split: The training split.
+        device: Where to put it.
+        labels: See `drd_plugin.diffusion.denoisers.classes.class_ids`.
+        unmapped: See `drd_plugin.diffusion.denoisers.classes.class_ids`.
+        precision: See `load_denoiser`.
+        compiled: See `load_denoiser`.
+
+    Raises:
+        DenoiserError: If there is none, or it does not fit.
+    """
+    folder = denoiser_folder(name, split)
+    denoiser = load_denoiser(folder, device, precision, compiled)
+    check_shape(denoiser, split)
+    if "fit" not in denoiser.card:
+        _say_licence(name, str(denoiser.card["licence"]))
+    return bridge(denoiser, split, labels, unmapped)
+
+
+@cache
+def _say_licence(name: str, licence: str) -> None:
+    """Once for each model that others have made."""
+    if is_main_process():
+        print(f"{name}: licence {licence}")
+
+
+def denoiser_folder(name: str, split: Split) -> Path:
+    """The folder that `find_denoiser` reads.
+
+    Raises:
+        DataError: If the split holds no images.
+        DenoiserError: If there is none.
+    """
+    check_images(split, "a diffusion model")
+    if name != "auto":
+        return local_folder(name)
+    folder = bundled(split.made_from or split.fingerprint)
+    if folder is None:
+        raise DenoiserError(
+            f"no denoiser is bundled for {split.fingerprint}: fit one ({how_to_fit(split)}) and give its "
+            "folder as the score's denoiser."
+        )
+    return folder
+
+
+def image_shape(folder: Path) -> tuple[int, int, int]:
+    """(C, H, W) of the images that the denoiser in a folder takes, as its configurations say.
+
+    Raises:
+        DenoiserError: If there is none.
+    """
+    config = read_config(folder, part_of(folder), "in_channels", "sample_size")
+    channels, size = config["in_channels"], config["sample_size"]
+    if (folder / "vae").is_dir():
+        vae = read_config(folder, "vae", "in_channels", "block_out_channels")
+        channels, size = vae["in_channels"], size * 2 ** (len(vae["block_out_channels"]) - 1)
+    return channels, size, size
+
+
+def weights_digest(folder: Path, part: str = "*") -> str:
+    """A digest of what decides a denoiser's predictions, or those of one part of it: weights, configurations and
+    schedule.
+    """
+    sha = hashlib.sha256()
+    for path in sorted([*folder.glob(f"{part}/*.json"), *folder.glob(f"{part}/*.safetensors")]):
+        with path.open("rb") as file:
+            sha.update(f"{path.relative_to(folder)}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return sha.hexdigest()[:16]
+
+
+def bundled(fingerprint: str) -> Path | None:
+    """The folder of the denoiser in this package that was fitted to the data set with this fingerprint, if there is
+    one.
+    """
+    for card in sorted(BUNDLED.glob("*/card.json")):
+        if json.loads(card.read_text())["fingerprint"] == fingerprint:
+            return card.parent
+    return None
+
+
+def check_shape(denoiser: Denoiser, split: Split) -> None:
+    """Raises DenoiserError unless the denoiser takes the split's images."""
+    channels, size, _ = denoiser.image_shape
+    if tuple(denoiser.image_shape) != split.shape:
+        decoded = channels == split.shape[0] and not isinstance(split.images, Tensor)
+        resize = (
+            f"load the data with size={size}"
+            if decoded
+            else f"turn them into images of {channels} channels and {size} x {size} pixels"
+        )
+        raise DenoiserError(
+            f"the denoiser takes images {tuple(denoiser.image_shape)}, but {split.name} has {split.shape} (channels, "
+            f"height, width): {resize}, or fit a denoiser for them ({how_to_fit(split)})."
+        )

@@ -1,0 +1,1 @@
+"""Fitting a small class-conditional diffusion model to a data set."""

@@ -1,0 +1,36 @@
+"""Images as a denoiser takes them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ..data import Split
+from ..data.folders import FolderImages
+from ..data.hub import HubImages
+from .denoisers.load import denoiser_folder, image_shape
+
+__all__ = ["resized_for"]
+
+
+def resized_for(denoiser: str, split: Split) -> Split:
+    """The split as a denoiser wants its images, where these lie in files: decoded again in its size, and cropped as its
+    training images were, by ADM's rule for a model with a VAE (DiT), by this library's for one that `drd-plugin fit`
+    made. Images in memory stay as they are.
+
+    Arguments:
+        denoiser: The denoiser's name, see `drd_plugin.diffusion.denoisers.load.denoiser_folder`.
+        split: The training split.
+
+    Raises:
+        DenoiserError: If there is no such denoiser.
+    """
+    if not isinstance(split.images, (FolderImages, HubImages)):
+        return split
+    folder = Path(denoiser_folder(denoiser, split))
+    channels, size, _ = image_shape(folder)
+    crop = "adm" if (folder / "vae").is_dir() else "fit"
+    if split.shape == (channels, size, size) and split.images.crop == crop:
+        return split
+    images = split.images.decoded(size, channels, crop)
+    return replace(split, images=images, content=f"{split.fingerprint} as {channels} x {size} x {size} by {crop}")

@@ -1,0 +1,1 @@
+"""How the reconstruction timestep of each class is chosen."""

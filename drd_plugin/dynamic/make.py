@@ -1,0 +1,61 @@
+"""From a training split to a sampler in one call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..core.job import Job
+from ..core.seeds import Seeds
+from ..data import Split, check_split
+from ..scoring.cache import ScoreCache
+from ..selection.workbench import CachedSource, TrainingWorkbench
+from ..training.recipe import PROXY, Recipe
+from .base import Dynamic, Examples
+from .names import parse_dynamic
+from .plan import Plan
+from .sampler import DynamicSampler
+
+__all__ = ["dynamic_sampler"]
+
+
+def dynamic_sampler(
+    split: Split,
+    method: str | Dynamic,
+    fraction: float,
+    epochs: int | None = None,
+    *,
+    slope: float = 0.0,
+    full_last: float = 0.0,
+    seed: int = 0,
+    proxy: Recipe = PROXY,
+    folder: Path | None = None,
+    device: str = "auto",
+    progress: bool = True,
+) -> DynamicSampler:
+    """A sampler that chooses the examples of each epoch; what its method needs to know of them is computed.
+
+    Arguments:
+        split: The training split.
+        method: A dynamic method, or its name as `drd_plugin.dynamic.parse_dynamic` reads it.
+        fraction: The share of an epoch, in (0, 1]; a method that decides it itself passes it over.
+        epochs: How many epochs the training has; None for `drd_plugin.train`, which tells the sampler how far it is.
+        slope: See `Plan`.
+        full_last: See `Plan`.
+        seed: Of everything that is drawn, and of what is computed before.
+        proxy: How the proxy is trained that gives features and scores, in epochs.
+        folder: Where these are kept and found again; in memory by default.
+        device: `auto`, or a torch device.
+        progress: Whether to show progress bars.
+
+    Raises:
+        UnknownName: If the method is not known.
+        ValueError: If the fraction leaves an epoch without examples, or is no share.
+    """
+    check_split(split)
+    chosen = parse_dynamic(method) if isinstance(method, str) else method
+    plan = Plan(fraction, slope, full_last)
+    plan.check(len(split))
+    cache = ScoreCache(split, proxy, job=Job(device, progress, folder))
+    values = chosen.prepare(TrainingWorkbench(CachedSource(cache, Seeds.all(seed))))
+    examples = Examples(split.labels, split.num_classes, split.fingerprint, values)
+    return DynamicSampler(chosen, examples, plan, epochs=epochs, seed=seed)

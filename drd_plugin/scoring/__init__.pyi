@@ -1,0 +1,17 @@
+from .cache import ScoreCache as ScoreCache
+from .cache import seconds_of as seconds_of
+from .compute import record as record
+from .compute import score as score
+from .compute import score_shard as score_shard
+from .folder import merge as merge
+from .folder import plan_of as plan_of
+from .folder import read_plan as read_plan
+from .forecasting import Forecast as Forecast
+from .forecasting import forecast as forecast
+from .maps import ChunkScorer as ChunkScorer
+from .recording import fitting_folds as fitting_folds
+from .recording import parse_fold as parse_fold
+from .recording import proxy_seed as proxy_seed
+from .recording import record_folds as record_folds
+from .verification import Verification as Verification
+from .verification import verify as verify

@@ -1,0 +1,170 @@
+"""The front door to scoring: `score()` computes one score of a training split, `record()` all that watch one proxy.
+
+Both read what a folder has already, continue what was stopped there, and refuse a folder of other settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..artifacts import Scores
+from ..core.device import resolve_device
+from ..core.job import Job
+from ..core.provenance import digest
+from ..core.seeds import check_seed
+from ..core.team import join_team
+from ..data import check_split
+from ..methods import parse_score
+from ..scores import FoldScore, MapScore, Score
+from ..training.recipe import PROXY, Recipe
+from .maps import score_map, score_parts
+from .recording import parse_fold, record_folds, record_into
+
+if TYPE_CHECKING:
+    from ..data import Split
+
+__all__ = ["record", "score", "score_shard"]
+
+
+def score(
+    split: Split,
+    score: Score | str,
+    *,
+    seed: int = 0,
+    out: Path | None = None,
+    proxy: Recipe = PROXY,
+    device: str = "auto",
+    progress: bool = True,
+) -> Scores:
+    """Scores a training split.
+
+    Arguments:
+        split: The training split.
+        score: The score, or its name as `drd_plugin.methods.parse_score` reads it.
+        seed: The proxy's, the noise's or the selection's seed, whichever the score depends on.
+        out: The folder to write to; a finished one is read, an unfinished one continued. Nothing is written by default.
+        proxy: How the proxy of a fold score is trained, in epochs.
+        device: `auto`, or a torch device.
+        progress: Whether to show progress bars.
+
+    Raises:
+        ArtifactError: If `out` holds other scores, or a score comes out NaN.
+        DataError: If the score takes images and the split holds texts.
+        ValueError: If the seed is negative, the device unknown, or the proxy's recipe is not in epochs.
+    """
+    score = parse_score(score) if isinstance(score, str) else score
+    if isinstance(score, FoldScore):
+        if out is None:
+            return record(split, [score], proxy=proxy, seed=seed, device=device, progress=progress)[0]
+        job = _job(split, seed, device, progress)
+        return record_into(Path(out), split, {".": score}, proxy, seed, job)["."]
+    if out is None:
+        return score_map(split, _map(score), seed, _job(split, seed, device, progress))
+    score_shard(split, score, (0, 1), out=out, seed=seed, device=device, progress=progress)
+    return Scores.load(out)
+
+
+def score_shard(
+    split: Split,
+    score: Score | str,
+    shard: tuple[int, int],
+    *,
+    out: Path,
+    seed: int = 0,
+    device: str = "auto",
+    progress: bool = True,
+) -> tuple[int, int]:
+    """Computes one shard of a map score into a folder that all shards share.
+
+    Under `torchrun` or `accelerate launch` the processes share the shard.
+
+    Arguments:
+        split: The training split.
+        score: A map score, or its name.
+        shard: (i, N): the parts whose number is i modulo N, with i in 0..N - 1.
+        out: The folder to write to.
+        seed: The noise seed.
+        device: `auto`, or a torch device.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The parts that are in the folder now, and how many there will be.
+
+    Raises:
+        ArtifactError: If `out` holds other scores, or a score comes out NaN.
+        DataError: If the score takes images and the split holds texts.
+        ValueError: If there is no such shard, or the score is not computed in parts.
+    """
+    score = _map(parse_score(score) if isinstance(score, str) else score)
+    check_split(split)
+    score.check(split)
+    return score_parts(Path(out), split, score, seed, _job(split, seed, device, progress, shard))
+
+
+def record(
+    split: Split,
+    scores: Sequence[FoldScore | str],
+    *,
+    proxy: Recipe = PROXY,
+    seed: int = 0,
+    out: Path | None = None,
+    features: bool = False,
+    device: str = "auto",
+    progress: bool = True,
+) -> list[Scores]:
+    """Trains proxies while every score watches as many of them as it averages, and gives the scores in order.
+
+    Under `torchrun` or `accelerate launch` the processes share each training.
+
+    Arguments:
+        split: The training split.
+        scores: The fold scores, or their names as `drd_plugin.methods.parse_score` reads them.
+        proxy: How the proxies are trained, in epochs.
+        seed: Decides the proxies' seeds (see `drd_plugin.scoring.recording.proxy_seed`).
+        out: The folder for a folder of each score, called by its name; what is there is read, and a killed pass goes
+            on. Nothing is written by default.
+        features: Whether the penultimate features of the first proxy are kept too, in `out/features.safetensors`.
+        device: `auto`, or a torch device.
+        progress: Whether to show progress bars.
+
+    Raises:
+        ArtifactError: If a score comes out NaN, or `out` holds other scores.
+        FloatingPointError: If a training diverges; the example and the epoch are named.
+        ValueError: If the recipe is measured in steps, since these scores count epochs, or is too short for a score; if
+            a score watches no proxy; if nothing is asked for; or if features are to be kept without a folder.
+    """
+    folds = [parse_fold(score) if isinstance(score, str) else score for score in scores]
+    job = _job(split, seed, device, progress)
+    if out is None:
+        if features:
+            raise ValueError("features are kept in a folder: give `out`.")
+        return record_folds(split, folds, proxy, seed, job)
+    names = [score if isinstance(score, str) else _folder(score) for score in scores]
+    file = "features.safetensors" if features else None
+    recorded = record_into(Path(out), split, dict(zip(names, folds, strict=True)), proxy, seed, job, file)
+    return [recorded[name] for name in names]
+
+
+def _folder(score: FoldScore) -> str:
+    """The name of a score's folder: the class's, with a digest of settings that are not the default ones."""
+    name = type(score).__name__
+    return name if score == type(score)() else f"{name}-{digest(score)}"
+
+
+def _map(score: Score) -> MapScore:
+    if not isinstance(score, MapScore):
+        watches = isinstance(score, FoldScore)
+        raise ValueError(
+            f"{type(score).__name__} watches a proxy's training, which is not cut into shards."
+            if watches
+            else f"expected a score or its name, got {score!r}."
+        )
+    return score
+
+
+def _job(split: Split, seed: int, device: str, progress: bool, shard: tuple[int, int] = (0, 1)) -> Job:
+    check_split(split)
+    check_seed(seed)
+    return Job(device, progress, team=join_team(resolve_device(device), shard))

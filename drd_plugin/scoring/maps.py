@@ -1,0 +1,146 @@
+"""Map scores in parts: chunks on a grid that depends on n alone, shared by processes, machines and job arrays.
+
+Each finished chunk is a Parquet part that appears whole or not at all; what is missing is what is done next.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from ..artifacts import ArtifactError, Scores, part_path, write_part
+from ..core.job import Job
+from ..core.provenance import environment
+from ..core.team import is_main_process
+from ..data import scaled
+from .folder import claim_folder, plan_of
+
+if TYPE_CHECKING:
+    from ..data import Split
+    from ..scores import MapScore
+
+__all__ = ["ChunkScorer", "images_at_once", "score_map", "score_parts"]
+
+CHUNK = 256
+"""Examples in a part."""
+
+BATCH = 256
+"""The most examples that are handed to a map score at once; it cuts them further."""
+
+
+def score_map(split: Split, score: MapScore, seed: int, job: Job) -> Scores:
+    """The scores of all examples, in memory."""
+    scorer = ChunkScorer(split, score, seed, job)
+    return Scores.joined([scorer.score(chunk) for chunk in _chunks(split)])
+
+
+def score_parts(out: Path, split: Split, score: MapScore, seed: int, job: Job) -> tuple[int, int]:
+    """Scores this process's share of the parts into a folder that all processes of the job share.
+
+    Arguments:
+        out: The folder.
+        split: The training split.
+        score: The score.
+        seed: The noise seed.
+        job: How and where; its team says which parts are this process's.
+
+    Returns:
+        The parts that are in the folder now, and how many there will be.
+
+    Raises:
+        ArtifactError: If `out` holds other scores, or a score comes out NaN.
+    """
+    team, chunks = job.team, _chunks(split)
+    with team.first_alone():
+        finished = claim_folder(out, plan_of(split, score, seed))
+    team.wait()
+    if not finished:
+        paths = [part_path(out, part, len(chunks)) for part in range(len(chunks))]
+        own = range(team.index, len(chunks), team.count)
+        missing = sum(len(chunks[part]) for part in own if not paths[part].exists())
+        job = replace(job, progress=job.progress and is_main_process(), folder=out)
+        scorer = ChunkScorer(split, score, seed, job, missing)
+        for part in team.parts(len(chunks)):
+            if not paths[part].exists():
+                write_part(out, part, len(chunks), chunks[part], scorer.score(chunks[part]), len(split))
+    team.wait()
+    return len(list(out.glob("part-*.parquet"))), len(chunks)
+
+
+def images_at_once(shape: tuple[int, ...]) -> int:
+    """How many images of this shape are handed to a map score at once: at most `BATCH`, and at most 2^23 values."""
+    return max(1, min(BATCH, 2**23 // math.prod(shape)))
+
+
+def _chunks(split: Split) -> list[np.ndarray]:
+    """The positions in each part; the cuts depend on n alone."""
+    return np.array_split(np.arange(len(split)), -(-len(split) // CHUNK))
+
+
+class ChunkScorer:
+    """A map score made ready for chunks of a split.
+
+    Arguments:
+        split: The training split.
+        score: The score.
+        seed: The noise seed.
+        job: How and where; what is settled while getting ready is kept in its folder.
+        total: How many examples the progress bar expects; all by default.
+
+    Raises:
+        DataError: If the score takes images and the split holds texts.
+    """
+
+    def __init__(self, split: Split, score: MapScore, seed: int, job: Job = Job(), total: int | None = None) -> None:
+        score.check(split)
+        self.split, self.resized, self.settings = split, score.resized(split), score
+        self.device, self.start = job.torch_device, time.perf_counter()
+        self.scorer = score.prepare(self.resized, seed, job)
+        self.provenance = {
+            **plan_of(split, score, seed),
+            "settings": dict(self.scorer.settings),
+            "environment": environment(str(self.device)),
+        }
+        expected = len(split) if total is None else total
+        self.bar = tqdm(
+            total=expected, desc=type(score).__name__, unit="example", disable=not job.progress, mininterval=1
+        )
+
+    def score(self, chunk: np.ndarray) -> Scores:
+        """The scores of the examples at these positions, int64[m].
+
+        Raises:
+            ArtifactError: If a score comes out NaN or infinite.
+        """
+        labels, values = torch.from_numpy(self.split.labels), []
+        for index in torch.from_numpy(chunk).split(images_at_once(self.resized.shape)):
+            images = scaled(self.resized.images[index].to(self.device))
+            with torch.inference_mode():
+                estimates = self.scorer(images, labels[index].to(self.device), index).float().cpu()
+            broken = (~estimates.isfinite().all(1)).nonzero().flatten().tolist()
+            if broken:
+                raise ArtifactError(
+                    f"{type(self.settings).__name__} of example {int(index[broken[0]])} is NaN or infinite: look at "
+                    "this image, and at the denoiser's precision. Its part is not written."
+                )
+            values.append(estimates.numpy())
+            self.bar.total = max(self.bar.total, self.bar.n + len(index))  # it helped another process
+            self.bar.update(len(index))
+        if self.bar.n == self.bar.total:
+            self.bar.close()
+        seconds, self.start = round(time.perf_counter() - self.start, 3), time.perf_counter()
+        return Scores(
+            name=type(self.settings).__name__,
+            estimates=np.concatenate(values),
+            labels=self.split.labels[chunk],
+            higher_is_harder=self.settings.higher_is_harder,
+            fingerprint=self.split.fingerprint,
+            provenance=self.provenance | {"seconds": seconds},
+        )

@@ -1,0 +1,8 @@
+"""From a training split and a method to a `Subset`, with the workbench for whatever the method asks for.
+
+The names are listed in `__init__.pyi`; nothing heavy is imported until one is used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

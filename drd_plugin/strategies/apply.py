@@ -1,0 +1,68 @@
+"""A subset by a strategy from any scores, with all that determines it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..artifacts import Scores, Subset
+from ..core.provenance import describe
+from ..core.seeds import generator
+from .base import Strategy, budget_of
+from .workbench import Workbench
+
+__all__ = ["apply_strategy", "settings_of"]
+
+
+def apply_strategy(
+    strategy: Strategy,
+    scores: Scores,
+    fraction: float,
+    seed: int,
+    workbench: Workbench | None,
+    name: str,
+    budget: int | np.ndarray | None = None,
+) -> Subset:
+    """Selects a subset by a strategy, from any scores.
+
+    Arguments:
+        strategy: Selects from the order.
+        scores: The scores of the training set.
+        fraction: The share that is kept, in (0, 1].
+        seed: The selection seed.
+        workbench: Gives what the strategy asks for; how it trains networks, and what was asked, goes into the
+            provenance.
+        name: The method's name in tables.
+        budget: The number of examples to keep, or of each class for a class-wise strategy, where another rule than this
+            library's rounds the fraction.
+
+    Raises:
+        ValueError: If the fraction keeps nothing, or does not fit the strategy.
+    """
+    k = budget_of(fraction, len(scores)) if budget is None else budget
+    selection = strategy.select(scores, k, generator(seed, "selection"), workbench)
+    provenance = settings_of(strategy, scores, fraction, seed, workbench)
+    if workbench is not None and workbench.requests:
+        provenance["further"] = dict(workbench.requests)
+    return Subset(
+        indices=selection.indices,
+        n=len(scores),
+        method=name,
+        fingerprint=scores.fingerprint,
+        chosen=selection.chosen,
+        provenance=provenance,
+    )
+
+
+def settings_of(
+    strategy: Strategy, scores: Scores, fraction: float, seed: int, workbench: Workbench | None
+) -> dict[str, Any]:
+    """The settings that determine a subset, as they stand in its provenance; see `apply_strategy`."""
+    return {
+        "strategy": describe(strategy),
+        "fraction": fraction,
+        "seed": seed,
+        "trained": dict(workbench.settings) if workbench is not None and strategy.trains else None,
+        "score": {"name": scores.name, "provenance": dict(scores.provenance)},
+    }
