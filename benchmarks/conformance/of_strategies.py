@@ -10,12 +10,12 @@ from borrow import borrowed, folder
 from dynamics import Dynamics
 
 from drd_plugin.scores import AUM, DUAL, EL2N, Forgetting, Moderate
-from drd_plugin.strategies import BestWindow, Strata, Window, kept
+from drd_plugin.strategies import BestWindow, Strata, Window
 from drd_plugin.strategies.best_window import window_at
 from drd_plugin.strategies.beta_sampling import beta_parameters, density
 from drd_plugin.strategies.class_quotas import quotas
 from drd_plugin.strategies.cutoff import cut_off
-from drd_plugin.strategies.d2 import kept_of, neighbour_graph
+from drd_plugin.strategies.d2 import neighbour_graph, select_by_messages
 from drd_plugin.strategies.ridge import best_by_ridge
 from drd_plugin.strategies.strata import strata_of
 
@@ -150,8 +150,8 @@ def _d2(d: Dynamics, checkouts: Path, pools: list[np.ndarray], fraction: float) 
         graph = neighbour_graph(features, 5)
         graph.data = np.exp(-graph.data)
         forward = max(forward, float(np.abs(x + graph @ x - theirs.graph_density).max()))
-        budget = kept(fraction, len(members))
-        ours = kept_of(features, x, budget, 5, 0.1)
+        budget = budget_of(fraction, len(members))
+        ours = select_by_messages(features, x, budget, 5, 0.1)
         agreed += len(set(ours.tolist()) & set(map(int, theirs.select_batch_(budget))))
         total += budget
     text = f"{agreed} of {total} kept examples are the same (EL2N, {100 * fraction:g} % of each graph, no cut-off)"

@@ -30,7 +30,7 @@ from drd_plugin.dynamic import RCAP, DynamicSampler, Examples, Plan
 from drd_plugin.training.loader import Loader
 from drd_plugin.training.loop import predict, train
 from drd_plugin.training.nets import build
-from drd_plugin.training.progress import Course
+from drd_plugin.training.progress import Progress
 from drd_plugin.training.recipe import Goal, Recipe
 
 CPU = torch.device("cpu")
@@ -93,7 +93,7 @@ def theirs(split: Split, recipe: Recipe, fraction: float, seed: int) -> tuple[to
         logger = DCLogger(f"{folder}/")
         importance = RCAPImportance(data, logger, beta=1.0)
         batches = RCAPDataLoader(data, fraction, batch_size=recipe.batch_size)
-        course = Course(net, recipe, Goal("epochs", epochs), None, None, None, ALONE, start)
+        course = Progress(net, recipe, Goal("epochs", epochs), None, None, None, ALONE, start)
         for epoch in range(epochs):
             batches.resample(importance.compute_importance())
             net.train()

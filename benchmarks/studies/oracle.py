@@ -33,7 +33,7 @@ CPU = torch.device("cpu")
 
 def scorers(mixture: GaussianMixture) -> dict[str, tuple[int, Any]]:
     """The scores, each with the forward passes of one draw."""
-    mse, latents = embedding("mse", None, 0, CPU), Latents(mixture)  # type: ignore[arg-type]
+    mse, latents = embedding("mse", None, 0), Latents(mixture)  # type: ignore[arg-type]
     return {
         f"DRD, step {step}": (step + 1, Deviation(DRD(), mixture, mse, np.full((5, 1), step), 0, latents))
         for step in (5, 10, 20)

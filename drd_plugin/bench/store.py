@@ -103,8 +103,8 @@ class RunStore:
 
     @property
     def about(self) -> dict[str, Any]:
-        """Facts of the study as a whole: its name, size and command, and the wall-clock `seconds` that it took, scores and
-        selections included.
+        """Facts of the study as a whole: its name, size and command, and the wall-clock `seconds` that it took, scores
+        and selections included.
         """
         path = self.folder / "about.json"
         return json.loads(path.read_text()) if path.exists() else {}

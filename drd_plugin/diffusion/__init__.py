@@ -1,4 +1,5 @@
-"""Class-conditional diffusion models: loading and fitting them, reconstructing images with them, and choosing the timestep.
+"""Class-conditional diffusion models: loading and fitting them, reconstructing images with them, and choosing the
+timestep.
 
 The names are listed in `__init__.pyi`; nothing heavy is imported until one is used.
 """

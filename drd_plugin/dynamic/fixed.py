@@ -49,7 +49,8 @@ class Fixed(Dynamic):
             return Choice(np.arange(moment.k))
         if moment.k != len(self.subset):
             raise ValueError(
-                f"the subset by {self.subset.method} has {len(self.subset)} examples, but the epoch is to have {moment.k}."
+                f"the subset by {self.subset.method} has {len(self.subset)} examples, but the epoch is to have "
+                f"{moment.k}."
             )
         weights = self.subset.weights
         return Choice(self.subset.indices, None if weights is None else weights / weights.mean(), total=moment.k)

@@ -116,10 +116,11 @@ def feature_space(split: Split, source: FeatureSource, seed: int = 0, job: Job =
 
 
 def _computed(split: Split, source: FeatureSource, seed: int, identity: dict[str, Any], job: Job) -> FeatureSpace:
-    start, path = time.perf_counter(), job.path(f"features-{digest(identity)}.safetensors")
-    if path is None:
+    start = time.perf_counter()
+    if job.folder is None:
         values = np.concatenate(list(source.rows(split, seed, job)))
         return FeatureSpace(values, split.fingerprint, {**identity, "seconds": round(time.perf_counter() - start, 3)})
+    path = job.folder / f"features-{digest(identity)}.safetensors"
     if not path.exists():
         write_rows(path, source.rows(split, seed, job), len(split), split.fingerprint, identity)
     return FeatureFile(path).mapped()

@@ -14,44 +14,32 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ..core.registry import Registry
+from ..core.registry import Deferred, Registry
 from ..training.recipe import PROXY, Recipe
 from .features import FeatureFile, FeatureSource
 
 __all__ = ["FEATURES", "find_source"]
 
+TORCHVISION = Deferred("drd_plugin.factors.backbones:TorchvisionFeatures", "A pretrained network of torchvision.")
+TIMM = Deferred("drd_plugin.factors.backbones:TimmFeatures", "A pretrained network of timm.")
 
-def _proxy(recipe: Recipe = PROXY) -> FeatureSource:
-    """The penultimate layer of a network that is trained on the data set itself."""
-    from .proxy import ProxyFeatures
-
-    return ProxyFeatures(recipe)
-
-
-def _torchvision(name: str) -> FeatureSource:
-    from .backbones import TorchvisionFeatures
-
-    return TorchvisionFeatures(name)
-
-
-def _timm(name: str) -> FeatureSource:
-    from .backbones import TimmFeatures
-
-    return TimmFeatures(name)
-
-
-def _minilm() -> FeatureSource:
-    """Sentence embeddings of the texts by all-MiniLM-L6-v2 (the extra `text`)."""
-    from .sentences import MiniLM
-
-    return MiniLM()
-
-
-FEATURES: Registry[Callable[[], FeatureSource]] = Registry(
+FEATURES: Registry[Callable[..., FeatureSource]] = Registry(
     "feature space",
     "drd_plugin.features",
-    {"proxy": _proxy, "minilm": _minilm},
-    families={"torchvision": lambda name: partial(_torchvision, name), "timm": lambda name: partial(_timm, name)},
+    {
+        "proxy": Deferred(
+            "drd_plugin.factors.proxy:ProxyFeatures",
+            "The penultimate layer of a network that is trained on the data set itself.",
+        ),
+        "minilm": Deferred(
+            "drd_plugin.factors.sentences:MiniLM",
+            "Sentence embeddings of the texts by all-MiniLM-L6-v2 (the extra `text`).",
+        ),
+    },
+    families={
+        "torchvision": lambda name: partial(TORCHVISION.load(), name),
+        "timm": lambda name: partial(TIMM.load(), name),
+    },
 )
 
 
@@ -67,4 +55,4 @@ def find_source(name: str, recipe: Recipe = PROXY) -> FeatureSource:
     """
     if name.endswith((".npy", ".safetensors")):
         return FeatureFile(Path(name).expanduser())
-    return _proxy(recipe) if name == "proxy" else FEATURES[name]()
+    return FEATURES[name](recipe) if name == "proxy" else FEATURES[name]()

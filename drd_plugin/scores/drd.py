@@ -234,7 +234,7 @@ class Deviation(DiffusionScorer):
 
         x_0 = self.encode(images, index)
         positions, starts = index.cpu().numpy(), torch.from_numpy(self.starts).to(labels.device)[labels]
-        shape, counts = tuple(x_0.shape[1:]), (self.score.draws, self.starts.shape[1])
+        counts = self.score.draws, self.starts.shape[1]
         if self.score.reference == "input":
             reference = self.image_batches.over(images, self.embed)
         else:
@@ -243,17 +243,8 @@ class Deviation(DiffusionScorer):
         def reconstruct(rows: Tensor) -> Tensor:
             image, draw, step = np.unravel_index(rows.numpy(), (len(images), *counts))
             row = torch.from_numpy(image).to(x_0.device)
-            noise = keyed_antithetic(self.seed, "DRD", positions[image], draw, shape, self.score.antithetic)
-            return diffusion.reconstruct_by(
-                self.score.solver,
-                self.denoiser,
-                x_0[row],
-                torch.from_numpy(noise).to(x_0.device),
-                starts[row, torch.from_numpy(step).to(x_0.device)],
-                labels[row],
-                self.score.steps,
-                self.score.solver_steps,
-            )
+            start = starts[row, torch.from_numpy(step).to(x_0.device)]
+            return self.reconstruct(x_0[row], labels[row], positions[image], draw, start)
 
         rows = torch.arange(len(images) * counts[0] * counts[1])
         reconstructions = self.forward_batches.over(rows, reconstruct)
@@ -263,6 +254,26 @@ class Deviation(DiffusionScorer):
             return (embedded - reference[part // (counts[0] * counts[1])]).square().sum(1)
 
         return self.image_batches.over(rows.to(x_0.device), deviation).view(len(images), *counts)
+
+    def reconstruct(
+        self, x_0: Tensor, labels: Tensor, positions: np.ndarray, draw: np.ndarray, start: Tensor
+    ) -> Tensor:
+        """The reconstruction of each latent, by the score's solver; the same shape as `x_0`.
+
+        Arguments:
+            x_0: The latents, [B, *latent_shape].
+            labels: int64[B].
+            positions: The positions of the examples in the data set, by which noise is keyed, int64[B].
+            draw: The number of the noise draw, int64[B].
+            start: The grid step to start from, int64[B].
+        """
+        import torch
+
+        noise = keyed_antithetic(self.seed, "DRD", positions, draw, tuple(x_0.shape[1:]), self.score.antithetic)
+        eps, score = torch.from_numpy(noise).to(x_0.device), self.score
+        return diffusion.reconstruct_by(
+            score.solver, self.denoiser, x_0, eps, start, labels, score.steps, score.solver_steps
+        )
 
     @cached_property
     def image_batches(self) -> diffusion.Batches:

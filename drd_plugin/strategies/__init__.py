@@ -25,8 +25,8 @@ __all__ = [
     "Strategy",
     "Window",
     "Workbench",
-    "class_budgets",
     "budget_of",
+    "class_budgets",
 ]
 
 STRATEGIES: Registry[type[Strategy]] = Registry(

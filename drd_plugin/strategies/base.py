@@ -21,11 +21,11 @@ from .workbench import Workbench
 __all__ = [
     "Selection",
     "Strategy",
+    "budget_of",
     "by_hardness",
     "capped",
     "class_budgets",
     "grouped",
-    "budget_of",
     "largest_remainders",
 ]
 

@@ -38,7 +38,7 @@ from .strata import allocate
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["D2", "select_by_messages", "neighbour_graph"]
+__all__ = ["D2", "neighbour_graph", "select_by_messages"]
 
 LEAST = 1e-7
 """The least importance that a neighbour passes on, as in the official code."""

@@ -148,7 +148,7 @@ class _Loop:
         return progress.finished()
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """This process's part of each batch, positions and images; the whole batch waits in `pending`."""
+        """Positions and images of the process's part of each batch; the whole batch waits in `pending`."""
         for ahead in readable_ahead(self.subset, self.sampler, self.progress, self.seed):
             self.pending.clear()
             yield from self.loader.over(self._queued(batch) for batch in ahead)

@@ -6,17 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from ...artifacts import ArtifactError, Scores, check_fingerprint
-from ...core.seeds import keyed_antithetic
+from ...core.device import resolve_device
 from ...data import Split, check_images, check_split, scaled
+from ...diffusion import embedding
 from ...scores import DRD
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from ...scores.drd import Deviation
 
 __all__ = ["Bands", "likelihood_bands"]
 
@@ -58,36 +59,39 @@ def likelihood_bands(split: Split, scores: Scores, per_band: int = 3, classes: i
         DenoiserError: If the diffusion model is not to be had.
         ValueError: If a class has fewer images than a band.
     """
-    import torch
-
-    from ...core.device import resolve_device
-
     check_split(split)
     check_images(split, "a sheet of reconstructions")
     check_fingerprint(scores.fingerprint, split.fingerprint, f"the {scores.name} score")
-    what, steps = _asked(scores.provenance), scores.provenance["settings"]["timesteps"]
-    shown = min(classes, split.num_classes)
-    positions = np.stack([_banded(scores, c, per_band) for c in range(shown)])
-    starts = np.array(steps)[split.labels] if len(steps) == split.num_classes and not what.timesteps else steps[:1]
-    on, seen = resolve_device(device), what.sees(split)
-    index = torch.from_numpy(positions.ravel())
-    images = scaled(seen.images[index]).to(on)
+    score, steps = _score(scores.provenance), np.array(scores.provenance["settings"]["timesteps"])
+    rows = min(classes, split.num_classes)
+    positions = np.stack([_bands(scores, c, per_band) for c in range(rows)])
+    by_class = len(steps) == split.num_classes and not score.timesteps
+    starts = steps[split.labels] if by_class else np.full(len(split), steps[0])
+    on_device, resized = resolve_device(device), score.resized(split)
+    index = positions.ravel()
+    images = scaled(resized.images[torch.from_numpy(index)]).to(on_device)
+    denoiser, encode = score.load(resized, on_device)
+    seed, pixels = scores.provenance["seed"], embedding("mse", resized, 0)
+    deviation = Deviation(score, denoiser, encode, seed, on_device, pixels, starts[:, None])
+    labels, start = (torch.from_numpy(values[index]).to(on_device) for values in (resized.labels, starts))
     with torch.inference_mode():
-        again = _reconstructed(what, seen, images, index, np.broadcast_to(starts, len(split)), scores.provenance, on)
-    size = (shown, 3 * per_band, *images.shape[1:])
-    names = [name if place == 0 else "" for name in BANDS for place in range(per_band)]
-    return Bands(positions, images.cpu().view(size), again.cpu().view(size), split.classes[:shown], tuple(names))
+        x_0 = encode(images, torch.from_numpy(index))
+        latents = deviation.reconstruct(x_0, labels, index, np.zeros(len(index), np.int64), start)
+        reconstructions = denoiser.decode(latents).clamp(-1, 1)
+    size = (rows, 3 * per_band, *images.shape[1:])
+    names = tuple(name if place == 0 else "" for name in BANDS for place in range(per_band))
+    return Bands(positions, images.cpu().view(size), reconstructions.cpu().view(size), split.classes[:rows], names)
 
 
-def _asked(made: Mapping[str, Any]) -> DRD:
+def _score(provenance: Mapping[str, Any]) -> DRD:
     """The score as its provenance describes it."""
-    described = dict(made.get("score", {}))
-    if described.pop("name", "") != "DRD":
-        raise ArtifactError(f"expected DRD scores, got {made.get('score')}.")
-    return DRD(**described)
+    settings = dict(provenance.get("score", {}))
+    if settings.pop("name", "") != "DRD":
+        raise ArtifactError(f"expected DRD scores, got {provenance.get('score')}.")
+    return DRD(**settings)
 
 
-def _banded(scores: Scores, c: int, per_band: int) -> np.ndarray:
+def _bands(scores: Scores, c: int, per_band: int) -> np.ndarray:
     """The positions of a class in the three bands, from the most likely on, int64[3 P]."""
     members = np.flatnonzero(scores.labels == c)
     if len(members) < per_band:
@@ -95,23 +99,3 @@ def _banded(scores: Scores, c: int, per_band: int) -> np.ndarray:
     order = members[np.argsort(scores.hardness[members], kind="stable")]
     middle = (len(order) - per_band) // 2
     return np.concatenate([order[:per_band], order[middle : middle + per_band], order[len(order) - per_band :]])
-
-
-def _reconstructed(
-    what: DRD, seen: Split, images: Tensor, index: Tensor, starts: np.ndarray, made: Mapping[str, Any], on: Any
-) -> Tensor:
-    """The images from their first draw of noise, in [-1, 1]."""
-    import torch
-
-    from ...diffusion.solvers import reconstruct_by
-
-    denoiser, latents = what.load(seen, on)
-    x_0 = latents(images, index)
-    draws = np.zeros(len(index), np.int64)
-    noise = keyed_antithetic(made["seed"], "DRD", index.numpy(), draws, tuple(x_0.shape[1:]), what.antithetic)
-    return denoiser.decode(
-        reconstruct_by(
-            what.solver, denoiser, x_0, torch.from_numpy(noise).to(on), torch.from_numpy(starts[index]).to(on),
-            torch.from_numpy(seen.labels[index]).to(on), what.steps, what.solver_steps,
-        )
-    ).clamp(-1, 1)  # fmt: skip

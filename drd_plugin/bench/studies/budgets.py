@@ -64,4 +64,5 @@ class EqualBudgets(Study):
                 name = f"{100 * fraction:g}{suffix}"
                 plots[f"budgets-{name}"] = partial(plot_budgets, part, fraction)
                 plots[f"time-{name}"] = partial(plot_time, part, fraction)
-        return Results(budget_markdown(rows), rows, {"table": budget_summary(rows)}, plots, left_out=store.left_out)
+        cells = budget_summary(rows)
+        return Results(budget_markdown(rows, cells), rows, {"table": cells}, plots, left_out=store.left_out)

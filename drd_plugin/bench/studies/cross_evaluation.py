@@ -93,7 +93,7 @@ class CrossEvaluation(Study):
     uses_nets = False
 
     parts: int = 5
-    rankings: tuple[str, ...] = ("global", "class")
+    rankings: tuple[Ranking, ...] = ("global", "class")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,6 +7,7 @@ out. What several rows share counts in full in each.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from .words import epoch_name, fraction_name, gap, over_seeds, spread
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["lower_end", "budget_markdown", "budget_summary", "seconds_to", "speed_up", "total_seconds"]
+__all__ = ["budget_markdown", "budget_summary", "lower_end", "seconds_to", "speed_up", "total_seconds"]
 
 GROUP = ["net", "budget", "fraction", "method"]
 
@@ -112,10 +113,17 @@ def _epoch_size(rows: pd.DataFrame) -> float:
 
 
 def _paired(cell: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float, float]:
-    pairs = cell.merge(other, on="seed", suffixes=("", "_other"))
-    if pairs.empty or set(pairs["key"]) == set(pairs["key_other"]):
+    base = {seed: (accuracy, key) for seed, accuracy, key in _accuracies(other)}
+    pairs = [(accuracy, base[seed][0], key, base[seed][1]) for seed, accuracy, key in _accuracies(cell) if seed in base]
+    if not pairs:
         return np.nan, np.nan, np.nan
-    return difference(pairs["acc_last"].to_numpy(), pairs["acc_last_other"].to_numpy())
+    ours, theirs, keys, other_keys = zip(*pairs, strict=True)
+    same = set(keys) == set(other_keys)
+    return (np.nan, np.nan, np.nan) if same else difference(np.array(ours), np.array(theirs))
+
+
+def _accuracies(rows: pd.DataFrame) -> Iterator[tuple[int, float, str]]:
+    return zip(rows["seed"], rows["acc_last"], rows["key"], strict=True)
 
 
 def lower_end(accuracies: np.ndarray) -> float:
@@ -144,13 +152,14 @@ def speed_up(cell: pd.DataFrame, full: pd.DataFrame, goal: str) -> np.ndarray:
     return np.array(times)
 
 
-def budget_markdown(rows: pd.DataFrame) -> str:
+def budget_markdown(rows: pd.DataFrame, long: pd.DataFrame | None = None) -> str:
     """All tables as markdown.
 
     Arguments:
         rows: As in `Run`, of one axis.
+        long: Their `budget_summary`, where it is at hand.
     """
-    long = budget_summary(rows)
+    long = budget_summary(rows) if long is None else long
     parts = []
     for net, cells in long.groupby("net", sort=False):
         for budget, at in cells.groupby("budget", sort=False):

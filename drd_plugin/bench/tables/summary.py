@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +40,10 @@ def summary(runs: pd.DataFrame, baseline: str = "Random") -> pd.DataFrame:
     """
     import pandas as pd
 
+    bases = {
+        key: dict(zip(cells["seed"], cells["acc_last"], strict=True))
+        for key, cells in runs[runs["method"] == baseline].groupby(["net", "fraction"])
+    }
     rows = []
     for (net, method, fraction), cell in sorted(
         runs.groupby(["net", "method", "fraction"]), key=lambda group: _place(*group[0])
@@ -62,7 +66,7 @@ def summary(runs: pd.DataFrame, baseline: str = "Random") -> pd.DataFrame:
                 "score": cell["seconds_score"].mean(),
                 "select": cell["seconds_select"].mean(),
                 "train": cell["seconds_train"].mean(),
-                **_against(cell, runs, str(net), float(fraction), baseline),
+                **_against(cell, {} if method == baseline else bases.get((net, fraction), {})),
             }
         )
     return pd.DataFrame(rows)
@@ -81,18 +85,12 @@ def _place(net: str, method: str, fraction: float) -> tuple:
     return net, method == "Full", known.index(method) if method in known else len(known), natural, fraction
 
 
-def _against(cell: pd.DataFrame, runs: pd.DataFrame, net: str, fraction: float, baseline: str) -> dict[str, float]:
-    other = runs[(runs["net"] == net) & (runs["method"] == baseline) & (runs["fraction"] == fraction)]
-    pairs = cell.merge(other, on="seed", suffixes=("", "_base"))
-    if cell["method"].iloc[0] == baseline or pairs.empty:
-        return {"difference": np.nan, "low": np.nan, "high": np.nan}
-    return dict(
-        zip(
-            ("difference", "low", "high"),
-            difference(pairs["acc_last"].to_numpy(), pairs["acc_last_base"].to_numpy()),
-            strict=True,
-        )
-    )
+def _against(cell: pd.DataFrame, base: Mapping[int, float]) -> dict[str, float]:
+    """The difference of a cell from the accuracies of the baseline, by seed."""
+    seeds = zip(cell["seed"], cell["acc_last"], strict=True)
+    pairs = [(accuracy, base[seed]) for seed, accuracy in seeds if seed in base]
+    values = difference(*np.array(pairs).T) if pairs else (np.nan, np.nan, np.nan)
+    return dict(zip(("difference", "low", "high"), values, strict=True))
 
 
 def difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float, float]:

@@ -71,4 +71,7 @@ def how_to_fit(split: Split) -> str:
     """What makes a denoiser for a split."""
     if split.name in DATASETS or ":" in split.name:
         return f"drd-plugin fit --dataset {split.name} --out DIR"
-    return "drd_plugin.Fit()(split, 'DIR') in Python; inside DeepCore, split = drd_plugin.deepcore.split_of(dst_train)"
+    return (
+        "drd_plugin.fit_denoiser(split, 'DIR') in Python; inside DeepCore, split = "
+        "drd_plugin.deepcore.split_of(dst_train)"
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,7 +17,6 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from ...core.team import is_main_process
 from ...data import Split, check_images
 from .base import Denoiser, DenoiserError, PredictionType, how_to_fit
 from .classes import bridge
@@ -44,6 +44,8 @@ KINDS = {
 """The networks that are read (diffusers called DiT's by the last name before), and where each says its classes."""
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+log = logging.getLogger(__name__)
 
 
 def load_denoiser(
@@ -140,15 +142,14 @@ def find_denoiser(
     denoiser = load_denoiser(folder, device, precision, compiled)
     check_shape(denoiser, split)
     if "fit" not in denoiser.card:
-        _say_licence(name, str(denoiser.card["licence"]))
+        _log_licence(name, str(denoiser.card["licence"]))
     return bridge(denoiser, split, labels, unmapped)
 
 
 @cache
-def _say_licence(name: str, licence: str) -> None:
+def _log_licence(name: str, licence: str) -> None:
     """Once for each model that others have made."""
-    if is_main_process():
-        print(f"{name}: licence {licence}")
+    log.info("%s: licence %s", name, licence)
 
 
 def denoiser_folder(name: str, split: Split) -> Path:

@@ -21,7 +21,7 @@ __all__ = ["ImageLosses"]
 
 
 class ImageLosses:
-    """|| eps - eps_theta(x_t, t, c') ||^2, summed over a latent's elements; a `drd_plugin.diffusion.timesteps.search.Losses`.
+    """|| eps - eps_theta(x_t, t, c') ||^2, summed over a latent's elements; a `Losses` of the search.
 
     The noise of an image's draw is the same for all steps and classes.
 

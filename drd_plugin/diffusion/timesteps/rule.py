@@ -127,7 +127,8 @@ class InformationBottleneck(SNRWindow):
         noises: Noise draws an image, shared by all classes and steps; the staged search takes as few as it can.
         delta_t: The finite difference's reach, in grid steps.
         estimator: `eq9`, `eq6` or `mmse`.
-        search: `exhaustive`, `staged` (see `drd_plugin.diffusion.timesteps.search`), or `auto`: exhaustive up to 20 classes.
+        search: `exhaustive`, `staged` (see `drd_plugin.diffusion.timesteps.search`), or `auto`: exhaustive up to 20
+            classes.
         competitors: How many classes the staged search compares an image with (see
             `drd_plugin.diffusion.timesteps.competitors`).
         competitors_by: Which they are: `screen`, `proxy`, `wordnet` or a JSON file.

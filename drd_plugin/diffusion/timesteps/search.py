@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Criterion", "SearchResult", "Losses", "Rivals", "exhaustive", "staged"]
+__all__ = ["Criterion", "Losses", "Rivals", "SearchResult", "exhaustive", "staged"]
 
 Losses = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """From images (0..b - 1), grid steps, draws and classes, int64[Q] each, to the losses of the questions, float64[Q]."""
