@@ -54,7 +54,9 @@ def main(
         _unpack(root, place / "data" / "FashionMNIST" / "raw")
         options = place / "options.toml"
         names = {name: next((score for score in CHEAP if name.startswith(score)), None) for name in methods}
-        tables = [f'["{n}"]\ndenoiser = "{denoiser.resolve()}"\n{CHEAP[of]}' for n, of in names.items() if of]
+        tables = [
+            f'["{name}"]\ndenoiser = "{denoiser.resolve()}"\n{CHEAP[score]}' for name, score in names.items() if score
+        ]
         options.write_text("\n".join(tables))
         for method in methods:
             for fraction in fractions:

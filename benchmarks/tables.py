@@ -44,8 +44,8 @@ def printed(page: str) -> str:
 
     def block(match: re.Match) -> str:
         which, folder = match.groups()
-        found = OWN[which](ROOT / folder) if which in OWN else tables_of(folder)[int(which) - 1]
-        return f"<!-- table {which} of {folder} -->\n\n{found}\n<!-- end -->"
+        table = OWN[which](ROOT / folder) if which in OWN else tables_of(folder)[int(which) - 1]
+        return f"<!-- table {which} of {folder} -->\n\n{table}\n<!-- end -->"
 
     return BLOCK.sub(block, (ROOT / page).read_text())
 
@@ -53,20 +53,20 @@ def printed(page: str) -> str:
 def headline(folder: Path) -> str:
     """DRD's score with the best window against others, paired by seed, on both data sets."""
     rows = []
-    for experiment, other, said in (
+    for experiment, other, words in (
         ("table1", "Forgetting+DRD", "Forgetting, windows chosen as DRD's are"),
         ("main", "BWS", "BWS as its authors have it"),
         ("main", "Random", "a random subset"),
     ):
         for data, name in (("digits", "digits"), ("fashion_mnist", "Fashion-MNIST")):
-            found = summary(read_results(folder / experiment / data).rows, other).set_index(["method", "fraction"])
-            drd = found.loc["DRD"]
+            runs = read_results(folder / experiment / data).rows
+            drd = summary(runs, other).set_index(["method", "fraction"]).loc["DRD"]
             cells = {
                 fraction_name(fraction): gap(cell.difference, cell.low, cell.high)
                 for fraction, cell in zip(drd.index, drd.itertuples(), strict=True)
             }
-            rows.append({"DRD against": said, "on": name, **cells})
-    order = ["DRD against", "on", *(fraction_name(of / 100) for of in (10, 20, 30, 40, 50, 75))]
+            rows.append({"DRD against": words, "on": name, **cells})
+    order = ["DRD against", "on", *(fraction_name(percent / 100) for percent in (10, 20, 30, 40, 50, 75))]
     return pd.DataFrame(rows)[order].fillna("").to_markdown(index=False, disable_numparse=True) + "\n"
 
 
@@ -124,13 +124,15 @@ def equal_draws(folder: Path) -> str:
 
 
 def _side_by_side(folder: Path, options: dict[tuple[str, int], str], title: str) -> str:
-    found = [pd.read_csv(folder / data / "table.csv") for data in ("digits", "fashion_mnist")]
+    frames = [pd.read_csv(folder / data / "table.csv") for data in ("digits", "fashion_mnist")]
     rows = []
-    for (option, forwards), said in options.items():
-        cells = [of[(of["option"] == option) & of["forwards"].isin([forwards] if forwards else of["forwards"])].iloc[0]
-                 for of in found]  # fmt: skip
-        both = [", ".join(f"{of[key]:.{digits}f}" for of in cells) for key, digits in COLUMNS.items()]
-        rows.append([said, *both])
+    for (option, forwards), words in options.items():
+        cells = []
+        for frame in frames:
+            matches = frame["forwards"].isin([forwards] if forwards else frame["forwards"])
+            cells.append(frame[(frame["option"] == option) & matches].iloc[0])
+        both = [", ".join(f"{cell[key]:.{digits}f}" for cell in cells) for key, digits in COLUMNS.items()]
+        rows.append([words, *both])
     headers = [title, "reliability: digits, Fashion-MNIST", "with many-draw DRD"]
     return tabulate(rows, headers, "pipe", disable_numparse=True) + "\n"
 
@@ -140,9 +142,8 @@ COLUMNS = {"reliability": 2, "with DRD": 3}
 
 def oracle(folder: Path) -> str:
     """Spearman with log q, 16 dimensions and then 64 in each cell."""
-    found = pd.read_csv(folder / "table.csv").set_index(
-        ["components", "variance", "score", "forwards", "dimension"]
-    )["mean"]  # fmt: skip
+    keys = ["components", "variance", "score", "forwards", "dimension"]
+    means = pd.read_csv(folder / "table.csv").set_index(keys)["mean"]
     classes = {
         (1, 0.3): "one Gaussian of variance 0.3",
         (1, 0.05): "one of variance 0.05",
@@ -158,19 +159,19 @@ def oracle(folder: Path) -> str:
         ("ELBO, steps 13 to 27", 336): "ELBO, steps 13 to 27, 22 draws",
     }
     rows = [
-        [said, *(", ".join(f"{found[*kind, *score, dimension]:.2f}" for dimension in (16, 64)) for score in scores)]
-        for kind, said in classes.items()
+        [words, *(", ".join(f"{means[*kind, *score, dimension]:.2f}" for dimension in (16, 64)) for score in scores)]
+        for kind, words in classes.items()
     ]
     return tabulate(rows, ["the classes are", *scores.values()], "pipe", disable_numparse=True) + "\n"
 
 
-OWN = {of.__name__: of for of in (headline, dynamic, equal_passes, equal_draws, oracle)}
+OWN = {table.__name__: table for table in (headline, dynamic, equal_passes, equal_draws, oracle)}
 
 
 def folders() -> list[Path]:
     """All committed results; what a study keeps of its own below them is shown by it."""
-    found = {path.parent for path in (ROOT / "benchmarks" / "results").rglob("grid.json")}
-    return sorted(folder for folder in found if not found & {*folder.parents})
+    all_folders = {path.parent for path in (ROOT / "benchmarks" / "results").rglob("grid.json")}
+    return sorted(folder for folder in all_folders if not all_folders & {*folder.parents})
 
 
 def main(check: bool = False) -> None:
@@ -181,14 +182,14 @@ def main(check: bool = False) -> None:
     """
     texts = {ROOT / page: printed(page) for page in PAGES}
     texts |= {folder / name: text for folder in folders() for name, text in files_of(read_results(folder)).items()}
-    apart = [path for path, text in texts.items() if not path.exists() or path.read_text() != text]
+    differing = [path for path, text in texts.items() if not path.exists() or path.read_text() != text]
     if check:
-        sys.exit("".join(f"{path.relative_to(ROOT)} differs from the runs\n" for path in apart) or 0)
+        sys.exit("".join(f"{path.relative_to(ROOT)} differs from the runs\n" for path in differing) or 0)
     for page in PAGES:
         (ROOT / page).write_text(texts[ROOT / page])
     for folder in folders():
         write_results(folder)
-    print("\n".join(f"written: {path.relative_to(ROOT)}" for path in apart) or "nothing differs")
+    print("\n".join(f"written: {path.relative_to(ROOT)}" for path in differing) or "nothing differs")
 
 
 if __name__ == "__main__":

@@ -44,21 +44,22 @@ def folder(checkouts: Path, name: str) -> Path:
     return path
 
 
-def borrowed(path: Path, *wanted: str, **given: Any) -> SimpleNamespace:
+def borrowed(path: Path, *names: str, **extra: Any) -> SimpleNamespace:
     """Functions and classes of a script by name, `Class.method` for a method as a plain function.
 
     Arguments:
         path: The script.
-        wanted: The names.
-        given: What else their code refers to.
+        names: Their names.
+        extra: What else their code refers to.
     """
-    known = {"np": np, "torch": torch, "nn": nn, "F": functional, "LA": np.linalg, "Dict": dict, "List": list, **given}
-    found = SimpleNamespace()
-    for name in wanted:
+    namespace = {"np": np, "torch": torch, "nn": nn, "F": functional, "LA": np.linalg, "Dict": dict, "List": list}
+    namespace |= extra
+    functions = SimpleNamespace()
+    for name in names:
         body: list[Any] = ast.parse(path.read_text()).body
         for part in name.split("."):
             [node] = [one for one in body if getattr(one, "name", None) == part]
             body = node.body
-        exec(compile(ast.Module([node], []), str(path), "exec"), known)
-        setattr(found, node.name, known[node.name])
-    return found
+        exec(compile(ast.Module([node], []), str(path), "exec"), namespace)
+        setattr(functions, node.name, namespace[node.name])
+    return functions

@@ -15,9 +15,7 @@ from drd_plugin import load, train
 from drd_plugin.artifacts import Scores
 from drd_plugin.data import Split
 from drd_plugin.scores import FoldScore, Proxy
-from drd_plugin.training.loop import features
-from drd_plugin.training.recipe import Recipe
-from drd_plugin.training.recorder import Outputs, Recorder
+from drd_plugin.training import Outputs, Recipe, Recorder, features
 
 __all__ = ["Dynamics", "record_dynamics"]
 
@@ -55,18 +53,18 @@ class Dynamics:
         chances = self.train.softmax(2)
         return chances.gather(2, self.labels.expand(self.epochs, -1)[..., None]).squeeze(2).numpy()
 
-    def ours(self, what: FoldScore) -> Scores:
+    def ours(self, score: FoldScore) -> Scores:
         """What this library makes of these logits."""
         n, classes = self.train.shape[1:]
-        recorder = Recorder([what], n, classes, self.epochs, torch.device("cpu"))
+        recorder = Recorder([score], n, classes, self.epochs, torch.device("cpu"))
         for epoch, order in enumerate(self.order, 1):
             recorder.step(epoch, order, self.train[epoch - 1][order], self.labels[order])
             whole = (torch.arange(n), self.evaluated[epoch - 1], self.labels)
             recorder.end_epoch(epoch, lambda whole=whole: iter([whole]))
         proxy = Proxy(None, _Labelled(self.labels.numpy(), classes), self.epochs, "cpu")  # type: ignore[arg-type]
         proxy.__dict__["features"] = torch.from_numpy(self.features)
-        values = what.compute(recorder.states[0], proxy).numpy()
-        return Scores(type(what).__name__, values[:, None], self.labels.numpy(), what.higher_is_harder, self.name)
+        values = score.compute(recorder.states[0], proxy).numpy()
+        return Scores(type(score).__name__, values[:, None], self.labels.numpy(), score.higher_is_harder, self.name)
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class _Keeper:
     """A fold that keeps every logit."""
 
     def __init__(self, mode: str) -> None:
-        self.mode, self.seen = mode, list[Outputs]()
+        self.mode, self.outputs = mode, list[Outputs]()
 
     def observes(self, epoch: int, epochs: int) -> Any:
         return self.mode
@@ -88,16 +86,16 @@ class _Keeper:
         return {}
 
     def update(self, state: dict, outputs: Outputs) -> None:
-        self.seen.append(outputs)
+        self.outputs.append(outputs)
 
     def release(self, state: dict, epoch: int, epochs: int) -> None:
         pass
 
     def by_epoch(self, epochs: int) -> tuple[Tensor, Tensor]:
         """The logits by example, float32[E, n, C], and the order of presentation, int64[E, n]."""
-        order = [torch.cat([o.index for o in self.seen if o.epoch == e]) for e in range(1, epochs + 1)]
-        logits = [torch.cat([o.logits for o in self.seen if o.epoch == e]) for e in range(1, epochs + 1)]
-        by_example = [of[index.argsort()] for of, index in zip(logits, order, strict=True)]
+        order = [torch.cat([o.index for o in self.outputs if o.epoch == e]) for e in range(1, epochs + 1)]
+        logits = [torch.cat([o.logits for o in self.outputs if o.epoch == e]) for e in range(1, epochs + 1)]
+        by_example = [rows[index.argsort()] for rows, index in zip(logits, order, strict=True)]
         return torch.stack(by_example), torch.stack(order)
 
 

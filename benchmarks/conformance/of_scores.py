@@ -20,15 +20,15 @@ __all__ = ["SCORE_CHECKS"]
 def values(ours: Scores, theirs: np.ndarray, factor: float = 1.0, note: str = "") -> tuple[bool, str]:
     """Whether scores agree: the greatest difference, and the tenth that each would keep."""
     theirs = np.asarray(theirs, np.float64) / factor
-    apart = float(np.abs(ours.values - theirs).max())
+    gap = float(np.abs(ours.values - theirs).max())
     scale = max(1e-12, float(np.abs(theirs).max()))
     k = len(ours) // 10
-    hardest = [set(np.argsort(sign * of, kind="stable")[-k:]) for of in (ours.values, theirs)
-               for sign in [1 if ours.higher_is_harder else -1]]  # fmt: skip
+    sign = 1 if ours.higher_is_harder else -1
+    hardest = [set(np.argsort(sign * each, kind="stable")[-k:]) for each in (ours.values, theirs)]
     times = f" (theirs by {factor:g})" if factor != 1 else ""
-    same = "the same values" if apart == 0 else f"values{times} at most {apart:.1e} apart"
+    same = "the same values" if gap == 0 else f"values{times} at most {gap:.1e} apart"
     text = f"{same}; of the hardest tenth {len(hardest[0] & hardest[1])} of {k} are the same{note}"
-    return apart <= 1e-4 * scale, text
+    return gap <= 1e-4 * scale, text
 
 
 def aum_package(d: Dynamics, _: Path) -> tuple[bool, str]:
@@ -42,18 +42,18 @@ def aum_package(d: Dynamics, _: Path) -> tuple[bool, str]:
     return values(d.ours(AUM()), theirs)
 
 
-def _ccs(d: Dynamics, checkouts: Path, name: str, **given: object) -> dict:
+def _ccs(d: Dynamics, checkouts: Path, name: str, **settings: object) -> dict:
     """A function of CCS that goes through a log of training steps."""
     script = folder(checkouts, "Coverage-centric-coreset-selection") / "generate_importance_score.py"
     log = [
         {"epoch": epoch, "idx": order, "output": d.train[epoch][order].log_softmax(1)}
         for epoch, order in enumerate(d.order)
     ]
-    found: dict = {}
+    results: dict = {}
     dataset = [(i, (None, label)) for i, label in enumerate(d.labels.tolist())]
     function = getattr(borrowed(script, name, num_classes=d.train.shape[2], print=_quiet), name)
-    function(log, dataset, found, **given)
-    return found
+    function(log, dataset, results, **settings)
+    return results
 
 
 def ccs_aum(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
@@ -79,8 +79,8 @@ def toneva(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
     script = folder(checkouts, "example_forgetting") / "order_examples_by_forgetting.py"
     theirs = borrowed(script, "compute_forgetting_statistics", "sort_examples_by_forgetting", print=_quiet)
     correct = (d.train.argmax(2) == d.labels).long().T.tolist()
-    shown = {i: [[0.0] * d.epochs, of, [0.0] * d.epochs] for i, of in enumerate(correct)}
-    _, unlearned, _, first = theirs.compute_forgetting_statistics(shown, d.epochs)
+    diagnostics = {i: [[0.0] * d.epochs, row, [0.0] * d.epochs] for i, row in enumerate(correct)}
+    _, unlearned, _, first = theirs.compute_forgetting_statistics(diagnostics, d.epochs)
     order, counts = theirs.sort_examples_by_forgetting([unlearned], [first], d.epochs)
     by_example = np.empty(len(order))
     by_example[order] = counts
@@ -150,12 +150,12 @@ def dyn_unc(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
     with tempfile.TemporaryDirectory() as place:
         history = Path(place, "pred_prob_history")
         history.mkdir()
-        for epoch, of in enumerate(d.probabilities):
-            np.savetxt(history / f"{epoch}.txt", of)
+        for epoch, probabilities in enumerate(d.probabilities):
+            np.savetxt(history / f"{epoch}.txt", probabilities)
         Path(place, "list").write_text("".join(f"{i}\n" for i in range(len(d.labels))))
         script = folder(checkouts, "Dataset-Pruning") / "ImageNet/get_coreset.py"
-        given = ["--input", place, "--dataset_file_list", f"{place}/list", "--fraction", "0.75", "--window", "10"]
-        subprocess.run([sys.executable, script, *given, "--output", f"{place}/kept"], check=True, capture_output=True)
+        flags = ["--input", place, "--dataset_file_list", f"{place}/list", "--fraction", "0.75", "--window", "10"]
+        subprocess.run([sys.executable, script, *flags, "--output", f"{place}/kept"], check=True, capture_output=True)
         theirs = set(map(int, Path(place, "kept").read_text().split()))
     ours = set(np.argsort(d.ours(DynUnc()).values)[-len(theirs) :].tolist())
     return ours == theirs, f"{len(ours & theirs)} of {len(theirs)} kept examples are the same"

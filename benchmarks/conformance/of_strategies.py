@@ -10,7 +10,7 @@ from borrow import borrowed, folder
 from dynamics import Dynamics
 
 from drd_plugin.scores import AUM, DUAL, EL2N, Forgetting, Moderate
-from drd_plugin.strategies import BestWindow, Strata, Window
+from drd_plugin.strategies import BestWindow, Strata, Window, budget_of
 from drd_plugin.strategies.best_window import window_at
 from drd_plugin.strategies.beta_sampling import beta_parameters, density
 from drd_plugin.strategies.class_quotas import quotas
@@ -42,7 +42,7 @@ def d2_moderate(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
     """D2's copy of Moderate uses the dropped ones as the subset."""
     theirs = borrowed(
         folder(checkouts, "d2pruning") / "core/data/Coreset.py", "get_median", "get_distance",
-        "CoresetSelection.moderate_selection", staticmethod=lambda of: of,
+        "CoresetSelection.moderate_selection", staticmethod=lambda function: function,
     )  # fmt: skip
     theirs_kept = theirs.moderate_selection({"targets": d.labels.numpy()}, 0.3, d.features)
     ours = Window().select(d.ours(Moderate()), len(theirs_kept), np.random.default_rng(0)).indices
@@ -60,14 +60,14 @@ def ccs(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
     torch.manual_seed(0)
     chosen, _ = theirs.stratified_sampling(data, "el2n", k)
     selected = easy[chosen].numpy()
-    bench = SimpleNamespace(scores=lambda name: aum)
-    ours_easy, _ = cut_off(el2n, k, 0.3, "AUM", np.random.default_rng(0), bench)
-    ours = Strata(cutoff=0.3).select(el2n, k, np.random.default_rng(0), bench).indices
+    workbench = SimpleNamespace(scores=lambda name: aum)
+    ours_easy, _ = cut_off(el2n, k, 0.3, "AUM", np.random.default_rng(0), workbench)
+    ours = Strata(cutoff=0.3).select(el2n, k, np.random.default_rng(0), workbench).indices
     stratum = np.full(n, -1)
     stratum[ours_easy] = strata_of(el2n.values[ours_easy], 50)
     sizes = np.bincount(stratum[ours_easy], minlength=50)
-    counts = [np.bincount(stratum[of], minlength=50) for of in (ours, selected)]
-    by_size = [of[np.lexsort((of, sizes))] for of in counts]
+    counts = [np.bincount(stratum[indices], minlength=50) for indices in (ours, selected)]
+    by_size = [count[np.lexsort((count, sizes))] for count in counts]
     agreed = set(ours_easy.tolist()) == set(easy.tolist()) and np.array_equal(*by_size)
     text = f"the same {len(easy)} after the cut-off, {(by_size[0] == by_size[1]).sum()} of 50 strata give as many"
     return (
@@ -105,12 +105,12 @@ def bws_windows(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
         np.arange(17) * 0.05,
     )
     ranks = BestWindow().rankings(scores, np.random.default_rng(0))
-    apart = []
+    differing = []
     for start in starts:
         window = theirs.window(start)
         sizes = np.bincount(d.labels[window].numpy(), minlength=len(ranks))
-        apart.append(len(set(window.tolist()) ^ set(window_at(ranks, sizes, start).tolist())))
-    return max(apart) == 0, f"{sum(not of for of in apart)} of {len(apart)} windows are the same (AUM, 20 %)"
+        differing.append(len(set(window.tolist()) ^ set(window_at(ranks, sizes, start).tolist())))
+    return max(differing) == 0, f"{differing.count(0)} of {len(differing)} windows are the same (AUM, 20 %)"
 
 
 def bws_ridge(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
@@ -119,13 +119,13 @@ def bws_ridge(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
     np.random.seed(0)  # noqa: NPY002
     windows = [theirs.window(start) for start in np.arange(0, 0.9001, 0.05)]
     x = torch.from_numpy(np.concatenate([np.ones((len(d.labels), 1), np.float32), d.features], axis=1))
-    known = [theirs.accuracy(theirs.fit(x[w], d.labels[w]), x, d.labels) for w in windows]
+    accuracies = [theirs.accuracy(theirs.fit(x[w], d.labels[w]), x, d.labels) for w in windows]
     best, ours = best_by_ridge(
         d.features, d.labels.numpy(), windows, np.arange(len(d.labels)), np.random.default_rng(0)
     )
-    apart = float(np.abs(ours - np.array(known)).max())
-    text = f"accuracies of {len(windows)} windows at most {apart:.2f} points apart (theirs in single precision)"
-    return best == int(np.argmax(known)) and apart < 0.2, f"{text}; the same window is best"
+    gap = float(np.abs(ours - np.array(accuracies)).max())
+    text = f"accuracies of {len(windows)} windows at most {gap:.2f} points apart (theirs in single precision)"
+    return best == int(np.argmax(accuracies)) and gap < 0.2, f"{text}; the same window is best"
 
 
 def _d2(d: Dynamics, checkouts: Path, pools: list[np.ndarray], fraction: float) -> tuple[bool, str]:
@@ -179,10 +179,10 @@ def beta(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
     """DUAL's probabilities of being drawn."""
     from scipy.stats import beta
 
-    drawn = SimpleNamespace(choice=lambda n, p, size, replace: p)
+    probabilities = SimpleNamespace(choice=lambda n, p, size, replace: p)
     call = borrowed(
         folder(checkouts, "dual-pruning") / "exp_cifar/data_subset.py", "beta_sampling", beta=beta,
-        np=SimpleNamespace(random=drawn),
+        np=SimpleNamespace(random=probabilities),
     ).beta_sampling  # fmt: skip
     score, mean = d.ours(DUAL(first_epochs=30)).values.astype(np.float64), d.probabilities[:30].mean(axis=0)
     order, worst = score.argsort(), 0.0
@@ -197,7 +197,7 @@ def _drop(checkouts: Path, most: float) -> tuple[float, int]:
     """How far apart the quotas of 100 draws are at most, in examples, and the draws where they are more than rounding
     apart; budgets are up to a share `most` of the set.
     """
-    rng, worst, apart = np.random.default_rng(0), 0.0, 0
+    rng, worst, differing = np.random.default_rng(0), 0.0, 0
     for _ in range(100):
         recalls, sizes = rng.random(10), rng.integers(200, 400, 10)
         k = int(sizes.sum() * rng.uniform(0.1 * most, most))
@@ -209,8 +209,8 @@ def _drop(checkouts: Path, most: float) -> tuple[float, int]:
         data = SimpleNamespace(num_classes=10, get_pool_dataset=lambda _: None)
         theirs = np.array(call(SimpleNamespace(quoter_metric="recall"), data, None, k)) * k
         gap = float(np.abs(theirs - quotas(recalls, sizes, k, by_size=False)).max())
-        worst, apart = max(worst, gap), apart + (gap > 2)
-    return worst, apart
+        worst, differing = max(worst, gap), differing + (gap > 2)
+    return worst, differing
 
 
 def drop(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
@@ -221,11 +221,9 @@ def drop(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
 
 def drop_full(d: Dynamics, checkouts: Path) -> tuple[bool, str]:
     """The same where classes become full: the public code takes them out of a list that it is walking through."""
-    worst, apart = _drop(checkouts, 0.9)
-    text = (
-        f"in {apart} of 100 draws up to {worst:.0f} examples apart: when a class is full, theirs passes over the next"
-    )
-    return apart == 0, text
+    worst, differing = _drop(checkouts, 0.9)
+    distance = f"in {differing} of 100 draws up to {worst:.0f} examples apart"
+    return differing == 0, f"{distance}: when a class is full, theirs passes over the next"
 
 
 STRATEGY_CHECKS = [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from drd_plugin.bench.store import RunStore
+from drd_plugin.bench import RunStore
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"
@@ -39,7 +39,7 @@ class Row:
 
 def rows() -> list[Row]:
     """The rows of the page."""
-    return [Row(**of) for of in tomllib.loads((HERE / "definitions.toml").read_text())["row"]]
+    return [Row(**fields) for fields in tomllib.loads((HERE / "definitions.toml").read_text())["row"]]
 
 
 def accuracies(study: str) -> pd.DataFrame:
@@ -48,16 +48,16 @@ def accuracies(study: str) -> pd.DataFrame:
     return runs.pivot_table(index="method", columns=["fraction", "seed"], values="acc_last")
 
 
-def effect(of: Row, table: pd.DataFrame) -> str:
+def effect(row: Row, table: pd.DataFrame) -> str:
     """The accuracy of a default, or how far a variant is from it: mean ± standard deviation over the seeds."""
-    if of.name not in table.index or (of.base and of.base not in table.index):
+    if row.name not in table.index or (row.base and row.base not in table.index):
         return "-"
     cells = []
     for fraction in FRACTIONS:
-        values = table.loc[of.name, fraction]
-        if of.base:
-            values = values - table.loc[of.base, fraction]
-        cells.append(f"{values.mean():{'+' if of.base else ''}.1f} ± {values.std():.1f}")
+        values = table.loc[row.name, fraction]
+        if row.base:
+            values = values - table.loc[row.base, fraction]
+        cells.append(f"{values.mean():{'+' if row.base else ''}.1f} ± {values.std():.1f}")
     return ", ".join(cells)
 
 
@@ -65,21 +65,21 @@ def plot_effects(path: Path) -> None:
     """Draws how far each variant is from its default."""
     from matplotlib import pyplot as plt
 
-    variants = [of for of in rows() if of.base]
+    variants = [row for row in rows() if row.base]
     figure, axes = plt.subplots(1, len(STUDIES), figsize=(11, 9), sharex=True, sharey=True, layout="constrained")
     for ax, (name, study) in zip(axes, STUDIES.items(), strict=True):
         table = accuracies(study)
         for shift, fraction in zip((-0.22, 0, 0.22), FRACTIONS, strict=True):
-            known = [(y, of) for y, of in enumerate(variants) if of.name in table.index]
-            gaps = [table.loc[of.name, fraction] - table.loc[of.base, fraction] for _, of in known]
+            tried = [(y, row) for y, row in enumerate(variants) if row.name in table.index]
+            gaps = [table.loc[row.name, fraction] - table.loc[row.base, fraction] for _, row in tried]
             ax.errorbar(
-                [gap.mean() for gap in gaps], [y + shift for y, _ in known], xerr=[gap.std() for gap in gaps],
+                [gap.mean() for gap in gaps], [y + shift for y, _ in tried], xerr=[gap.std() for gap in gaps],
                 fmt="o", ms=3.5, lw=1, label=f"{100 * fraction:g} % kept",
             )  # fmt: skip
         ax.axvline(0, color="black", lw=0.8)
         ax.set_title(name)
         ax.grid(alpha=0.3)
-    names = [of.name.replace("]+", "]\n+") if len(of.name) > 50 else of.name for of in variants]
+    names = [row.name.replace("]+", "]\n+") if len(row.name) > 50 else row.name for row in variants]
     axes[0].set_yticks(range(len(variants)), names, fontsize=7.5)
     axes[0].set_ylim(len(variants), -1)
     axes[0].legend(fontsize="small")
@@ -87,14 +87,14 @@ def plot_effects(path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def agreement(of: Row, checks: pd.DataFrame) -> str:
+def agreement(row: Row, checks: pd.DataFrame) -> str:
     """What the comparisons found."""
-    found = [
-        f"[{row.code}]({row.address}), {row.variant.partition(' (default')[0]}: {row.found}"
-        for here, variant in of.checks
-        for row in checks[(checks["here"] == here) & (checks["variant"] == variant)].itertuples()
+    results = [
+        f"[{check.code}]({check.address}), {check.variant.partition(' (default')[0]}: {check.found}"
+        for name, variant in row.checks
+        for check in checks[(checks["here"] == name) & (checks["variant"] == variant)].itertuples()
     ]
-    return "; ".join(found) or "-"
+    return "; ".join(results) or "-"
 
 
 def page() -> str:
@@ -103,13 +103,13 @@ def page() -> str:
     tables = {name: accuracies(study) for name, study in STUDIES.items()}
     lines = [
         {
-            "method": f"`{of.name}`",
-            "definition": of.spec,
-            "source": of.source,
-            "agreement with public code": agreement(of, checks),
-            **{f"{name}, at 5, 10, 30 %": effect(of, table) for name, table in tables.items()},
+            "method": f"`{row.name}`",
+            "definition": row.definition,
+            "source": row.source,
+            "agreement with public code": agreement(row, checks),
+            **{f"{name}, at 5, 10, 30 %": effect(row, table) for name, table in tables.items()},
         }
-        for of in rows()
+        for row in rows()
     ]
     text = pd.DataFrame(lines).to_markdown(index=False, disable_numparse=True)
     origins = "\n".join(f"- {name}: {_origin(study)}" for name, study in STUDIES.items())
@@ -119,12 +119,13 @@ def page() -> str:
 
 def _origin(study: str) -> str:
     runs = RunStore(RESULTS / study).latest()
-    made = [json.loads(text)["environment"] for text in runs["provenance"]]
-    commits = ", ".join(dict.fromkeys(str(of["git"])[:12] for of in made))
+    environments = [json.loads(text)["environment"] for text in runs["provenance"]]
+    commits = ", ".join(dict.fromkeys(str(environment["git"])[:12] for environment in environments))
+    first = environments[0]
     hours = (runs["seconds_train"].sum() + runs["seconds_select"].sum()) / 3600
     return (
         f"`drd-plugin bench {study}`, {len(runs)} runs, {runs['seed'].nunique()} seeds, {hours:.1f} hours of training "
-        f"and selection; {made[0]['processor']}, torch {made[0]['versions']['torch']}, commit {commits} "
+        f"and selection; {first['processor']}, torch {first['versions']['torch']}, commit {commits} "
         f"([table](../results/{study}/table.md))"
     )
 

@@ -29,27 +29,27 @@ def main(checkouts: Path = Path(), dataset: str = "digits", epochs: int = 40, ou
         epochs: For how long.
         out: A folder for table.md and table.csv.
     """
-    made, rows, surprises = record_dynamics(dataset, epochs), [], 0
+    dynamics, rows, surprises = record_dynamics(dataset, epochs), [], 0
     for name, variant, code, compare, alike in [*SCORE_CHECKS, *STRATEGY_CHECKS]:
         try:
-            agreed, text = compare(made, checkouts)
+            agreed, text = compare(dynamics, checkouts)
         except (FileNotFoundError, ModuleNotFoundError) as error:
             agreed, text = alike, f"not compared: {error}"
         surprises += agreed != alike
         verdict = ("" if agreed == alike else "UNEXPECTED: ") + text
         address = CHECKOUTS.get(code, f"https://pypi.org/project/{code}")
         rows.append([name, variant, code, address, "the same" if alike else "another", verdict])
-    found = pd.DataFrame(rows, columns=["here", "variant", "code", "address", "definition", "found"])
-    table = found.drop(columns="address").to_markdown(index=False)
+    frame = pd.DataFrame(rows, columns=["here", "variant", "code", "address", "definition", "found"])
+    table = frame.drop(columns="address").to_markdown(index=False)
     commits = {name: git_commit(checkouts / name) for name in CHECKOUTS if (checkouts / name / ".git").exists()}
     clones = ", ".join(f"{name} {(commit or '')[:12]}" for name, commit in commits.items())
     packages = ", ".join(f"{name} {number}" for name, number in versions().items())
-    origin = f"*{made.name}. {processor()}, {packages}; commit {git_commit()}. Public code: {clones}.*"
+    origin = f"*{dynamics.name}. {processor()}, {packages}; commit {git_commit()}. Public code: {clones}.*"
     print(f"{table}\n\n{origin}")
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "table.md").write_text(f"{table}\n\n{origin}\n")
-        found.to_csv(out / "table.csv", index=False)
+        frame.to_csv(out / "table.csv", index=False)
     sys.exit(int(surprises > 0))
 
 

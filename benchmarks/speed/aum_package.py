@@ -18,7 +18,7 @@ from aum import AUMCalculator
 
 from drd_plugin.core.provenance import processor
 from drd_plugin.scores import AUM, Proxy
-from drd_plugin.training.recorder import Recorder
+from drd_plugin.training import Recorder
 
 
 def main(n: int = 50_000, classes: int = 10, batch: int = 128, rounds: int = 5) -> None:
@@ -38,14 +38,14 @@ def main(n: int = 50_000, classes: int = 10, batch: int = 128, rounds: int = 5) 
     for epoch in range(1, rounds + 2):
         logits = torch.randn(n, classes, generator=chance) * 3
         steps = torch.randperm(n, generator=chance).split(batch)
-        pieces = [(index, logits[index], labels[index], index.tolist()) for index in steps]
+        batches = [(index, logits[index], labels[index], index.tolist()) for index in steps]
         start = time.perf_counter()
-        for index, said, wanted, _ in pieces:
-            recorder.step(epoch, index, said, wanted)
+        for index, outputs, targets, _ in batches:
+            recorder.step(epoch, index, outputs, targets)
         recorder.end_epoch(epoch, lambda: iter(()))
         middle = time.perf_counter()
-        for _, said, wanted, names in pieces:
-            package.update(said, wanted, names)
+        for _, outputs, targets, names in batches:
+            package.update(outputs, targets, names)
         seconds.append((middle - start, time.perf_counter() - middle))
     ours = AUM().compute(recorder.states[0], Proxy(None, None, rounds + 1, "cpu")).numpy()  # type: ignore[arg-type]
     theirs = np.array([package.sums[i] / package.counts[i] for i in range(n)])

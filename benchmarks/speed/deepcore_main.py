@@ -26,7 +26,7 @@ import tyro
 from drd_plugin import Recipe, Subset, load, select, train
 from drd_plugin.core.provenance import processor, versions
 from drd_plugin.data.catalog import DEBIAN_FASHION_MNIST
-from drd_plugin.deepcore.checkpoints import export_checkpoint
+from drd_plugin.deepcore import export_checkpoint
 
 
 def main(
@@ -98,8 +98,8 @@ def deepcore_training(
         for line in running.stdout:
             if line.strip() == str(len(subset)):
                 start = time.perf_counter()
-            elif found := re.match(r"\| Best accuracy:\s+([\d.]+)", line):
-                stop, best = time.perf_counter(), float(found[1])
+            elif match := re.match(r"\| Best accuracy:\s+([\d.]+)", line):
+                stop, best = time.perf_counter(), float(match[1])
         if running.wait() or not start or not stop:
             raise SystemExit(f"{' '.join(command)} failed with exit code {running.returncode}.")
     return stop - start, best

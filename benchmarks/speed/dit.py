@@ -19,9 +19,9 @@ from tabulate import tabulate
 from drd_plugin.core.device import resolve_device
 from drd_plugin.core.provenance import processor, versions
 from drd_plugin.data import from_arrays
-from drd_plugin.diffusion.denoisers.classes import imagenet_wnids
+from drd_plugin.diffusion import imagenet_wnids
 from drd_plugin.scores import DRD
-from drd_plugin.scoring.forecasting import forecast
+from drd_plugin.scoring import forecast
 
 FLOP = 2 * 118.64e9
 """Of a forward pass of DiT-XL/2 for 256 pixels (Peebles and Xie, 2023, Table 4 counts multiply-adds)."""
@@ -52,27 +52,28 @@ def main(folder: Path | None = None, images: int = 9469, peak: float = 989.0, de
         peak: The device's bfloat16 peak in TFLOP/s, without sparsity; an H100 SXM's by default.
         device: auto, or a torch device.
     """
-    on = resolve_device(device)
+    torch_device = resolve_device(device)
     folder = folder or Path(tempfile.mkdtemp())
     if not (folder / "scheduler").is_dir():
         save(folder)
     some = from_arrays("some", np.zeros((20, 3, 256, 256), np.uint8), np.arange(20) % 10)
     split = type(some)(some.name, some.images, some.labels, imagenet_wnids()[:10])
-    precision = "bfloat16" if on.type == "cuda" else "float32"
-    said = forecast(split, DRD(denoiser=str(folder), distance="mse", precision=precision), on)  # type: ignore[arg-type]
-    rows = [(name, value) for name, value in said.rows() if name in ("denoiser", "memory")]
-    first = said.seconds_forward * 10 * 20 * 17 * 20 * 10 / 3600
-    then = images * (said.forwards_each * said.seconds_forward + said.seconds_other) / 3600
+    precision = "bfloat16" if torch_device.type == "cuda" else "float32"
+    score = DRD(denoiser=str(folder), distance="mse", precision=precision)  # type: ignore[arg-type]
+    costs = forecast(split, score, torch_device)
+    rows = [(name, value) for name, value in costs.rows() if name in ("denoiser", "memory")]
+    first = costs.seconds_forward * 10 * 20 * 17 * 20 * 10 / 3600
+    then = images * (costs.forwards_each * costs.seconds_forward + costs.seconds_other) / 3600
     rows += [
         ("exhaustive timesteps, 10 classes", f"{first:,.1f} h"),
-        (f"scoring {images:,} images, 8 draws from step {said.note.split()[1]}", f"{then:,.1f} h"),
-        ("denoiser's share of the scoring time", f"{100 * said.share:.0f} %"),
-        ("TFLOP/s", f"{FLOP / said.seconds_forward / 1e12:.2f}"),
+        (f"scoring {images:,} images, 8 draws from step {costs.note.split()[1]}", f"{then:,.1f} h"),
+        ("denoiser's share of the scoring time", f"{100 * costs.share:.0f} %"),
+        ("TFLOP/s", f"{FLOP / costs.seconds_forward / 1e12:.2f}"),
     ]
-    if on.type == "cuda":
-        rows.append(("share of the bfloat16 peak", f"{100 * FLOP / said.seconds_forward / 1e12 / peak:.0f} %"))
+    if torch_device.type == "cuda":
+        rows.append(("share of the bfloat16 peak", f"{100 * FLOP / costs.seconds_forward / 1e12 / peak:.0f} %"))
     print(tabulate(rows, tablefmt="github"))
-    print(f"\n{on}, {processor()}, {precision}, {json.dumps(versions())}")
+    print(f"\n{torch_device}, {processor()}, {precision}, {json.dumps(versions())}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import psutil
 import tyro
 
 from drd_plugin.artifacts import Scores
-from drd_plugin.bench.store import RunStore
+from drd_plugin.bench import RunStore
 from drd_plugin.core.provenance import processor, versions
 
 
@@ -47,9 +47,9 @@ def main(experiment: str = "main", size: str = "digits", seeds: tuple[int, ...] 
     proxies = {s.provenance["seed"]: s.provenance["seconds"] for s in scores.values() if "recipe" in s.provenance}
     print(f"\n{experiment} on {size}: {len(runs)} runs in {wall:.0f} s, at most {peak:.2f} GiB together")
     print(f"proxies {sum(proxies.values()):.1f} s for {len(proxies)} seeds")
-    for name, of in scores.items():
-        if of.provenance.get("settings"):
-            print(f"{name}: {of.provenance['seconds']:.1f} s, {of.estimates.shape[1]} draws")
+    for name, score in scores.items():
+        if score.provenance.get("settings"):
+            print(f"{name}: {score.provenance['seconds']:.1f} s, {score.estimates.shape[1]} draws")
     print(f"selections {runs['seconds_select'].sum():.1f} s, trainings {runs['seconds_train'].sum():.1f} s")
     print(f"{processor()}, {json.dumps(versions())}")
 

@@ -27,11 +27,8 @@ from drd_plugin.core.provenance import processor, versions
 from drd_plugin.core.team import ALONE
 from drd_plugin.data import Split, load
 from drd_plugin.dynamic import RCAP, DynamicSampler, Examples, Plan
-from drd_plugin.training.loader import Loader
-from drd_plugin.training.loop import predict, train
-from drd_plugin.training.nets import build
+from drd_plugin.training import Goal, Loader, Recipe, build, predict, train
 from drd_plugin.training.progress import Progress
-from drd_plugin.training.recipe import Goal, Recipe
 
 CPU = torch.device("cpu")
 
@@ -74,8 +71,8 @@ def main(
 def ours(split: Split, recipe: Recipe, fraction: float, seed: int) -> tuple[torch.nn.Module, float]:
     """By the training loop and the sampler of this library."""
     start = time.perf_counter()
-    known = Examples(split.labels, split.num_classes, split.fingerprint)
-    sampler = DynamicSampler(RCAP(aggregate="importance"), known, Plan(fraction), seed=seed)
+    examples = Examples(split.labels, split.num_classes, split.fingerprint)
+    sampler = DynamicSampler(RCAP(aggregate="importance"), examples, Plan(fraction), seed=seed)
     trained = train(split, recipe, seed_init=seed, seed_order=seed, sampler=sampler, device="cpu")
     return trained.net, time.perf_counter() - start
 
@@ -93,13 +90,13 @@ def theirs(split: Split, recipe: Recipe, fraction: float, seed: int) -> tuple[to
         logger = DCLogger(f"{folder}/")
         importance = RCAPImportance(data, logger, beta=1.0)
         batches = RCAPDataLoader(data, fraction, batch_size=recipe.batch_size)
-        course = Progress(net, recipe, Goal("epochs", epochs), None, None, None, ALONE, start)
+        progress = Progress(net, recipe, Goal("epochs", epochs), None, None, None, ALONE, start)
         for epoch in range(epochs):
             batches.resample(importance.compute_importance())
             net.train()
             for place, (inputs, labels, index) in enumerate(batches, 1):
                 losses = F.cross_entropy(net(inputs), labels, reduction="none")
-                course.advance(losses.mean(), len(index), epoch + place / len(batches))
+                progress.advance(losses.mean(), len(index), epoch + place / len(batches))
                 logger.log_metric(epoch, index, losses.detach())
     return net, time.perf_counter() - start
 

@@ -1,11 +1,11 @@
 """What a recorded pass costs: all fold scores of a proxy, to the last value, against the same training unwatched.
 
-    python benchmarks/speed/recorder.py [GRID] [--rounds 15]
+    python benchmarks/speed/recorder.py [EXPERIMENT] [--rounds 15]
 
-The grid's data set and proxy recipe are taken, and all fold scores watch that fit it, and TDDS; EL2N's evaluation pass
-and Moderate's features are in the time. Prints the seconds of both and the ratios, of the fastest runs, which the
-machine disturbed least, and pair by pair; and what one training for each method would cost against the one that all
-watch.
+The experiment's data set and proxy recipe are taken, and all fold scores watch that fit it, and TDDS; EL2N's
+evaluation pass and Moderate's features are in the time. Prints the seconds of both and the ratios, of the fastest runs,
+which the machine disturbed least, and pair by pair; and what one training for each method would cost against the one
+that all watch.
 """
 
 import statistics
@@ -15,28 +15,29 @@ from typing import Annotated
 import torch
 import tyro
 
-from drd_plugin import find_grid, load, train
+from drd_plugin import load, record, train
+from drd_plugin.bench import find_experiment
 from drd_plugin.core.device import resolve_device
 from drd_plugin.core.provenance import processor
 from drd_plugin.scores import TDDS, Confidence
-from drd_plugin.scoring.recording import fitting_folds, record
+from drd_plugin.scoring import fitting_folds
 
 
-def main(grid: Annotated[str, tyro.conf.Positional] = "main", rounds: int = 15) -> None:
+def main(experiment: Annotated[str, tyro.conf.Positional] = "main", rounds: int = 15) -> None:
     """Measures and prints.
 
     Arguments:
-        grid: The name or file of an experiment; its first size is taken.
+        experiment: The name of an experiment, or a TOML file; its first size is taken.
         rounds: Pairs of trainings, after one that is not counted.
     """
-    wanted, device = find_grid(grid), resolve_device()
-    split, recipe = load(wanted.dataset["name"]).train, wanted.proxy
+    grid, device = find_experiment(experiment).grid, resolve_device()
+    split, recipe = load(grid.dataset["name"]).train, grid.proxy
     folds = [*fitting_folds(recipe).values(), TDDS()]
 
     def passes(*groups: list) -> float:
         start = time.perf_counter()
         for group in groups:
-            record(split, group, recipe, progress=False)
+            record(split, group, proxy=recipe, progress=False)
         return time.perf_counter() - start
 
     def seconds(watched: bool) -> float:
@@ -52,8 +53,8 @@ def main(grid: Annotated[str, tyro.conf.Positional] = "main", rounds: int = 15) 
         pairs.append((first, second) if turn % 2 == 0 else (second, first))
     recorded, plain = (min(column) for column in zip(*pairs, strict=True))
     ratios = sorted(a / b for a, b in pairs)
-    said = f"{recipe.net}, {recipe.epochs} epochs of {len(split)} examples, {rounds} rounds"
-    print(f"{grid}: {said}, {device} ({processor()}), torch {torch.__version__}")
+    setting = f"{recipe.net}, {recipe.epochs} epochs of {len(split)} examples, {rounds} rounds"
+    print(f"{experiment}: {setting}, {device} ({processor()}), torch {torch.__version__}")
     print(f"fastest: {len(folds)} scores recorded {recorded:.2f} s, plain {plain:.2f} s, ratio {recorded / plain:.3f}")
     print(f"pair by pair: median {statistics.median(ratios):.3f}, from {ratios[0]:.3f} to {ratios[-1]:.3f}")
     methods = [fold for fold in folds if not isinstance(fold, Confidence)]

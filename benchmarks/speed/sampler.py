@@ -17,10 +17,8 @@ import torch
 import tyro
 
 from drd_plugin.data import load
-from drd_plugin.dynamic import DynamicSampler, Examples, Plan
-from drd_plugin.dynamic.names import DYNAMIC
-from drd_plugin.training.loop import train
-from drd_plugin.training.recipe import Goal, Recipe
+from drd_plugin.dynamic import DYNAMIC, DynamicSampler, Examples, Plan
+from drd_plugin.training import Goal, Recipe, train
 
 
 def main(
@@ -60,11 +58,11 @@ def _row(name: str, examples: Examples, epochs: int, fraction: float, training: 
         positions = list(sampler)
         chosen = time.perf_counter()
         batches = [(index, torch.rand(len(index))) for index in torch.tensor(positions).split(256)]
-        told = time.perf_counter()
+        begun = time.perf_counter()
         for index, losses in batches:
             sampler.update(index, losses)
         sampler.state_dict()
-        took.append(time.perf_counter() - told + chosen - start)
+        took.append(time.perf_counter() - begun + chosen - start)
     seconds = float(np.median(took[2:]))
     share = len(positions) / (fraction * len(examples))
     return {"method": name, "seconds an epoch": seconds, "share of the epoch in %": 100 * seconds / training / share}

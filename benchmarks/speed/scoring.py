@@ -20,13 +20,11 @@ import torch
 import tyro
 from diffusers import DDIMScheduler
 
-from drd_plugin.core.device import resolve_device
+from drd_plugin.core.job import Job
 from drd_plugin.core.provenance import processor, versions
 from drd_plugin.core.seeds import keyed_normal
 from drd_plugin.data import Split, load, scaled
-from drd_plugin.diffusion.denoisers.latents import Latents
-from drd_plugin.diffusion.denoisers.load import find_denoiser
-from drd_plugin.diffusion.distance import Embedding, embedding
+from drd_plugin.diffusion import Embedding, Latents, embedding, find_denoiser
 from drd_plugin.scores import DRD
 from drd_plugin.scores.drd import Deviation
 
@@ -38,25 +36,25 @@ class Clock:
         self.device, self.spent = device, defaultdict(float)
 
     @contextmanager
-    def of(self, what: str) -> Iterator[None]:
+    def timing(self, stage: str) -> Iterator[None]:
         """Counts what happens inside."""
         self.wait()
         start = time.perf_counter()
         yield
         self.wait()
-        self.spent[what] += time.perf_counter() - start
+        self.spent[stage] += time.perf_counter() - start
 
     def wait(self) -> None:
         """For the device."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def watched(self, what: str, run: Callable[..., Any]) -> Callable[..., Any]:
+    def watched(self, stage: str, run: Callable[..., Any]) -> Callable[..., Any]:
         """A function whose time is counted."""
 
-        def counted(*given: Any) -> Any:
-            with self.of(what):
-                return run(*given)
+        def counted(*arguments: Any) -> Any:
+            with self.timing(stage):
+                return run(*arguments)
 
         return counted
 
@@ -81,8 +79,8 @@ def straightforward(
                     label = torch.full((len(part),), c, device=device)
                     eps = denoiser.predict_noise(x, torch.full((len(part),), int(t), device=device), label)
                     x = scheduler.step(eps, t, x).prev_sample
-                apart = (embed(denoiser.decode(x)) - embed(images)).square().sum(1)
-                scores[part.numpy(), draw] = apart.cpu().numpy()
+                deviation = (embed(denoiser.decode(x)) - embed(images)).square().sum(1)
+                scores[part.numpy(), draw] = deviation.cpu().numpy()
     return scores
 
 
@@ -95,13 +93,14 @@ def main(images: int = 512, draws: int = 8, rounds: int = 3, device: str = "auto
         rounds: Rounds, after one that is not counted; the order within a round changes.
         device: auto, or a torch device.
     """
-    on, whole = resolve_device(device), load("digits").train
+    job, whole = Job(device), load("digits").train
+    torch_device = job.torch_device
     index = torch.linspace(0, len(whole) - 1, images).long()
     split = Split("some", whole.images[index], whole.labels[index.numpy()], whole.classes)
-    denoiser, embed = find_denoiser("auto", whole, on), embedding("network", whole, 0, on)
+    denoiser, embed = find_denoiser("auto", whole, torch_device), embedding("network", whole, 0, job)
     starts = np.arange(10) % 5 + 20
-    what = DRD(draws=draws)
-    clock = Clock(on)
+    score = DRD(draws=draws)
+    clock = Clock(torch_device)
     parts = {"denoiser": "predict_noise", "encode": "encode", "decode": "decode"}
 
     class Watched:
@@ -109,18 +108,18 @@ def main(images: int = 512, draws: int = 8, rounds: int = 3, device: str = "auto
             return getattr(denoiser, name)
 
     watched = Watched()
-    for said, name in parts.items():
-        setattr(watched, name, clock.watched(said, getattr(denoiser, name)))
-    scorer = Deviation(what, watched, clock.watched("distance", embed), starts[:, None], 0, Latents(watched))  # type: ignore[arg-type]
+    for stage, name in parts.items():
+        setattr(watched, name, clock.watched(stage, getattr(denoiser, name)))
+    watched_embed: Any = clock.watched("distance", embed)
+    scorer = Deviation(score, watched, Latents(watched), 0, torch_device, watched_embed, starts[:, None])  # type: ignore[arg-type]
 
     def ours() -> np.ndarray:
-        labels = torch.from_numpy(split.labels).to(on)
-        return torch.cat([
-            scorer(scaled(split.images[i].to(on)), labels[i], i).cpu() for i in torch.arange(images).split(256)
-        ]).numpy()  # fmt: skip
+        labels = torch.from_numpy(split.labels).to(torch_device)
+        parts = torch.arange(images).split(256)
+        return torch.cat([scorer(scaled(split.images[i].to(torch_device)), labels[i], i).cpu() for i in parts]).numpy()
 
     def theirs() -> np.ndarray:
-        return straightforward(split, denoiser, embed, starts, draws, what.batch_size, on)
+        return straightforward(split, denoiser, embed, starts, draws, score.batch_size, torch_device)
 
     seconds, results = defaultdict(list), {}
     for i in range(rounds + 1):
@@ -134,15 +133,15 @@ def main(images: int = 512, draws: int = 8, rounds: int = 3, device: str = "auto
             if i:
                 seconds[name].append(time.perf_counter() - start)
             if name == "ours":
-                shares = {what: 100 * spent / (time.perf_counter() - start) for what, spent in clock.spent.items()}
-    apart = np.abs(results["ours"] - results["loop"]).max() / results["loop"].std()
+                shares = {stage: 100 * spent / (time.perf_counter() - start) for stage, spent in clock.spent.items()}
+    gap = np.abs(results["ours"] - results["loop"]).max() / results["loop"].std()
     ratios = sorted(b / a for a, b in zip(seconds["ours"], seconds["loop"], strict=True))
     for name, spent in seconds.items():
         print(f"{name}: {images / statistics.median(spent):.1f} images/s ({draws} draws)")
     print(f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}, {rounds} rounds)")
-    print("our time: " + ", ".join(f"{what} {share:.1f} %" for what, share in shares.items()))
-    print(f"scores differ by at most {apart:.1e} standard deviations")
-    print(f"{on}, {processor()}, {json.dumps(versions())}")
+    print("our time: " + ", ".join(f"{stage} {share:.1f} %" for stage, share in shares.items()))
+    print(f"scores differ by at most {gap:.1e} standard deviations")
+    print(f"{torch_device}, {processor()}, {json.dumps(versions())}")
 
 
 if __name__ == "__main__":

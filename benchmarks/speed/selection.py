@@ -24,7 +24,7 @@ import tyro
 
 from drd_plugin.artifacts import Scores
 from drd_plugin.core.provenance import processor, versions
-from drd_plugin.strategies import BestWindow, BetaSampling, Hardest, PerClass, Strata, Strategy, Window, kept
+from drd_plugin.strategies import BestWindow, BetaSampling, Hardest, PerClass, Strata, Strategy, Window, budget_of
 from drd_plugin.strategies.best_window import window_at
 from drd_plugin.strategies.ridge import best_by_ridge
 
@@ -78,12 +78,12 @@ def ours(case: str, n: int, classes: int) -> Callable[[], Any]:
         return lambda: len(windows_of(scores, 1)[0])
     if case == "Beta sampling (DUAL)":
         mean = np.random.default_rng(1).random((n, 1)).astype(np.float32)
-        bench = SimpleNamespace(scores=lambda _: Scores("Confidence", mean, scores.labels, False, "made:up"))
-        how, k = BetaSampling(), kept(FRACTION, n)
-        return lambda: len(how.select(scores, k, np.random.default_rng(0), bench).indices)
+        workbench: Any = SimpleNamespace(scores=lambda _: Scores("Confidence", mean, scores.labels, False, "made:up"))
+        strategy, k = BetaSampling(), budget_of(FRACTION, n)
+        return lambda: len(strategy.select(scores, k, np.random.default_rng(0), workbench).indices)
     if case == "nothing":
         return lambda: float(scores.hardness[0])
-    return lambda: len(OURS[case].select(scores, kept(FRACTION, n), np.random.default_rng(0)).indices)
+    return lambda: len(OURS[case].select(scores, budget_of(FRACTION, n), np.random.default_rng(0)).indices)
 
 
 def theirs(case: str, n: int, classes: int, checkouts: Path) -> Callable[[], Any]:
@@ -124,9 +124,9 @@ def one(case: str, n: int, classes: int, checkouts: Path | None) -> None:
 
 def measured(case: str, n: int, classes: int, checkouts: Path | None = None) -> dict[str, float]:
     """Runs a case in a process of its own."""
-    given = ["--case", case, "--n", str(n), "--classes", str(classes)]
-    given += [] if checkouts is None else ["--checkouts", str(checkouts)]
-    done = subprocess.run([sys.executable, __file__, *given], check=True, capture_output=True, text=True)
+    flags = ["--case", case, "--n", str(n), "--classes", str(classes)]
+    flags += [] if checkouts is None else ["--checkouts", str(checkouts)]
+    done = subprocess.run([sys.executable, __file__, *flags], check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -146,9 +146,10 @@ def main(n: int = 1_281_167, classes: int = 1000, checkouts: Path | None = None,
     print(f"{n} examples, {classes} classes, {FRACTION:.0%} kept; {processor()}, numpy {packages['numpy']}")
     base = measured("nothing", n, classes)["peak"]
     for name in [*OURS, "Beta sampling (DUAL)", "ridge"]:
-        found = measured(name, n, classes)
-        note = f" of 11 windows with {WIDTH} features, start {5 * found['result']} % is best" if name == "ridge" else ""
-        print(f"{name}{note}: {found['seconds']:.2f} s, {found['peak'] - base:.2f} GiB")
+        result = measured(name, n, classes)
+        best = f" of 11 windows with {WIDTH} features, start {5 * result['result']} % is best"
+        note = best if name == "ridge" else ""
+        print(f"{name}{note}: {result['seconds']:.2f} s, {result['peak'] - base:.2f} GiB")
     if checkouts is not None:
         _against("strata (CCS)", n, classes, checkouts)
         _against("windows of BWS", n, classes, checkouts)

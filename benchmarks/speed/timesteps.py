@@ -9,35 +9,32 @@ exhaustive search runs for a sample of the classes.
 import json
 
 import numpy as np
-import torch
 import tyro
 from tabulate import tabulate
 from tqdm.auto import tqdm
 
+from drd_plugin.core.job import Job
 from drd_plugin.core.provenance import processor, versions
 from drd_plugin.data import Split, load
-from drd_plugin.diffusion import choose_timesteps
-from drd_plugin.diffusion.denoisers.base import Denoiser
-from drd_plugin.diffusion.denoisers.load import find_denoiser
+from drd_plugin.diffusion import Denoiser, InformationBottleneck, choose_timesteps, find_denoiser
 from drd_plugin.diffusion.oracle import drawn_split, random_mixture
 from drd_plugin.diffusion.timesteps.choose import ClassSearch
-from drd_plugin.diffusion.timesteps.rule import InformationBottleneck
 
-CPU = torch.device("cpu")
+JOB = Job("cpu", progress=False)
 
 
 def compared(name: str, denoiser: Denoiser, split: Split, seed: int, sampled: int, estimator: str) -> list[object]:
     """One row: the forward passes of both searches, their ratio, and the share of classes within one step."""
     rules = [InformationBottleneck(estimator=estimator, search=search) for search in ("staged", "exhaustive")]  # type: ignore[arg-type]
-    staged = choose_timesteps(rules[0], denoiser, split, seed, CPU, progress=False)
+    staged = choose_timesteps(rules[0], denoiser, split, seed, JOB)
     members, evaluated = rules[1].representatives(split, seed), rules[1].evaluated(denoiser)
-    search = ClassSearch(rules[1], denoiser, split, seed, CPU, 2048)
+    search = ClassSearch(rules[1], denoiser, split, seed, JOB, batch_size=2048)
     some = np.linspace(0, split.num_classes - 1, min(sampled, split.num_classes)).astype(int)
-    apart = []
+    gaps = []
     for c in tqdm(some, f"{name}, all of it"):
-        slope = rules[1].criterion(search.of(int(c), members[c], evaluated, None).log_posterior).mean(0)
-        apart.append(abs(int(staged.window[slope.argmax()] - staged.chosen[c])))
-    exact, near = np.mean(np.array(apart) == 0), np.mean(np.array(apart) <= 1)
+        slope = rules[1].criterion(search.result(int(c), members[c], evaluated).log_posterior).mean(0)
+        gaps.append(abs(int(staged.window[slope.argmax()] - staged.chosen[c])))
+    exact, near = np.mean(np.array(gaps) == 0), np.mean(np.array(gaps) <= 1)
     return [name, estimator, seed, len(some), f"{staged.exhaustive:,}", f"{staged.forwards:,}",
             f"{staged.exhaustive / staged.forwards:.1f}", f"{100 * exact:.0f} %", f"{100 * near:.0f} %",
             f"{100 * staged.dropped:.2g} %"]  # fmt: skip
@@ -51,9 +48,10 @@ def main(seeds: tuple[int, ...] = (0, 1, 2), sampled: int = 40) -> None:
         sampled: The most classes for which the exhaustive search runs.
     """
     digits, rows = load("digits").train, []
+    denoiser = find_denoiser("auto", digits, JOB.torch_device)
     for seed in seeds:
-        rows += [compared("digits", find_denoiser("auto", digits, CPU), digits, seed, sampled, "eq9")]
-    rows += [compared("digits", find_denoiser("auto", digits, CPU), digits, seeds[0], sampled, "eq6")]
+        rows += [compared("digits", denoiser, digits, seed, sampled, "eq9")]
+    rows += [compared("digits", denoiser, digits, seeds[0], sampled, "eq6")]
     for classes, siblings in ((10, 1), (100, 10), (1000, 10)):
         mixture = random_mixture(classes, 1, 64, spread=0.4, siblings=siblings, seed=classes)
         split = drawn_split(mixture, 25)

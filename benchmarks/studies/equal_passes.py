@@ -20,13 +20,13 @@ import torch
 import tyro
 
 from drd_plugin.artifacts.reliability import reliability, within_classes
-from drd_plugin.core.device import resolve_device
+from drd_plugin.core.job import Job
 from drd_plugin.core.provenance import digest, git_commit, processor, versions
 from drd_plugin.data import Split, load
-from drd_plugin.diffusion.denoisers.load import denoiser_folder
+from drd_plugin.diffusion import denoiser_folder
 from drd_plugin.scores import DRD, ELBO
 from drd_plugin.scores.diffusion import DiffusionScore
-from drd_plugin.scoring.maps import ChunkScorer
+from drd_plugin.scoring import ChunkScorer
 
 OPTIONS: dict[str, tuple[DiffusionScore, int]] = {
     "DRD, step 20": (DRD(timestep=20), 21),
@@ -77,40 +77,40 @@ def main(
     cache.mkdir(parents=True, exist_ok=True)
     folder, split = str(denoiser_folder(denoiser, whole)), _some(whole, images)
 
-    def estimates(what: DiffusionScore, draws: int, seed: int) -> np.ndarray:
+    def estimates(score: DiffusionScore, draws: int, seed: int) -> np.ndarray:
         """With one network for the distance in all runs, which lies in the cache."""
-        asked = replace(what, denoiser=folder, draws=draws)
-        path = cache / f"{digest([asked, seed, split.fingerprint])}.npy"
+        score = replace(score, denoiser=folder, draws=draws)
+        path = cache / f"{digest([score, seed, split.fingerprint])}.npy"
         if not path.exists():
-            scorer = ChunkScorer(split, asked, seed, resolve_device("auto"), cache=cache)
-            np.save(path, scorer.of(np.arange(len(split))).estimates)
+            scorer = ChunkScorer(split, score, seed, Job(folder=cache))
+            np.save(path, scorer.score(np.arange(len(split))).estimates)
         return np.load(path)
 
-    held = {name: estimates(OPTIONS[of][0], many, 1).mean(1) for name, of in REFERENCES.items()}
+    references = {name: estimates(OPTIONS[option][0], many, 1).mean(1) for name, option in REFERENCES.items()}
     rows = []
 
-    def row(name: str, cost: int, draws: int, drawn: np.ndarray) -> None:
-        agreed = {f"with {of}": within_classes(drawn.mean(1), held[of], split.labels) for of in held}
-        alike = reliability(drawn, split.labels)
+    def row(name: str, cost: int, draws: int, values: np.ndarray) -> None:
+        means = values.mean(1)
+        agreed = {f"with {other}": within_classes(means, mean, split.labels) for other, mean in references.items()}
+        alike = reliability(values, split.labels)
         rows.append({"option": name, "draws": draws, "forwards": cost * draws, "reliability": alike} | agreed)
 
-    for name, (what, cost) in OPTIONS.items():
-        pairs = 2 if what.antithetic else 1
+    for name, (score, cost) in OPTIONS.items():
+        pairs = 2 if score.antithetic else 1
         most = max(forwards) // cost // pairs * pairs
-        drawn = estimates(what, most, 0)
+        values = estimates(score, most, 0)
         for budget in forwards:
             draws = budget // cost // pairs * pairs
             if draws:
-                row(name, cost, draws, drawn[:, : draws // pairs])
+                row(name, cost, draws, values[:, : draws // pairs])
     for name in AGAIN:
-        what, cost = OPTIONS[name]
-        row(f"{name}, again", cost, many, estimates(what, many, 2))
+        score, cost = OPTIONS[name]
+        row(f"{name}, again", cost, many, estimates(score, many, 2))
     frame = pd.DataFrame(rows)
-    said = frame.to_markdown(index=False, floatfmt=("", "d", "d", ".2f", ".3f", ".3f"))
-    made = (
-        f"{dataset}, {len(split)} images, {split.num_classes} classes; {many} draws in what the others are held against"
-    )
-    text = f"{said}\n\n*{made}. {processor()}, {json.dumps(versions())}; commit {commit}.*\n"
+    table = frame.to_markdown(index=False, floatfmt=("", "d", "d", ".2f", ".3f", ".3f"))
+    setting = f"{dataset}, {len(split)} images, {split.num_classes} classes"
+    setting += f"; {many} draws in what the others are held against"
+    text = f"{table}\n\n*{setting}. {processor()}, {json.dumps(versions())}; commit {commit}.*\n"
     print(text.replace("nan", "-"))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

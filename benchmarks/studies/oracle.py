@@ -19,10 +19,9 @@ import torch
 import tyro
 from tqdm.auto import tqdm
 
+from drd_plugin.core.job import Job
 from drd_plugin.core.provenance import git_commit, processor, versions
-from drd_plugin.diffusion.denoisers.latents import Latents
-from drd_plugin.diffusion.denoisers.mixture import GaussianMixture
-from drd_plugin.diffusion.distance import embedding
+from drd_plugin.diffusion import GaussianMixture, Latents, embedding
 from drd_plugin.diffusion.oracle import agreement, random_mixture
 from drd_plugin.scores import DRD, ELBO
 from drd_plugin.scores.drd import Deviation
@@ -33,16 +32,19 @@ CPU = torch.device("cpu")
 
 def scorers(mixture: GaussianMixture) -> dict[str, tuple[int, Any]]:
     """The scores, each with the forward passes of one draw."""
-    mse, latents = embedding("mse", None, 0), Latents(mixture)  # type: ignore[arg-type]
-    return {
-        f"DRD, step {step}": (step + 1, Deviation(DRD(), mixture, mse, np.full((5, 1), step), 0, latents))
+    mse, latents = embedding("mse", None, 0, Job("cpu")), Latents(mixture)  # type: ignore[arg-type]
+    deviations = {
+        f"DRD, step {step}": (step + 1, Deviation(DRD(), mixture, latents, 0, CPU, mse, np.full((5, 1), step)))
         for step in (5, 10, 20)
-    } | {
+    }
+    losses = {
         f"ELBO, steps {first} to {last}": (
-            last - first + 1, DenoisingLoss(ELBO(), mixture, np.arange(first, last + 1), 0, latents)
+            last - first + 1,
+            DenoisingLoss(ELBO(), mixture, latents, 0, CPU, np.arange(first, last + 1)),
         )
         for first, last in ((1, 12), (13, 27))
-    }  # fmt: skip
+    }
+    return deviations | losses
 
 
 def main(
@@ -68,8 +70,8 @@ def main(
         mixture = random_mixture(5, count, dimension, 0.6, variance=variance)
         labels = torch.arange(5).repeat_interleave(images)
         x_0 = mixture.sample(labels, torch.Generator().manual_seed(0)).float()
-        said = f"{dimension} dimensions, {count} components of variance {variance}"
-        for name, (cost, scorer) in tqdm(scorers(mixture).items(), said):
+        setting = f"{dimension} dimensions, {count} components of variance {variance}"
+        for name, (cost, scorer) in tqdm(scorers(mixture).items(), setting):
             for budget in forwards:
                 again = replace(scorer, score=replace(scorer.score, draws=budget // cost))
                 with torch.inference_mode():
@@ -84,8 +86,8 @@ def main(
     wide = frame.assign(cell=[f"{a:.2f} ({b:.2f})" for a, b in zip(frame["mean"], frame["least"], strict=True)]).pivot(
         index=["dimension", "components", "variance", "score"], columns="forwards", values="cell"
     )
-    said = wide.reset_index().to_markdown(index=False, disable_numparse=True)
-    text = f"{said}\n\n*Mean over five classes (the least), {images} images each. {processor()}, "
+    table = wide.reset_index().to_markdown(index=False, disable_numparse=True)
+    text = f"{table}\n\n*Mean over five classes (the least), {images} images each. {processor()}, "
     text += f"{json.dumps(versions())}; commit {commit}.*\n"
     print(text)
     if out is not None:

@@ -26,7 +26,7 @@ from ..training.recipe import Recipe
 from .grid import Grid
 from .workers import Workers
 
-__all__ = ["Session", "find_session", "start_session"]
+__all__ = ["Session", "find_session", "ordering_of", "start_session"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,10 +141,12 @@ class Session:
     def key(self, method: Selector, seed: int, *more: Any) -> str:
         """The key of a row about the score that orders the examples for a method: the digest of all that determines
         it.
+
+        Raises:
+            ValueError: If the method has no score.
         """
-        split = self.dataset
-        ordering = [] if method.ordering is None else [method.ordering]
-        parts = [*ordering, *map(self.scores.file_digests, ordering), self.grid.seeds_of(seed)]
+        split, ordering = self.dataset, ordering_of(method)
+        parts = [ordering, self.scores.file_digests(ordering), self.grid.seeds_of(seed)]
         return digest([self.grid.identity, split.train.fingerprint, split.test.fingerprint, *parts, *more])
 
     def ordering(self, method: Selector, seeds: Seeds) -> Scores:
@@ -153,9 +155,7 @@ class Session:
         Raises:
             ValueError: If the method has no score.
         """
-        if method.ordering is None:
-            raise ValueError(f"{method.name} selects without a score, and this study looks at scores.")
-        return self.scores.get(method.ordering, seeds)
+        return self.scores.get(ordering_of(method), seeds)
 
     def reliability(self, method: Selector, seeds: Seeds) -> list[Any]:
         """The reliability of the score that orders the examples, the number of its estimates and what they are; empty
@@ -188,6 +188,17 @@ class Session:
     def workbench(self, seeds: Seeds) -> TrainingWorkbench:
         """What dynamic methods ask before the training."""
         return TrainingWorkbench(CachedSource(self.scores, seeds, self.grid.scores))
+
+
+def ordering_of(method: Selector) -> Score:
+    """The score that orders the examples for a method.
+
+    Raises:
+        ValueError: If the method has no score.
+    """
+    if method.ordering is None:
+        raise ValueError(f"{method.name} selects without a score, and this study looks at scores.")
+    return method.ordering
 
 
 _SESSIONS: dict[str, Session] = {}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.stats import entropy
+from scipy.special import entr
 from torch import Tensor
 from typing_extensions import override
 
@@ -62,4 +62,4 @@ def usage_entropy(uses: np.ndarray) -> float:
     Arguments:
         uses: int64[n], not all zero.
     """
-    return float(entropy(uses) / np.log(len(uses))) if len(uses) > 1 else 1.0
+    return float(entr(uses / uses.sum()).sum() / np.log(len(uses))) if len(uses) > 1 else 1.0

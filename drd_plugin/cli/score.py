@@ -14,6 +14,7 @@ from ..artifacts.reliability import verdict
 from ..core.device import resolve_device
 from ..core.registry import first_sentence
 from ..core.team import is_main_process
+from ..methods import parse_score
 from ..scores import SCORES, FoldScore
 from ..scores.diffusion import DiffusionScore
 from ..training.names import NETS
@@ -152,6 +153,8 @@ def record(
     """
     data.check()
     NETS.check(recipe.net)
+    for name in scores:
+        parse_score(name)  # wrong names are refused before anything heavy is imported
     names = [*scores] or [*scoring.fitting_folds(recipe)]
     split = data.load().train
     recorded = scoring.record(split, names, proxy=recipe, seed=seed, out=out, features=features, device=device)

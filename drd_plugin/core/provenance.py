@@ -39,7 +39,7 @@ def versions() -> dict[str, str]:
 
 
 @cache
-def git_commit(root: Path = Path(__file__).parent.parent) -> str | None:
+def git_commit(root: Path = Path(__file__).parents[2]) -> str | None:
     """The commit of a checkout, by default the one this package is imported from, marked `-dirty` where it was changed;
     outside a checkout the one that pip installed this package from; None where nobody knows.
     """
@@ -121,7 +121,7 @@ def deciding(made: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the values in a plan or in the provenance of scores: neither when and where they were computed, nor
     the fields of the score (paths, say) for whose content `inputs` stands.
     """
-    kept = {key: value for key, value in made.items() if key not in ("environment", "seconds")}
+    kept = {key: value for key, value in made.items() if key not in ("environment", "environments", "seconds")}
     if "score" in made:
         kept["score"] = {key: value for key, value in made["score"].items() if key not in made.get("inputs", {})}
     return kept

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -94,14 +95,14 @@ class PluginMethod:
 
     def select(self, **kwargs: Any) -> dict[str, np.ndarray]:
         """Selects; the `Subset` with its provenance stays in `self.subset`."""
-        log.info("%s = %s, on %s", self.selection, " + ".join(map(repr, self.method.spec)), self.device)
-        cache, method = self._cache(), self.method
+        _log_once(f"{self.selection} = {' + '.join(map(repr, self.method.spec))}, on {self.device}")
+        scores, method = self._cache(), self.method
         if self.balance and not method.strategy.classwise:
             method = replace(method, strategy=PerClass(method.strategy))
-        self.subset = select_from(cache, method, self.fraction, self.seeds, self.recipe, self.budget)
+        self.subset = select_from(scores, method, self.fraction, self.seeds, self.recipe, self.budget)
         self.subset = replace(self.subset, fingerprint=self.original.fingerprint)
         self._report(self.subset)
-        return {"indices": self.subset.indices, "scores": cache.get(method.score, self.seeds).values}
+        return {"indices": self.subset.indices, "scores": scores.get(method.score, self.seeds).values}
 
     def _cache(self) -> ScoreCache:
         """All the scores that the method needs; kept, and found again, in `args.save_path` where there is one, with all
@@ -138,16 +139,16 @@ class PluginMethod:
         judged = subset.chosen.get("accuracies")
         if judged:
             start, origin = 100 * subset.chosen["start"], subset.chosen["origin"]
-            log.info(
-                "%s keeps the window from %.0f %% (%s first); %d windows were judged at %.1f to %.1f %% accuracy",
-                self.selection, start, origin, len(judged), min(judged), max(judged),
-            )  # fmt: skip
+            _log_once(
+                f"{self.selection} keeps the window from {start:.0f} % ({origin} first); {len(judged)} windows were "
+                f"judged at {min(judged):.1f} to {max(judged):.1f} % accuracy"
+            )
         folder = getattr(self.args, "save_path", "")
         if folder:
             made = digest([self.method.spec, self.recipe, self.proxy, self.balance, self.split.fingerprint])
             name = f"{self.selection}_{self.fraction:g}_seed{self.seeds.selection}_{made}.subset.json"
             subset.save(Path(folder) / name)
-            log.info("the subset and its provenance are in %s", Path(folder) / name)
+            _log_once(f"the subset and its provenance are in {Path(folder) / name}")
 
 
 def method_class(selection: str, base: type = CoresetMethod) -> type:
@@ -177,6 +178,12 @@ def pair(selection: str) -> Method:
     if not isinstance(method, Method):
         raise ValueError(f"{selection} is no method of this library; DeepCore's own are selected by their names alone.")
     return method
+
+
+@cache
+def _log_once(text: str) -> None:
+    """Logs a line the first time alone: a script of DeepCore selects again in each of its experiments."""
+    log.info(text)
 
 
 def device_of(args: Any) -> str:

@@ -55,7 +55,8 @@ def dynamic_sampler(
     chosen = parse_dynamic(method) if isinstance(method, str) else method
     plan = Plan(fraction, slope, full_last)
     plan.check(len(split))
-    cache = ScoreCache(split, proxy, job=Job(device, progress, folder))
+    job = Job(device, progress, None if folder is None else Path(folder))
+    cache = ScoreCache(split, proxy, job=job)
     values = chosen.prepare(TrainingWorkbench(CachedSource(cache, Seeds.all(seed))))
     examples = Examples(split.labels, split.num_classes, split.fingerprint, values)
     return DynamicSampler(chosen, examples, plan, epochs=epochs, seed=seed)

@@ -263,7 +263,9 @@ class TrainingWorkbench(Workbench):
         that they share counts once.
         """
         took = {"score": seconds_of(self._scores)} if self._scores else {}
-        folds: dict[Score, Scores] = {score: scores for score, scores in self._scores.items() if isinstance(score, FoldScore)}
+        folds: dict[Score, Scores] = {
+            score: scores for score, scores in self._scores.items() if isinstance(score, FoldScore)
+        }
         for factors in self._factors:
             spent, of_proxy = factors.provenance["seconds"], factors.provenance["features"].get("name")
             shared = seconds_of(folds) if of_proxy == "ProxyFeatures" else 0.0

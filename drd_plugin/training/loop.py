@@ -72,7 +72,7 @@ def train(
         goal: When the training ends; after the recipe's steps or epochs by default. Learning rates follow the share of
             it that is reached.
         checkpoint: Where the training is written down after epochs, and goes on from.
-        us: The processes that share the training.
+        team: The processes that share the training.
         device: `auto`, or a torch device.
         label: The label of a progress bar; none by default.
 

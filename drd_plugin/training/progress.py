@@ -147,7 +147,12 @@ class Progress:
         tensors |= optimizer_tensors(self.optimizer)
         if self.recorder is not None:
             tensors |= {f"recorder.{name}": value for name, value in self.recorder.tensors().items()}
-        header: dict[str, Any] = {"epochs": self.epochs, "step": self.step, "seen": self.examples_seen, "testing": self.testing}
+        header: dict[str, Any] = {
+            "epochs": self.epochs,
+            "step": self.step,
+            "seen": self.examples_seen,
+            "testing": self.testing,
+        }
         header |= {"curve": [asdict(point) for point in self.curve], "seconds": time.perf_counter() - self.start}
         if self.sampler is not None:
             numbers, arrays = _split_tensors(self.sampler.state_dict())

@@ -102,7 +102,7 @@ class Recorder:
         num_classes: The number of classes.
         epochs: The number of epochs that the run will have.
         device: Where the statistics are kept.
-        us: The processes that share the training; each has the statistics of all.
+        team: The processes that share the training; each has the statistics of all.
     """
 
     def __init__(

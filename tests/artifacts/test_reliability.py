@@ -65,11 +65,11 @@ def test_show_says_it_and_what_would_lift_it(tmp_path, capsys):
     _, estimates, labels = noisy(3.0, 4)
     Scores("DRD", estimates, labels, True, "made:up").save(tmp_path / "s")
     main(["show", str(tmp_path / "s")])
-    said = capsys.readouterr().out
-    assert "more noise than ranking" in said
-    assert "proxies would reach 0.8" in said
+    text = capsys.readouterr().out
+    assert "more noise than ranking" in text
+    assert "proxies would reach 0.8" in text
     Scores("DRD", noisy(0.1, 4)[1], labels, True, "made:up").save(tmp_path / "t")
     main(["show", str(tmp_path / "t")])
-    said = capsys.readouterr().out
-    assert "noise than ranking" not in said
-    assert "would reach" not in said
+    text = capsys.readouterr().out
+    assert "noise than ranking" not in text
+    assert "would reach" not in text

@@ -21,9 +21,9 @@ def workers(tmp_path):
 def make_run():
     """A row of results; what stands in `chosen` is what its strategy settled on."""
 
-    def make(method, fraction, seed, accuracy, net="convnet", chosen={}, spec=None, **fields):
-        if spec is None:
-            spec = None if method == "Full" else parse(method).spec
+    def make(method, fraction, seed, accuracy, net="convnet", chosen=None, spec=None, **fields):
+        if spec is None and method != "Full":
+            spec = parse(method).spec
         provenance = {
             "environment": environment("cpu"), "seeds": {"init": seed, "noise": 0}, "recipe": describe(Recipe()),
             "proxy": describe(PROXY), "method": spec and describe(spec),
@@ -32,7 +32,7 @@ def make_run():
             "key": f"{method}{fraction}{seed}{net}", "method": method, "fraction": fraction, "seed": seed, "net": net,
             "k": int(1000 * fraction), "dataset": "made up", "fingerprint": "made:up", "acc_last": accuracy,
             "acc_best": accuracy + 1, "step_best": 3, "steps": 5, "examples_seen": 50, "seconds_score": 1.0,
-            "seconds_select": 2.0, "seconds_train": 3.0, "device": "cpu", "chosen": json.dumps(chosen),
+            "seconds_select": 2.0, "seconds_train": 3.0, "device": "cpu", "chosen": json.dumps(chosen or {}),
             "provenance": json.dumps(provenance),
         }  # fmt: skip
         return Run(**{**values, **fields})

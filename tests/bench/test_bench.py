@@ -27,7 +27,7 @@ from drd_plugin.bench import (
     save,
     table,
 )
-from drd_plugin.bench.plots import plot_images, plot_scores
+from drd_plugin.bench.plots import plot_cost, plot_images, plot_scores
 from drd_plugin.bench.tables.accuracy import latex, markdown
 from drd_plugin.bench.tables.footnotes import compared, origin
 from drd_plugin.bench.tables.summary import difference, summary
@@ -35,6 +35,7 @@ from drd_plugin.core.provenance import describe, versions
 from drd_plugin.core.registry import UnknownName
 from drd_plugin.data import Dataset
 from drd_plugin.data.mosaic import cell_of
+from drd_plugin.dynamic import InfoBatch
 from drd_plugin.training import Recipe
 
 QUICK = """
@@ -234,7 +235,7 @@ def test_a_grid_that_is_killed_goes_on_and_many_workers_end_with_the_rows_of_one
         "run_grid(find_experiment(file).grid, Workers(Path(out), None, 'cpu', int(workers), False))"
     )
     out = tmp_path / "out"
-    for workers, kill_at in ((2, 3), (1, 9)):
+    for workers, kill_at in ((2, 3), (1, 7)):
         command = [sys.executable, "-c", program, str(grid_file), str(out), str(workers)]
         process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "2"})
         while process.poll() is None and len(list((out / "runs").glob("*.parquet"))) < kill_at:
@@ -397,6 +398,26 @@ def test_accuracy_is_drawn_with_every_method(runs, tmp_path):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["Full data", "Random", "DRD"]
     save(ax, tmp_path / "a" / "accuracy.png")
     assert (tmp_path / "a" / "accuracy.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_method_that_decides_its_share_has_a_column_of_its_own_and_is_drawn_at_that_share(runs, make_run):
+    own = [make_run("InfoBatch", 0.0, seed, 80 + seed, k=720, spec=[InfoBatch()]) for seed in range(3)]
+    both = pd.concat([runs, pd.DataFrame([asdict(run) for run in own])])
+    frame = table(both, style="plain")
+    assert list(frame.columns) == ["its own", "10 %", "30 %", "100 %"]
+    assert frame.loc["InfoBatch"].tolist() == ["81.0 ± 1.0", "", "", ""]
+    assert "| its own " in markdown(both)
+    assert r"& its own & 10 \% & 30 \% & 100 \%" in latex(both)
+    ax = plot_accuracy(both)
+    places = {bars.get_label(): bars[0].get_xdata() for bars in ax.containers}
+    [share] = places["InfoBatch"]
+    assert share == pytest.approx(72, rel=0.05)
+    assert ax.get_xlim()[0] < 10 < 72 < ax.get_xlim()[1]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["10", "30"]
+    assert "72" in [text.get_text() for text in plot_cost(both).texts]
+    without_full = plot_accuracy(both[both["method"] != "Full"])
+    assert [bars.get_label() for bars in without_full.containers] == ["Random", "DRD"]
+    plt.close("all")
 
 
 def test_impossible_grids_in_python():

@@ -1,6 +1,7 @@
 """Static and dynamic selection under one budget: what is counted, closed cases, and the study run small."""
 
 import json
+import shutil
 from dataclasses import fields, replace
 from functools import partial
 from types import SimpleNamespace
@@ -11,187 +12,237 @@ import pandas as pd
 import pytest
 import torch
 
-from drd_plugin.artifacts import ArtifactError
-from drd_plugin.bench import mixed
-from drd_plugin.bench import session as bench
-from drd_plugin.bench.budget_run import CELL, run_mixed
-from drd_plugin.bench.grid import Grid, GridError
-from drd_plugin.bench.mixed import Budget, Run, budget_markdown, budget_summary, speed_up
-from drd_plugin.bench.report import report
-from drd_plugin.bench.run import run_grid
-from drd_plugin.bench.store import RunStore
-from drd_plugin.bench.studies import Mixed, with_settings
-from drd_plugin.bench.tables.budgets import lower_end, seconds_to
+from drd_plugin.artifacts import ArtifactError, Run
+from drd_plugin.bench import (
+    STUDIES,
+    Experiment,
+    Grid,
+    GridError,
+    RunStore,
+    Size,
+    Workers,
+    read_results,
+    report_page,
+    run_grid,
+    with_settings,
+    write_results,
+)
+from drd_plugin.bench import run as bench_run
+from drd_plugin.bench import session as bench_session
+from drd_plugin.bench.cells import Budget, Terms
+from drd_plugin.bench.studies import EqualBudgets
+from drd_plugin.bench.tables.budgets import budget_markdown, budget_summary, lower_end, seconds_to, speed_up
 from drd_plugin.bench.watch import WatchedSampler, usage_entropy
-from drd_plugin.bench.workers import Lab
 from drd_plugin.core.names import read_settings
 from drd_plugin.core.registry import UnknownName
 from drd_plugin.core.seeds import Seeds
 from drd_plugin.data import DATASETS, Dataset, from_texts
 from drd_plugin.dynamic import InfoBatch
-from drd_plugin.dynamic.workshop import CachedSource
-from drd_plugin.training import loop
-from drd_plugin.training.checkpoint import Checkpoint
-from drd_plugin.training.loop import train
-from drd_plugin.training.recipe import Recipe
+from drd_plugin.factors import Autoencoder
+from drd_plugin.scoring import proxy as scoring_proxy
+from drd_plugin.selection import CachedSource, TrainingWorkbench
+from drd_plugin.training import Checkpoint, Recipe, train
 
 METHODS = ("Random", "EL2N", "RS2", "InfoBatch", "FactorCurriculum[autoencoder=Autoencoder[units=32, k=4, steps=50]]")
+N = 200
+RECIPE = Recipe(net="lenet", steps=40, lr=0.05, evaluations=4)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def grid():
-    recipe = Recipe(net="lenet", steps=40, lr=0.05, evaluations=4)
-    data = {"name": "digits", "examples": 400}
-    return Grid("small", METHODS, (0.3,), (0, 1), data, recipe, recipe.for_epochs(3))
+    data = {"name": "digits", "examples": N}
+    return Grid("small", METHODS, (0.3,), (0, 1), data, RECIPE, RECIPE.for_epochs(3), pin={"noise": 0})
 
 
-@pytest.fixture
-def lab(tmp_path):
-    return Lab(tmp_path / "out", device="cpu", workers=1, progress=False)
+@pytest.fixture(scope="module")
+def finished(grid, tmp_path_factory):
+    """The folder of a finished study of all kinds of methods, with half of the examples and with all."""
+    folder = tmp_path_factory.mktemp("budgets")
+    study = EqualBudgets(budgets=(0.5, 1.0))
+    study.run(grid, Workers(folder, device="cpu", workers=1, progress=False))
+    return folder
 
 
-def row(**given):
-    """A row with what is given and dull values else."""
+def within(*shares, axis="samples"):
+    """The terms of a comparison within these budgets."""
+    return Terms(tuple(Budget(axis, share) for share in shares))
+
+
+def row(**values):
+    """A row with these values and dull ones else."""
     dull = {"float": 0.0, "int": 0, "str": ""}
-    made = {f.name: dull[f.type] for f in fields(Run)} | {"net": "lenet", "axis": "samples", "curve": "[]"}
-    made |= {"budget": 1.0, "fraction": 0.3, "epochs": 1.0, "examples_seen": 100, "seconds_train": 10.0} | given
-    return made | {"key": f"{made['method']} {made['fraction']} {made['seed']}"}
+    run = {field.name: dull[field.type] for field in fields(Run)} | {"net": "lenet", "axis": "samples", "curve": "[]"}
+    run |= {"budget": 1.0, "fraction": 0.3, "epochs": 1.0, "examples_seen": 100, "seconds_train": 10.0} | values
+    return run | {"key": f"{run['method']} {run['fraction']} {run['seed']}"}
 
 
-def test_every_method_sees_as_many_examples_as_the_full_training(grid, lab):
-    budgets = (0.5, 1.0)
-    study = Mixed(budgets=budgets)
-    study.run(grid, lab)
-    found = study.read(lab.out)
-    rows = found.rows
+def test_every_method_sees_as_many_examples_as_the_full_training(finished):
+    rows = read_results(finished).rows
     whole = rows[(rows["method"] == "Full") & (rows["budget"] == 1)]
-    assert (whole["examples_seen"] - 40 * 400 / 7).abs().max() <= 64
-    for budget in budgets:
-        seen = rows.loc[rows["budget"] == budget, "examples_seen"]
-        assert (seen - budget * whole["examples_seen"].iloc[0]).abs().max() <= 64
+    assert (whole["examples_seen"] - 40 * N / 4).abs().max() <= 64
+    for budget in (0.5, 1.0):
+        examples = rows.loc[rows["budget"] == budget, "examples_seen"]
+        assert (examples - budget * whole["examples_seen"].iloc[0]).abs().max() <= 64
     assert len(rows) == 2 * 2 * (1 + len(METHODS))
     assert set(rows.loc[rows["method"] == "InfoBatch", "fraction"]) == {0.0}
     assert (rows.loc[rows["method"] == "RS2", "usage_range"] <= 1).all()
     assert (rows.loc[rows["method"] == "Random", "usage_range"] > 5).all()
 
+
+def test_rows_have_the_seconds_of_each_stage_the_tests_and_what_the_sampler_noted(finished):
+    rows = read_results(finished).rows
     curriculum = rows[rows["method"].str.startswith("Factor")]
     assert (curriculum["seconds_features"] > 0).all()
     assert (curriculum["seconds_autoencoder"] > 0).all()
     assert (rows.loc[rows["method"] == "EL2N", "seconds_score"] > 0).all()
     assert (rows["seconds_sampler"] < rows["seconds_train"]).all()
-    diary = json.loads(curriculum["trajectory"].iloc[0])
-    assert [epoch["level"] for epoch in diary] == sorted(epoch["level"] for epoch in diary)
+    levels = [epoch["level"] for epoch in json.loads(curriculum["trajectory"].iloc[0])]
+    assert levels == sorted(levels)
     for text in rows["curve"]:
         assert len(json.loads(text)) == 4
 
-    assert "from Full" in found.text
-    assert found.text.count("| its own") == 2
-    for plot in found.plots.values():
+
+def test_the_study_has_tables_pictures_and_a_page(finished):
+    results = read_results(finished)
+    assert "from Full" in results.text
+    assert results.text.count("| its own") == 2
+    assert "One seed of" not in results.text, "no method depends on the noise, whose seed is pinned"
+    assert {*results.plots} == {"trajectory", "budgets-30", "time-30"}
+    for plot in results.plots.values():
         ax = plot(None)
         assert ax is plot(ax)
-
-    page = report(lab.out)
-    assert page.count("<img") == len(found.plots)
+    page = report_page(finished)
+    assert page.count("<img") == len(results.plots)
     assert "Accuracy and cost" not in page, "the tables have it, with all stages"
 
 
-def test_an_epoch_without_examples_is_refused_before_anything_is_trained(grid, lab, monkeypatch):
-    for where in (bench, mixed.run):
-        monkeypatch.setattr(where, "train", lambda *_, **__: pytest.fail("a training began"))
+def with_rows_of(finished, out, choose):
+    """A folder with some of the rows of another."""
+    shutil.copytree(finished, out, ignore=shutil.ignore_patterns("scores", "subsets"))
+    store = RunStore(out)
+    rows = store.frame()
+    rows[choose(rows)].to_parquet(store.runs / "all.parquet")
+    return out
+
+
+def test_a_picture_of_a_curriculum_needs_one(finished, tmp_path):
+    folder = with_rows_of(finished, tmp_path / "out", lambda rows: rows["method"].isin(["Full", "Random", "RS2"]))
+    assert {*read_results(folder).plots} == {"budgets-30", "time-30"}
+
+
+@pytest.mark.parametrize("seeds", [{0, 1}, {1}], ids=["no seed", "the first seed alone"])
+def test_a_study_that_stopped_before_its_full_trainings_has_tables_and_pictures(finished, tmp_path, seeds):
+    """With the full training of no seed, or of one."""
+
+    def choose(rows):
+        return ~((rows["method"] == "Full") & rows["seed"].isin(seeds))
+
+    folder = with_rows_of(finished, tmp_path / "out", choose)
+    results = write_results(folder)
+    cells = results.frames["table"].set_index(["method", "budget"])
+    assert {"table.md", "table.csv", "trajectory.png", "budgets-30.png", "time-30.png"} <= {
+        path.name for path in folder.iterdir()
+    }
+    assert results.text.count("| RS2 ") == 2
+    if len(seeds) == 2:
+        assert ("Full", 1.0) not in cells.index
+        assert cells["difference"].isna().all()
+        assert cells["faster"].isna().all()
+        assert (cells["reached"] == 0).all()
+        assert cells.loc[("RS2", 1.0), "n"] == 2
+    else:
+        assert cells.loc[("Full", 1.0), "n"] == 1
+        rows = results.rows[(results.rows["budget"] == 1) & (results.rows["seed"] == 0)].set_index("method")
+        gap = rows.loc["RS2", "acc_last"] - rows.loc["Full", "acc_last"]
+        assert cells.loc[("RS2", 1.0), "difference"] == pytest.approx(gap)
+
+
+def test_an_epoch_without_examples_is_refused_before_anything_is_trained(grid, workers, monkeypatch):
+    for module in (bench_session, bench_run):
+        monkeypatch.setattr(module, "train", lambda *_, **__: pytest.fail("a training began"))
     with pytest.raises(ValueError, match="has none: give a larger fraction"):
-        run_mixed(lab, replace(grid, methods=("RS2",), fractions=(0.3, 0.001)), [Budget("samples", 0.2)])
+        run_grid(replace(grid, methods=("RS2",), fractions=(0.3, 0.001)), workers, within(0.2))
 
 
-def test_what_only_a_first_training_costs_is_in_no_row(grid, lab, monkeypatch):
+def test_what_only_a_first_training_costs_is_in_no_row(grid, workers, monkeypatch):
     steps = []
 
-    def noted(split, recipe, **more):
+    def counted(split, recipe, **more):
         steps.append(recipe.steps)
         return train(split, recipe, **more)
 
-    monkeypatch.setattr(bench, "train", noted)
-    monkeypatch.setattr(mixed.run, "train", noted)
-    run_mixed(lab, replace(grid, methods=("Random", "RS2"), seeds=(0,)), [Budget("samples", 0.2)])
+    monkeypatch.setattr(bench_session, "train", counted)
+    monkeypatch.setattr(bench_run, "train", counted)
+    run_grid(replace(grid, methods=("Random", "RS2"), seeds=(0,)), workers, within(0.2))
     assert steps == [2, *[grid.recipe.steps] * 4]
 
 
-def test_a_picture_of_a_curriculum_needs_one_and_a_table_of_no_noise_does_not_speak_of_it(grid, lab):
-    study = Mixed(budgets=(0.2,))
-    study.run(replace(grid, methods=("Random", "RS2"), pin={"noise": 0}), lab)
-    found = study.read(lab.out)
-    assert "trajectory" not in found.plots
-    assert "One seed of" not in found.text
-
-
-def test_plans_reach_the_trainings(grid, lab):
-    study = Mixed(budgets=(1.0,), slope=0.5, full_last=0.25)
-    study.run(replace(grid, methods=("RS2", "InfoBatch", "Random"), seeds=(0,)), lab)
-    rows = study.read(lab.out).rows.set_index("method")
+def test_plans_reach_the_trainings(grid, workers):
+    study = EqualBudgets(budgets=(1.0,), slope=0.5, full_last=0.25)
+    study.run(replace(grid, methods=("RS2", "InfoBatch", "Random"), seeds=(0,)), workers)
+    rows = study.read(workers.out).rows.set_index("method")
     sizes = [epoch["examples"] for epoch in json.loads(rows.loc["RS2", "trajectory"])]
-    assert sizes[0] == 60
-    assert sizes[-1] == 400
-    assert {epoch["examples"] for epoch in json.loads(rows.loc["Random", "trajectory"])} == {120}
+    assert sizes[0] == 0.3 * 0.5 * N
+    assert sizes[-1] == N
+    assert {epoch["examples"] for epoch in json.loads(rows.loc["Random", "trajectory"])} == {0.3 * N}
 
 
-def test_a_stopped_comparison_goes_on(grid, lab, monkeypatch):
-    grid = replace(grid, methods=("Random", "RS2"), seeds=(0,))
-    budgets = [Budget("samples", 1.0)]
+def test_a_stopped_comparison_goes_on(grid, workers, monkeypatch):
+    grid = replace(grid, methods=("Random", "RS2"), seeds=(0,), recipe=replace(RECIPE, steps=12))
     calls = []
 
-    def twice(*args, **more):
+    def train_twice(*args, **more):
         calls.append(0)
         if len(calls) == 3:
             raise KeyboardInterrupt
         return train(*args, **more)
 
-    monkeypatch.setattr(mixed.run, "train", twice)
+    monkeypatch.setattr(bench_run, "train", train_twice)
     with pytest.raises(KeyboardInterrupt):
-        run_mixed(lab, grid, budgets)
-    done = RunStore(lab.out, row=Run, cell=CELL).frame()
-    assert len(done) == 2
-    rows = run_mixed(lab, grid, budgets).frame()
+        run_grid(grid, workers, within(1.0))
+    assert len(RunStore(workers.out).frame()) == 2
+    rows = run_grid(grid, workers, within(1.0)).frame()
     assert len(rows) == 3
     assert len(calls) == 3 + 1
-    whole = run_mixed(replace(lab, out=lab.out.parent / "whole"), grid, budgets).frame()
+    whole = run_grid(grid, replace(workers, out=workers.out.parent / "whole"), within(1.0)).frame()
     both = rows.merge(whole, on="key")
     assert len(both) == 3
     assert (both["acc_last_x"] == both["acc_last_y"]).all()
 
 
-def test_a_training_that_is_killed_goes_on(grid, lab, monkeypatch):
-    grid = replace(grid, methods=("InfoBatch",), seeds=(0,), recipe=replace(grid.recipe, steps=60))
-    whole = run_mixed(replace(lab, out=lab.out.parent / "whole"), grid, [Budget("samples", 1.0)]).frame()
-    monkeypatch.setattr(mixed.run, "Checkpoint", partial(Checkpoint, every=0))
+def test_a_training_that_is_killed_goes_on(grid, workers, monkeypatch):
+    grid = replace(grid, methods=("InfoBatch",), seeds=(0,), recipe=replace(RECIPE, steps=28))
+    whole = run_grid(grid, replace(workers, out=workers.out.parent / "whole"), within(1.0)).frame()
+    monkeypatch.setattr(bench_run, "Checkpoint", partial(Checkpoint, every=0))
     choose, killed = InfoBatch.choose, []
 
-    def choose_or_die(self, state, examples, now):
-        if now.epoch == 5 and not killed:
-            killed.append(now.epoch)
+    def choose_or_die(self, state, examples, moment):
+        if moment.epoch == 5 and not killed:
+            killed.append(moment.epoch)
             raise KeyboardInterrupt
-        return choose(self, state, examples, now)
+        return choose(self, state, examples, moment)
 
     monkeypatch.setattr(InfoBatch, "choose", choose_or_die)
     with pytest.raises(KeyboardInterrupt):
-        run_mixed(lab, grid, [Budget("samples", 1.0)])
-    assert len(list((lab.out / "checkpoints").iterdir())) == 1
-    first = []
-    take_up = WatchedSampler.load_state_dict
+        run_grid(grid, workers, within(1.0))
+    assert len(list((workers.out / "checkpoints").iterdir())) == 1
+    epochs, load_state_dict = [], WatchedSampler.load_state_dict
 
-    def noted(self, state):
-        first.append(state["epoch"])
-        take_up(self, state)
+    def load_and_note(self, state):
+        epochs.append(state["epoch"])
+        load_state_dict(self, state)
 
-    monkeypatch.setattr(WatchedSampler, "load_state_dict", noted)
-    rows = run_mixed(lab, grid, [Budget("samples", 1.0)]).frame()
-    assert first == [4]
-    assert not (lab.out / "checkpoints").exists()
+    monkeypatch.setattr(WatchedSampler, "load_state_dict", load_and_note)
+    rows = run_grid(grid, workers, within(1.0)).frame()
+    assert epochs == [4]
+    assert not (workers.out / "checkpoints").exists()
     same = ["method", "acc_last", "steps", "examples_seen", "usage_entropy", "usage_range", "trajectory"]
     assert rows.sort_values("key")[same].equals(whole.sort_values("key")[same])
 
 
-def test_seconds_count_everything_before_the_training(grid, lab):
-    slow = replace(grid, methods=("EL2N", "RS2"), seeds=(0,), proxy=grid.proxy.for_epochs(60))
-    store = run_mixed(lab, slow, [Budget("wall", 1.0)])
+def test_seconds_count_everything_before_the_training(grid, workers):
+    slow = replace(grid, methods=("EL2N", "RS2"), seeds=(0,), proxy=RECIPE.for_epochs(60))
+    store = run_grid(slow, workers, within(1.0, axis="wall"))
     rows = store.frame().set_index("method")
     whole = rows.loc["Full", "seconds_train"]
     assert rows.loc["RS2", "seconds_train"] == pytest.approx(whole, rel=0.3)
@@ -208,17 +259,17 @@ def all_cores():
 
 
 @pytest.mark.usefixtures("all_cores")
-def test_all_seconds_are_those_of_as_many_threads(grid, lab):
-    lab = replace(lab, workers=2)
-    assert lab.threads == max(1, joblib.cpu_count() // 2)
+def test_all_seconds_are_those_of_as_many_threads(grid, workers):
+    workers = replace(workers, workers=2)
+    assert workers.threads == max(1, joblib.cpu_count() // 2)
     before = torch.get_num_threads()
-    with lab.as_a_worker():
-        assert torch.get_num_threads() == min(before, lab.threads)
+    with workers.as_a_worker():
+        assert torch.get_num_threads() == min(before, workers.threads)
     assert torch.get_num_threads() == before
     together = replace(grid, methods=("RS2", "RandomDynamic"), seeds=(0,))
-    assert len(run_mixed(lab, together, [Budget("samples", 0.2)]).frame()) == 4
+    assert len(run_grid(together, workers, within(0.2)).frame()) == 4
     more = replace(together, methods=(*together.methods, "UCB"))
-    alone = run_mixed(lab, more, [Budget("samples", 0.2)]).frame()
+    alone = run_grid(more, workers, within(0.2)).frame()
     assert len(alone) == 5, "four in two workers, and the last one by itself"
     assert len({json.loads(text)["environment"]["threads"] for text in alone["provenance"]}) == 1
     assert "do not compare" not in budget_markdown(alone)
@@ -228,60 +279,79 @@ def test_all_seconds_are_those_of_as_many_threads(grid, lab):
     assert "The seconds do not compare: some runs had" in budget_markdown(alone)
 
 
-def test_rows_depend_on_the_features_that_were_given_and_methods_without_theirs_are_left_out(grid, lab, tmp_path):
+def test_rows_depend_on_the_given_features_and_methods_without_theirs_are_left_out(grid, workers, tmp_path):
     path = tmp_path / "features.npy"
     by_file = f"FactorCurriculum[features={path}, autoencoder=Autoencoder[units=16, k=2, steps=20]]"
     grid = replace(grid, methods=("RS2", by_file, "FactorCurriculum[features=minilm]"), seeds=(0,))
-    store = run_mixed(lab, grid, [Budget("samples", 0.1)])
+    store = run_grid(grid, workers, within(0.1))
     assert set(store.frame()["method"]) == {"Full", "RS2"}
     assert "there is no file" in store.left_out[by_file]
     assert "has no texts" in store.left_out["FactorCurriculum[features=minilm]"]
     keys = []
     for seed in (0, 1):
-        np.save(path, np.random.default_rng(seed).random((400, 8), np.float32))
-        rows = run_mixed(lab, grid, [Budget("samples", 0.1)]).frame()
+        np.save(path, np.random.default_rng(seed).random((N, 8), np.float32))
+        rows = run_grid(grid, workers, within(0.1)).frame()
         keys.append(set(rows.loc[rows["method"] == by_file, "key"]))
     assert len(keys[0]) == 1
     assert len(keys[1]) == 2, "other features, another row"
-    made = json.loads(rows.loc[rows["method"] == by_file, "provenance"].iloc[0])
-    assert {"explained_variance", "dead"} <= set(made["prepared"]["quality"])
+    provenance = json.loads(rows.loc[rows["method"] == by_file, "provenance"].iloc[0])
+    assert {"explained_variance", "dead"} <= set(provenance["prepared"]["quality"])
 
 
-def test_the_seconds_of_what_is_shared_count_once(tmp_path):
+class Stored(CachedSource):
+    """Scores and factors of which the seconds alone are there."""
+
+    def scores(self, name):
+        seconds = {"AUM": 10.0, "EL2N": 9.0, "DRD": 100.0, "ELBO": 50.0}
+        return SimpleNamespace(provenance={"seconds": seconds[name]})
+
+    def factors(self, source, autoencoder):
+        spent = {"features": 11.0, "autoencoder": 3.0, "scoring": 1.0}
+        provenance = {"features": {"name": source}, "seconds": spent, "inputs": {}, "settled": {}, "quality": {}}
+        return SimpleNamespace(provenance=provenance)
+
+
+@pytest.mark.parametrize(
+    ("scores", "features", "seconds"),
+    [
+        (["AUM", "EL2N"], "", {"score": 10}),
+        (["DRD", "ELBO"], "", {"score": 150}),
+        (["AUM", "DRD"], "", {"score": 110}),
+        ([], "ProxyFeatures", {"features": 11, "autoencoder": 4}),
+        (["AUM"], "ProxyFeatures", {"score": 10, "features": 1, "autoencoder": 4}),
+        (["AUM"], "MiniLM", {"score": 10, "features": 11, "autoencoder": 4}),
+    ],
+)
+def test_the_seconds_of_what_is_shared_count_once(scores, features, seconds):
     """Two scores of one proxy, two of a diffusion model, and factors of the proxy's features."""
-    cache = CachedSource(None, Seeds.all(0))
-    took = {"AUM": 10.0, "EL2N": 9.0, "DRD": 100.0, "ELBO": 50.0}
-    cache.__dict__["scores"] = lambda name: SimpleNamespace(provenance={"seconds": took[name]})
-    proxy = {"features": {"name": "ProxyFeatures"}, "seconds": {"features": 11.0, "autoencoder": 3.0, "scoring": 1.0}}
-    other = proxy | {"features": {"name": "MiniLM"}}
-    assert cache.seconds(["AUM", "EL2N"], None) == {"score": 10}
-    assert cache.seconds(["DRD", "ELBO"], None) == {"score": 150}
-    assert cache.seconds(["AUM", "DRD"], None) == {"score": 110}
-    assert cache.seconds([], SimpleNamespace(provenance=proxy)) == {"features": 11, "autoencoder": 4}
-    assert cache.seconds(["AUM"], SimpleNamespace(provenance=proxy)) == {"score": 10, "features": 1, "autoencoder": 4}
-    assert cache.seconds(["AUM"], SimpleNamespace(provenance=other)) == {"score": 10, "features": 11, "autoencoder": 4}
+    workbench = TrainingWorkbench(Stored(None, Seeds.all(0)))
+    for name in scores:
+        workbench.scores(name)
+    if features:
+        workbench.factors(features, Autoencoder())
+    assert workbench.seconds == seconds
 
 
-def test_one_proxy_gives_scores_and_features(grid, lab, monkeypatch):
-    proxies = []
+def test_one_proxy_gives_scores_and_features(grid, workers, monkeypatch):
+    recorders = []
 
     def counted(*args, **more):
-        proxies.append(more["recorder"])
+        recorders.append(more["recorder"])
         return train(*args, **more)
 
-    monkeypatch.setattr(loop, "train", counted)
+    monkeypatch.setattr(scoring_proxy, "train", counted)
     by_score = "FactorCurriculum[representativeness=AUM, rarity=EL2N]"
-    run_mixed(lab, replace(grid, methods=(*METHODS, by_score), seeds=(0,)), [Budget("samples", 0.1)])
-    assert len(proxies) == 1
+    run_grid(replace(grid, methods=(*METHODS, by_score), seeds=(0,)), workers, within(0.1))
+    assert len(recorders) == 1
 
 
-def test_dynamic_methods_are_left_out_where_their_scores_cannot_be(lab):
+def test_dynamic_methods_are_left_out_where_their_scores_cannot_be(workers):
     recipe = Recipe(net="textcnn", steps=2)
     methods = ("RS2", "FactorCurriculum[representativeness=DRD, rarity=DRD]")
     texts = Grid("texts", methods, (0.5,), (0,), {"name": "tiny_texts"}, recipe, recipe.for_epochs(1))
     DATASETS._entries["tiny_texts"] = lambda root, size: Dataset(*2 * (from_texts("tiny", ["a b", "b c"], [0, 1]),))
     try:
-        store = run_mixed(lab, texts, [Budget("samples", 1.0)])
+        store = run_grid(texts, workers, within(1.0))
     finally:
         del DATASETS._entries["tiny_texts"]
     assert set(store.frame()["method"]) == {"Full", "RS2"}
@@ -345,28 +415,30 @@ def test_usage_entropy_by_hand():
     assert usage_entropy(np.array([1, 1, 0, 0])) == pytest.approx(0.5)
 
 
-def test_dynamic_methods_have_no_place_in_a_static_study(grid, lab):
-    with pytest.raises(GridError, match=r"RS2, InfoBatch, Factor.* compare them in a study `mixed`"):
-        run_grid(grid, lab.out, "cpu", False)
+@pytest.mark.parametrize("name", sorted(name for name, study in STUDIES.items() if not study.takes_dynamic))
+def test_dynamic_methods_have_no_place_in_a_study_of_rankings(grid, name):
+    assert name in ("cross_evaluation", "noise", "separation", "stability")
+    with pytest.raises(GridError, match=r"RS2, InfoBatch, Factor.* compare them in a study `comparison` or `mixed`"):
+        Experiment("small", "", Size(""), grid, STUDIES[name]())
 
 
-def test_settings_of_a_study_can_be_given(grid, lab):
-    study = with_settings(Mixed(), read_settings(["axis=steps", "budgets=[0.25]"]), "--study")
-    assert study == Mixed(axis="steps", budgets=(0.25,))
+def test_settings_of_a_study_can_be_given(grid, workers):
+    study = with_settings(EqualBudgets(), read_settings(["axis=steps", "budgets=[0.25]"]), "--study")
+    assert study == EqualBudgets(axis="steps", budgets=(0.25,))
     with pytest.raises(UnknownName, match="unknown setting of the study in --study 'budget': did you mean 'budgets'"):
-        with_settings(Mixed(), {"budget": 1}, "--study")
+        with_settings(EqualBudgets(), {"budget": 1}, "--study")
     small = replace(grid, methods=("RS2",), seeds=(0,))
-    study.run(small, lab)
-    rows = study.read(lab.out).rows
+    study.run(small, workers)
+    rows = study.read(workers.out).rows
     assert rows.loc[rows["method"] == "RS2", "steps"].tolist() == [10]
     with pytest.raises(ArtifactError, match="axis steps, not samples"):
-        Mixed().run(small, lab)
+        EqualBudgets().run(small, workers)
 
 
 def test_wrong_settings_are_refused(grid):
     with pytest.raises(ValueError, match="above 0"):
-        Mixed(budgets=(0.5, 0.0))
+        EqualBudgets(budgets=(0.5, 0.0))
     with pytest.raises(UnknownName, match="did you mean 'samples'"):
-        Mixed(axis="sample")
+        EqualBudgets(axis="sample")
     with pytest.raises(UnknownName, match="units"):
         replace(grid, methods=("FactorCurriculum[autoencoder=Autoencoder[unit=32]]",))

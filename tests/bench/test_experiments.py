@@ -1,4 +1,4 @@
-"""Experiments by name and size, as they lie under `benchmarks/`."""
+"""Experiments by name and size, as the package brings them, and as a TOML file of one's own has them."""
 
 import re
 from dataclasses import replace
@@ -7,20 +7,26 @@ from pathlib import Path
 import pytest
 
 from drd_plugin.artifacts import ArtifactError
-from drd_plugin.bench.experiment import experiments, find_experiment, find_grid
-from drd_plugin.bench.grid import GridError
-from drd_plugin.bench.results import read_results, run_experiment
-from drd_plugin.bench.run import run_grid
-from drd_plugin.bench.store import RunStore
-from drd_plugin.bench.studies import STUDIES, Noise
-from drd_plugin.bench.tables.published import published, published_numbers
-from drd_plugin.bench.workers import Lab
+from drd_plugin.bench import (
+    STUDIES,
+    GridError,
+    RunStore,
+    Workers,
+    experiments,
+    find_experiment,
+    read_results,
+    run_experiment,
+    run_grid,
+)
+from drd_plugin.bench.catalog import published_file
+from drd_plugin.bench.studies import Noise
+from drd_plugin.bench.tables.published import published
 from drd_plugin.cli import main
 from drd_plugin.core.registry import UnknownName
-from drd_plugin.methods.published import parse
-from drd_plugin.training.recipe import Recipe
+from drd_plugin.methods import parse
+from drd_plugin.training import Recipe
 
-EVERY = [(name, size.name) for name, _, sizes in experiments() for size in sizes]
+EVERY = [(file.path.stem, size.name) for file in experiments() for size in file.sizes]
 
 QUICK = """
 about = "A quick look."
@@ -40,6 +46,9 @@ on = "anything"
 """
 
 
+ONE_WORKER = {"device": "cpu", "workers": 1, "progress": False}
+
+
 @pytest.fixture
 def quick(tmp_path):
     path = tmp_path / "quick.toml"
@@ -53,21 +62,21 @@ def test_every_experiment_is_read_at_every_size(name, size):
         with pytest.raises(ValueError, match="DeepCore is not importable"):
             find_experiment(name, size)
         return
-    found = find_experiment(name, size)
-    assert (found.name, found.size.name, found.grid.name) == (name, size, name)
-    assert type(found.study) in STUDIES.values()
-    assert found.grid.parsed
+    experiment = find_experiment(name, size)
+    assert (experiment.name, experiment.size.name, experiment.grid.name) == (name, size, name)
+    assert type(experiment.study) in STUDIES.values()
+    assert experiment.grid.parsed
     if size in ("digits", "fashion_mnist"):
-        assert found.grid.dataset["name"] == size
+        assert experiment.grid.dataset["name"] == size
 
 
 def test_the_papers_experiments_are_there_at_three_sizes():
-    sizes = {name: {size.name for size in found} for name, _, found in experiments()}
+    sizes = {file.path.stem: {size.name for size in file.sizes} for file in experiments()}
     paper = {"main", "table1", "table2", "figure2", "figure3", "figure5", "figure6", "cross_arch"}
     assert paper | {"equal_cost", "noise", "reliability"} <= set(sizes)
     for name in paper:
         assert {"digits", "fashion_mnist"} < sizes[name]
-    assert all(size.hours and size.on for _, _, found in experiments() for size in found if size.name)
+    assert all(size.hours and size.machine for file in experiments() for size in file.sizes if size.name)
 
 
 def test_the_list_says_what_each_costs(capsys):
@@ -78,16 +87,33 @@ def test_the_list_says_what_each_costs(capsys):
         assert size in printed
 
 
+def test_an_experiment_is_found_by_name_whatever_lies_in_the_current_directory(quick, tmp_path, monkeypatch):
+    expected = find_experiment("main")
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "main.toml").write_text(quick.read_text())
+    monkeypatch.chdir(tmp_path)
+    assert find_experiment("main") == expected
+    with pytest.raises(UnknownName, match="unknown experiment 'quick'"):
+        find_experiment("quick")
+    assert find_experiment("benchmarks/main.toml").about == "A quick look.", "a file is asked for by its path"
+
+
+def test_the_path_of_the_first_edition_says_where_the_experiment_went(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GridError, match=r"no benchmarks/main\.toml: .*are asked for by name now: main\)"):
+        find_experiment("benchmarks/main.toml")
+
+
 def test_a_size_gives_what_the_experiment_leaves_open(quick):
-    found = find_experiment(quick)
-    grid = found.grid
+    experiment = find_experiment(quick)
+    grid = experiment.grid
     assert (grid.seeds, grid.dataset, grid.pin) == ((0, 1), {"name": "digits"}, {"noise": 0})
     assert grid.recipe == Recipe(net="lenet", steps=4)
     assert (grid.proxy.net, grid.proxy.epochs, grid.proxy.augment) == ("lenet", 2, "shift")
-    assert (found.size.hours, found.size.on, found.about) == (0.01, "anything", "A quick look.")
-    assert found.study.baselines == ("Forgetting",)
-    assert found.place == Path("quick/digits")
-    assert find_grid("main", "fashion_mnist").dataset == {"name": "fashion_mnist"}
+    assert (experiment.size.hours, experiment.size.machine, experiment.about) == (0.01, "anything", "A quick look.")
+    assert experiment.study.baselines == ("Forgetting",)
+    assert experiment.place == Path("quick/digits")
+    assert find_experiment("main", "fashion_mnist").grid.dataset == {"name": "fashion_mnist"}
 
 
 @pytest.mark.parametrize(
@@ -133,69 +159,65 @@ def test_settings_of_a_grid_are_those_of_its_diffusion_scores():
     assert parse("DRD").score.draws != 3
 
 
-def test_an_experiment_runs_writes_and_is_read_again(quick, tmp_path, capsys):
-    wanted, out = find_experiment(quick), tmp_path / "out"
-    found = run_experiment(wanted, Lab(out, workers=1, progress=False))
-    assert found.text.startswith(f"# quick on digits\n\nA quick look.\n\n`drd-plugin bench {quick} --size digits`")
-    assert "Difference from Forgetting in points" in found.text
-    assert "Published, on another data set: ImageWoof, ResNet-18 (Chen et al., AAAI 2026, Table 1; " in found.text
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished experiment and its results."""
+    folder = tmp_path_factory.mktemp("experiments")
+    (folder / "quick.toml").write_text(QUICK)
+    experiment = find_experiment(folder / "quick.toml")
+    return experiment, folder / "out", run_experiment(experiment, out=folder / "out", **ONE_WORKER)
+
+
+def test_an_experiment_runs_writes_and_is_read_again(finished, capsys):
+    experiment, out, results = finished
+    command = f"`drd-plugin bench {experiment.file} --size digits`"
+    assert results.text.startswith(f"# quick on digits\n\nA quick look.\n\n{command}")
+    assert "Difference from Forgetting in points" in results.text
+    assert "Published, on another data set: ImageWoof, ResNet-18 (Chen et al., AAAI 2026, Table 1; " in results.text
     assert {"table.md", "table.csv", "table.tex", "accuracy.png", "runs"} <= {path.name for path in out.iterdir()}
-    assert read_results(out).text == (out / "table.md").read_text() == found.text
+    assert read_results(out).text == (out / "table.md").read_text() == results.text
     main(["show", str(out)])
-    assert capsys.readouterr().out.strip() == found.text.strip()
+    assert capsys.readouterr().out.strip() == results.text.strip()
     before = RunStore(out).frame()
-    run_experiment(wanted, Lab(out, workers=1, progress=False))
+    run_experiment(experiment, out=out, **ONE_WORKER)
     assert RunStore(out).frame().equals(before)
 
 
-def test_results_of_another_recipe_or_data_set_are_refused(quick, tmp_path):
-    grid = find_grid(quick)
-    run_grid(replace(grid, seeds=(0,), methods=("Random",)), tmp_path / "out", "cpu", False, workers=1)
+def test_results_of_another_recipe_or_data_set_are_refused(finished):
+    experiment, out, _ = finished
+    grid = experiment.grid
     other = replace(grid, recipe=replace(grid.recipe, steps=5))
     with pytest.raises(ArtifactError, match=r"another grid \(recipe\.steps 4, not 5; see .*--out"):
-        run_grid(other, tmp_path / "out", "cpu", False)
+        run_grid(other, Workers(out, **ONE_WORKER))
     planted = replace(grid, dataset={"name": "digits", "wrong_labels": 0.1})
     with pytest.raises(ArtifactError, match=r"dataset\.wrong_labels None, not 0\.1"):
-        run_grid(planted, tmp_path / "out", "cpu", False)
+        run_grid(planted, Workers(out, **ONE_WORKER))
 
 
-def test_workers_side_by_side_give_the_same_runs(quick, tmp_path):
-    grid = find_grid(quick)
-    one, two = (
-        run_grid(grid, tmp_path / str(workers), "cpu", False, workers=workers).frame().set_index("key")
-        for workers in (1, 2)
-    )
-    assert sorted(one.index) == sorted(two.index)
-    assert (one["acc_last"] - two["acc_last"].reindex(one.index)).abs().max() < 2  # threads round differently
-
-
-def test_grids_share_scores(quick, tmp_path):
-    grid = replace(find_grid(quick), seeds=(0,))
-    run_grid(grid, tmp_path / "one", "cpu", False, scores=tmp_path / "scores", workers=1)
-    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "scores").rglob("*.parquet")}
+def test_grids_share_scores(finished, workers):
+    experiment, out, _ = finished
+    files = {path: path.stat().st_mtime_ns for path in (out / "scores").rglob("*.parquet")}
     assert files
-    run_grid(
-        replace(grid, methods=("Forgetting+CCS[variant=drd]",)), tmp_path / "two", "cpu", False,
-        scores=tmp_path / "scores", workers=1,
-    )  # fmt: skip
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "scores").rglob("*.parquet")} == files
-    assert not (tmp_path / "two" / "scores").exists()
+    grid = replace(experiment.grid, seeds=(0,), methods=("Forgetting+CCS[variant=drd]",))
+    run_grid(grid, replace(workers, scores=out / "scores"))
+    assert {path: path.stat().st_mtime_ns for path in (out / "scores").rglob("*.parquet")} == files
+    assert not (workers.out / "scores").exists()
 
 
-@pytest.mark.parametrize("workers", [0, -1])
-def test_labs_without_workers(tmp_path, workers):
+@pytest.mark.parametrize("count", [0, -1])
+def test_nobody_to_work_is_refused(tmp_path, count):
     with pytest.raises(ValueError, match="at least one worker"):
-        Lab(tmp_path, workers=workers)
+        Workers(tmp_path, workers=count)
 
 
 def test_published_numbers_are_those_of_the_paper():
-    assert published_numbers("table1")["rows"]["DRD+BWS"] == ["74.5 ± 0.5", "83.3 ± 0.4", "88.7 ± 0.8"]
-    matrix = published_numbers("figure3")["rows"]
+    assert published_file("table1")["rows"]["DRD+BWS"] == ["74.5 ± 0.5", "83.3 ± 0.4", "88.7 ± 0.8"]
+    matrix = published_file("figure3")["rows"]
     for values in matrix.values():
         *parts, average = map(float, values)
         assert abs(sum(parts) / 5 - average) < 0.06
     assert "| DRD+CCS" in published("table1")
-    assert len(published_numbers("table2")["rows"]) == 6
+    assert len(published_file("table2")["rows"]) == 6
     with pytest.raises(UnknownName, match="unknown published numbers 'table3'"):
         published("table3")
 
@@ -207,8 +229,33 @@ def test_settings_of_studies_are_checked():
         Noise(shares=(1.5,))
 
 
-def test_a_root_without_the_data_says_what_was_looked_for(tmp_path):
-    wanted = find_experiment("main", "fashion_mnist")
-    bare = replace(wanted.grid, dataset={"name": "fashion_mnist", "root": tmp_path})
+RANKINGS = ("cross_evaluation", "separation", "stability")
+
+
+@pytest.mark.parametrize("study", RANKINGS)
+def test_studies_of_whole_rankings_refuse_what_they_would_not_use(quick, study):
+    quick.write_text(QUICK.replace('baselines = ["Forgetting"]', f'name = "{study}"'))
+    experiment = find_experiment(quick)
+    assert experiment.changed(seeds=(3,)).grid.seeds == (3,)
+    with pytest.raises(GridError, match="quick looks at whole rankings, so that fractions mean nothing to it"):
+        experiment.changed(fractions=(0.5,))
+    with pytest.raises(GridError, match=r"trains lenet, the recipe's net, alone: leave nets out, not convnet\."):
+        replace(experiment, grid=replace(experiment.grid, nets=("lenet", "convnet")))
+    quick.write_text(quick.read_text().replace("fractions =", 'nets = ["convnet"]\nfractions ='))
+    with pytest.raises(GridError, match="leave nets out, not convnet"):
+        find_experiment(quick)
+
+
+@pytest.mark.parametrize("study", sorted({*STUDIES} - {*RANKINGS}))
+def test_the_other_studies_take_fractions_and_nets(quick, study):
+    quick.write_text(QUICK.replace('baselines = ["Forgetting"]', f'name = "{study}"'))
+    experiment = find_experiment(quick).changed(fractions=(0.5,))
+    several = replace(experiment, grid=replace(experiment.grid, nets=("lenet", "convnet")))
+    assert several.grid.fractions == (0.5,)
+    assert several.grid.trained_nets == ("lenet", "convnet")
+
+
+def test_a_root_without_the_data_says_what_was_looked_for(tmp_path, workers):
+    experiment = find_experiment("main", "fashion_mnist").changed(root=tmp_path)
     with pytest.raises(ValueError, match=r"found no train-images-idx3-ubyte or .*give the folder with the four idx"):
-        run_grid(bare, tmp_path / "out", "cpu", False)
+        run_grid(experiment.grid, workers)

@@ -8,34 +8,34 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drd_plugin.artifacts import ArtifactError
-from drd_plugin.bench.grid import Grid
-from drd_plugin.bench.session import Bench
-from drd_plugin.bench.store import RunStore
+from drd_plugin.artifacts import ArtifactError, Scores
+from drd_plugin.bench import Grid, RunStore, Session, Workers
 from drd_plugin.bench.studies import CrossEvaluation, Noise, Separation, Stability, Windows
 from drd_plugin.bench.studies.cross_evaluation import CrossRun, cross_table, parts_of
 from drd_plugin.bench.studies.noise import Detection, _about, detection_auroc
-from drd_plugin.bench.studies.separation import Separated, _apart
+from drd_plugin.bench.studies.separation import Separated, _separation
 from drd_plugin.bench.studies.stability import Stable, _agreement
-from drd_plugin.bench.studies.windows import windows
+from drd_plugin.bench.studies.windows import window_runs
 from drd_plugin.bench.tables.words import gap
-from drd_plugin.bench.workers import Lab
+from drd_plugin.core.job import Job
+from drd_plugin.core.provenance import describe
+from drd_plugin.core.seeds import Seeds
 from drd_plugin.data import take
 from drd_plugin.scores import ELBO
-from drd_plugin.scoring.cache import ScoreCache
-from drd_plugin.scoring.compute import score
-from drd_plugin.training.recipe import PROXY, Recipe
+from drd_plugin.scoring import ScoreCache, score
+from drd_plugin.training import PROXY, Recipe
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def grid():
     recipe = Recipe(net="lenet", steps=30, lr=0.05)
     return Grid("small", ("Random", "AUM"), (0.3,), (0, 1), {"name": "digits"}, recipe, recipe.for_epochs(3))
 
 
-@pytest.fixture
-def lab(tmp_path):
-    return Lab(tmp_path / "out", device="cpu", workers=1, progress=False)
+@pytest.fixture(scope="module")
+def shared_scores(tmp_path_factory):
+    """The folder of the scores that several studies read."""
+    return tmp_path_factory.mktemp("scores")
 
 
 def draw(results):
@@ -72,28 +72,32 @@ def test_the_cross_table_by_hand():
     assert table.loc["50-100 %"].tolist() == ["11.0 ± 1.4", "12.0 ± 1.4", "11.5 ± 1.4", "13.0 ± 1.4"]
 
 
-def test_the_cross_evaluation_trains_on_each_part_and_goes_on(grid, lab):
+def test_the_cross_evaluation_trains_on_each_part_and_goes_on(grid, workers, shared_scores):
     study, grid = CrossEvaluation(parts=2), replace(grid, methods=("AUM",), seeds=(0,))
-    study.run(grid, lab)
-    rows = RunStore(lab.out, row=CrossRun).frame()
+    workers = replace(workers, scores=shared_scores)
+    study.run(grid, workers)
+    store = RunStore(workers.out, row=CrossRun)
+    rows, stored = store.frame(), store.runs / "all.parquet"
     assert len(rows) == 2 * 2 * 3
     own = rows[rows["trained_on"] == rows["tested_on"]]["accuracy"].mean()
     assert own > rows[rows["tested_on"] < 2]["accuracy"].mean()
     assert (rows.drop_duplicates(["ranking", "trained_on"]).groupby("ranking")["k"].sum() == 1437).all()
-    results = draw(study.read(lab.out))
+    results = draw(study.read(workers.out))
     assert "AUM, lenet, parts of the whole ranking; accuracy in %, one seed." in results.text
+    assert "from the easiest (most likely) on" in results.text
     assert set(results.plots) == {"cross-AUM-global", "cross-AUM-class"}
-    stamp = (lab.out / "runs" / "all.parquet").stat().st_mtime_ns
-    study.run(grid, lab)
-    assert RunStore(lab.out, row=CrossRun).frame().equals(rows)
+    for plot in results.plots.values():
+        assert plot(None).get_xlabel() == "tested on: part of the ranking, from the easiest on"
+    stamp = stored.stat().st_mtime_ns
+    study.run(grid, workers)
+    assert store.frame().equals(rows)
     part = rows[(rows["ranking"] == "class") & (rows["trained_on"] == 0)]
-    rows.drop(part.index).to_parquet(lab.out / "runs" / "all.parquet")
-    study.run(grid, lab)
-    again = RunStore(lab.out, row=CrossRun).frame()
-    assert sorted(again["key"]) == sorted(rows["key"])
-    assert (lab.out / "runs" / "all.parquet").stat().st_mtime_ns > stamp
+    rows.drop(part.index).to_parquet(stored)
+    study.run(grid, workers)
+    assert sorted(store.frame()["key"]) == sorted(rows["key"])
+    assert stored.stat().st_mtime_ns > stamp
     with pytest.raises(ArtifactError, match="another grid"):
-        study.run(replace(grid, recipe=replace(grid.recipe, steps=5)), lab)
+        study.run(replace(grid, recipe=replace(grid.recipe, steps=5)), workers)
 
 
 def test_detection_by_hand():
@@ -104,86 +108,100 @@ def test_detection_by_hand():
     assert detection_auroc(np.array([1.0, 3, 2, 4]), planted) == 0.75
 
 
-def test_planted_labels_are_found_and_cost_accuracy(grid, lab):
-    study = Noise(shares=(0.2,), kinds=("wrong_labels",))
-    study.run(replace(grid, methods=("Random", "AUM", "CCS", "AUM+BWS")), lab)
-    rows = RunStore(lab.out, row=Detection).frame()
+def test_planted_labels_are_detected_and_cost_accuracy(grid, workers):
+    study, by_window = Noise(shares=(0.2,), kinds=("wrong_labels",)), "AUM+BWS[step=0.35]"
+    grid = replace(grid, methods=("Random", "AUM", "CCS", by_window))
+    study.run(grid, workers)
+    rows = RunStore(workers.out, row=Detection).frame()
     auroc = rows.groupby("method")["auroc"].mean()
     assert set(auroc.index) == {"Random", "AUM"}  # CCS and BWS have AUM's score
     assert auroc["AUM"] > 0.7
     assert 0.4 < auroc["Random"] < 0.6
-    runs = RunStore(lab.out / "wrong_labels-20").frame()
-    assert set(runs["method"]) == {"Full", "Random", "AUM", "CCS", "AUM+BWS"}
+    runs = RunStore(workers.out / "wrong_labels-20").frame()
+    assert set(runs["method"]) == {"Full", "Random", "AUM", "CCS", by_window}
     assert runs["fingerprint"].nunique() == 1
     assert not runs["fingerprint"].str.contains("a2bec4f78cc38cdc").any()  # that of the untouched digits
-    results = draw(study.read(lab.out))
+    results = draw(study.read(workers.out))
     assert "Wrong labels: area under the ROC curve by the share that was planted" in results.text
-    assert "Wrong labels: test accuracy in % with 30 % kept" in results.text
+    assert "\n\nWrong labels: test accuracy in % with 30 % kept" in results.text
     cells = results.frames["table"].set_index("method")
-    windows = runs[runs["method"] == "AUM+BWS"]["chosen"].map(lambda of: json.loads(of)["start"])
+    windows = runs[runs["method"] == by_window]["chosen"].map(lambda text: json.loads(text)["start"])
     assert "Wrong labels, 30 % kept, by the share that was planted. Mean start of the windows" in results.text
-    assert re.search(rf"\| AUM\+BWS +\| {100 * windows.mean():.0f} % from hardest +\|", results.text)
-    apart = gap(*cells.loc["AUM", ["difference", "low", "high"]])
+    assert re.search(rf"\| {re.escape(by_window)} +\| {100 * windows.mean():.0f} % from hardest +\|", results.text)
+    difference = gap(*cells.loc["AUM", ["difference", "low", "high"]])
     assert cells.loc["AUM", "difference"] == pytest.approx(
         runs[runs["method"] == "AUM"]["acc_last"].mean() - runs[runs["method"] == "Random"]["acc_last"].mean()
     )
     assert "Difference from Random in points, paired by seed, with the 95 % interval" in results.text
-    assert re.search(rf"\| AUM +\| {re.escape(apart)} +\|", results.text)
+    assert re.search(rf"\| AUM +\| {re.escape(difference)} +\|", results.text)
     assert set(results.frames["detection"].columns) == {"method", "kind", "share", "mean", "std", "count"}
-    study.run(replace(grid, methods=("Random", "AUM", "CCS", "AUM+BWS")), lab)
-    assert RunStore(lab.out, row=Detection).frame().equals(rows)
+    study.run(grid, workers)
+    assert RunStore(workers.out, row=Detection).frame().equals(rows)
 
 
-def test_corrupted_images_are_found_and_the_table_says_what_a_denoiser_knows(grid, lab):
-    study = Noise(shares=(0.2,), kinds=("corrupted",))
-    study.run(replace(grid, methods=("AUM", "EL2N"), seeds=(0,)), lab)
-    rows = RunStore(lab.out, row=Detection).frame()
-    assert (rows["auroc"] > 0.5).all()
-    store = RunStore(lab.out / "corrupted-20")
+def test_corrupted_images_are_detected_and_the_table_says_what_a_denoiser_knows(grid, workers):
+    """With two networks, which have tables of their own."""
+    study, nets = Noise(shares=(0.2,), kinds=("corrupted",)), ("lenet", "convnet_small")
+    recipe = replace(grid.recipe, steps=10)
+    study.run(replace(grid, methods=("Random", "AUM", "EL2N"), seeds=(0,), nets=nets, recipe=recipe), workers)
+    rows = RunStore(workers.out, row=Detection).frame()
+    assert (rows.loc[rows["method"] != "Random", "auroc"] > 0.5).all()
+    assert len(rows) == 3, "scores do not depend on the networks"
+    store = RunStore(workers.out / "corrupted-20")
     store.leave_out({"DRD": "no denoiser is bundled"})
-    text = study.read(lab.out).text
+    results = draw(study.read(workers.out))
+    text, runs = results.text, store.frame()
     assert text.startswith("1,437 training examples; one seed of the trainings.")
     assert "Left out: DRD (no denoiser is bundled)." in text
     assert "denoiser of" not in text
-    made = {"method": [{"name": "DRD", "denoiser": "auto"}, {"name": "Hardest"}]}
-    asked = rows.assign(method="DRD", provenance=json.dumps(made))
-    assert "The denoiser of DRD was trained on the data before anything" in _about(asked, store.frame())
+    cells = results.frames["table"].set_index(["net", "method"])
+    for net in nets:
+        accuracies = runs[runs["net"] == net].set_index("method")["acc_last"]
+        table = text.split(f"\n\n{net}: Corrupted images: test accuracy in % with 30 % kept")[1].split("\n\n")[1]
+        for method in ("Full", "Random", "AUM", "EL2N"):
+            assert re.search(rf"\| {method} +\| {accuracies[method]:.1f} +\|", table)
+        differences = text.split(f"\n\n{net}: Corrupted images, 30 % kept")[1].split("\n\n")[1]
+        assert f"| AUM      | {accuracies['AUM'] - accuracies['Random']:+.1f}" in differences
+        assert cells.loc[(net, "AUM"), "difference"] == pytest.approx(accuracies["AUM"] - accuracies["Random"])
+    spec = {"method": [{"name": "DRD", "denoiser": "auto"}, {"name": "Hardest"}]}
+    informed = rows.assign(method="DRD", provenance=json.dumps(spec))
+    assert "The denoiser of DRD was trained on the data before anything" in _about(informed, runs)
 
 
-def test_strata_apart_and_strata_that_mean_nothing():
+def test_separate_strata_and_strata_that_mean_nothing():
     rng = np.random.default_rng(0)
     strata = np.repeat([0, 1, 2], 100)
-    found = rng.normal(size=(300, 2)) + 20 * strata[:, None]
-    silhouette, ami = _apart(found, strata, 3, 0)
+    values = rng.normal(size=(300, 2)) + 20 * strata[:, None]
+    silhouette, ami = _separation(values, strata, 3, 0)
     assert silhouette > 0.8
     assert ami == pytest.approx(1)
-    silhouette, ami = _apart(found, rng.permutation(strata), 3, 0)
+    silhouette, ami = _separation(values, rng.permutation(strata), 3, 0)
     assert silhouette < 0.05
     assert abs(ami) < 0.05
 
 
-def test_separation_measures_every_score_in_the_same_features(grid, lab):
-    study = Separation(most=60, shown=40)
-    study.run(grid, lab)
-    rows = RunStore(lab.out, row=Separated).frame()
+def test_separation_measures_every_score_in_the_same_features(grid, workers, shared_scores):
+    study, workers = Separation(most=60, shown=40), replace(workers, scores=shared_scores)
+    study.run(grid, workers)
+    rows = RunStore(workers.out, row=Separated).frame()
     assert sorted(zip(rows["method"], rows["seed"], strict=True)) == [
         ("AUM", 0), ("AUM", 1), ("Random", 0), ("Random", 1),
     ]  # fmt: skip
     assert rows["ami"].between(-1, 1).all()
     assert rows["silhouette"].between(-1, 1).all()
-    map_ = pd.read_parquet(lab.out / "map.parquet")
-    assert list(map_.columns) == ["index", "x", "y", "Random", "AUM"]
-    assert len(map_) == 40
-    results = draw(study.read(lab.out))
+    places = pd.read_parquet(workers.out / "map.parquet")
+    assert list(places.columns) == ["index", "x", "y", "Random", "AUM"]
+    assert len(places) == 40
+    results = draw(study.read(workers.out))
     assert set(results.plots) == {"strata-Random", "strata-AUM"}
-    study.run(grid, lab)
-    assert RunStore(lab.out, row=Separated).frame().equals(rows)
-    study.run(replace(grid, methods=("EL2N",)), lab)
-    grown = draw(study.read(lab.out))
+    study.run(grid, workers)
+    assert RunStore(workers.out, row=Separated).frame().equals(rows)
+    study.run(replace(grid, methods=("EL2N",)), workers)
+    grown = draw(study.read(workers.out))
     assert set(grown.plots) == {"strata-Random", "strata-AUM", "strata-EL2N"}
-    more = RunStore(lab.out, row=Separated).frame()
+    more = RunStore(workers.out, row=Separated).frame()
     assert more[more["method"] != "EL2N"].reset_index(drop=True).equals(rows)
-    assert pd.read_parquet(lab.out / "map.parquet")[[*map_.columns]].equals(map_)
+    assert pd.read_parquet(workers.out / "map.parquet")[[*places.columns]].equals(places)
 
 
 def test_a_score_agrees_with_itself(make_scores):
@@ -197,56 +215,117 @@ def test_a_score_agrees_with_itself(make_scores):
     assert _agreement(scores, swapped) == pytest.approx((1, 1))
 
 
-def test_stability_compares_seeds_proxies_and_draws(grid, lab):
-    study = Stability(proxies=("convnet_small",), noise_seeds=2)
-    few = replace(grid, methods=("AUM[proxies=2]",), dataset={"name": "digits", "examples": 200})
-    study.run(few, lab)
-    rows = RunStore(lab.out, row=Stable).frame()
+def test_stability_compares_seeds_proxies_and_draws(grid, workers):
+    """Of the grid's own seeds alone."""
+    study, dataset = Stability(proxies=("convnet_small",), noise_seeds=2), {"name": "digits", "examples": 200}
+    few = replace(grid, methods=("AUM[proxies=2]",), seeds=(5, 6), dataset=dataset)
+    study.run(few, workers)
+    rows = RunStore(workers.out, row=Stable).frame()
     assert rows.groupby("chance").size().to_dict() == {"draws": 2, "proxies": 2, "seeds": 1}
-    assert set(rows[rows["chance"] == "proxies"]["other"]) == {"convnet_small, seed 0", "convnet_small, seed 1"}
+    assert set(rows[rows["chance"] == "proxies"]["other"]) == {"convnet_small, seed 5", "convnet_small, seed 6"}
     assert set(rows[rows["chance"] == "draws"]["other"]) == {"2 proxies"}
     assert rows["correlation"].between(-1, 1).all()
     assert rows[rows["chance"] != "draws"]["hardest"].between(0, 1).all()
-    results = draw(study.read(lab.out))
+    folders = [path for path in (workers.out / "scores").iterdir() if path.is_dir()]
+    assert sorted(re.search(r"-seed(\d+)-", path.name)[1] for path in folders) == ["5", "5", "6", "6"]
+    assert {Scores.load(path).provenance["seed"] for path in folders} == {5, 6}
+    reliabilities = rows[rows["chance"] == "draws"].set_index("one")["correlation"]
+    for row in rows.itertuples():
+        provenance, seed = json.loads(row.provenance), int(row.one.removeprefix("lenet, seed "))
+        assert provenance["seeds"] == describe(Seeds.all(seed))
+        assert provenance["reliability"][0] == pytest.approx(reliabilities[row.one])
+    results = draw(study.read(workers.out))
     assert "| seeds" in results.text
     assert "nan" not in results.text
-    with pytest.raises(ValueError, match="this study looks at scores"):
-        study._seeds(few, type("Foreign", (), {"scores": [], "name": "deepcore:Craig"})())
 
 
-def test_stability_lets_all_workers_draw(grid, lab, monkeypatch):
-    drawn = "DRD[draws=2, timestep=40, solver=dpmsolver++, solver_steps=1, distance=mse]"
-    asked = []
-    monkeypatch.setattr(Bench, "score_all", lambda self, wanted: asked.extend(wanted))
-    few = replace(grid, methods=("AUM", drawn), dataset={"name": "digits", "examples": 50})
-    Stability(noise_seeds=2).run(few, lab)
-    assert sorted((method.name, seeds.noise) for method, seeds in asked) == [
-        ("AUM", 0), ("AUM", 1), (drawn, 0), (drawn, 1),
+@pytest.mark.parametrize(
+    "study", [CrossEvaluation(), Separation(), Stability()], ids=lambda study: type(study).__name__
+)
+def test_methods_without_a_score_are_refused_before_anything_is_computed(grid, workers, study, monkeypatch):
+    method = type("Foreign", (), {"ordering": None, "scores": [], "name": "deepcore:Craig", "needs_features": False})()
+    monkeypatch.setattr(Grid, "static", [method])
+    monkeypatch.setattr(Grid, "method", lambda self, name: method)
+    monkeypatch.setattr(Session, "compute_scores", lambda *_: pytest.fail("scores were computed"))
+    with pytest.raises(ValueError, match="deepcore:Craig selects without a score, and this study looks at scores"):
+        study.run(grid, workers)
+
+
+def test_stability_lets_all_workers_draw(grid, workers, monkeypatch):
+    by_noise = "DRD[draws=2, timestep=40, solver=dpmsolver++, solver_steps=1, distance=mse]"
+    needed = []
+    monkeypatch.setattr(Session, "compute_scores", lambda self, pairs: needed.extend(pairs))
+    few = replace(grid, methods=("AUM", by_noise), dataset={"name": "digits", "examples": 50})
+    Stability(noise_seeds=2).run(few, workers)
+    assert sorted((method.name, seeds.noise) for method, seeds in needed) == [
+        ("AUM", 0), ("AUM", 1), (by_noise, 0), (by_noise, 1),
     ]  # fmt: skip
 
 
-def test_windows_are_laid_out_by_their_start(grid, lab):
-    names = tuple(f"AUM+Window[ranking=class,start={start}]" for start in (0.0, 0.7))
-    study = Windows()
-    study.run(replace(grid, methods=("Random", *names), seeds=(0,)), lab)
-    laid = windows(RunStore(lab.out).latest())
-    assert sorted(laid["start"]) == [0.0, 0.7]
-    assert set(laid["score"]) == {"AUM"}
-    results = draw(study.read(lab.out))
-    assert "| AUM     | 70 %    |" in results.text
-    assert "The best start of the means: AUM, 30 %: " in results.text
+def window(start, ranking):
+    return f"AUM+Window[ranking={ranking},start={start}]"
+
+
+@pytest.fixture(scope="module")
+def windows(grid, shared_scores, tmp_path_factory):
+    """The folder of a study of windows of both kinds of rankings, with two networks."""
+    folder = tmp_path_factory.mktemp("windows")
+    methods = ("Random", *(window(start, ranking) for start in (0.0, 0.7) for ranking in ("class", "global")))
+    nets, recipe = ("lenet", "convnet_small"), replace(grid.recipe, steps=10)
+    workers = Workers(folder, shared_scores, device="cpu", workers=1, progress=False)
+    Windows().run(replace(grid, methods=methods, seeds=(0,), nets=nets, recipe=recipe), workers)
+    return folder
+
+
+def test_windows_are_laid_out_by_their_start_apart_by_network_and_ranking(windows):
+    runs = window_runs(RunStore(windows).latest())
+    assert runs.groupby(["net", "ranking"])["start"].agg(sorted).map(tuple).to_dict() == {
+        (net, ranking): (0.0, 0.7) for net in ("lenet", "convnet_small") for ranking in ("class", "global")
+    }
+    assert set(runs["score"]) == {"AUM"}
+    results = draw(Windows().read(windows))
+    title = "Test accuracy in % by where the window starts on the ranking, as a share of"
+    for (net, ranking), cells in runs.groupby(["net", "ranking"]):
+        share = {"class": "each class", "global": "the whole ranking"}[ranking]
+        assert results.tables.count(f"{net}: {title} {share} from the easiest end:") == 1
+        _, table, best, *_ = results.tables.split(f"{net}: {title} {share} from the easiest end:")[1].split("\n\n")
+        accuracies = cells.set_index("start")["acc_last"]
+        for start in (0.0, 0.7):
+            assert re.search(rf"\| AUM +\| {100 * start:.0f} % +\| {accuracies[start]:.1f} +\|", table)
+        assert best.startswith(f"The best start of the means: AUM, 30 %: {100 * accuracies.idxmax():.0f} %.")
+        ax = results.plots[f"windows-{net}-{ranking}"](None)
+        assert ax.get_xlabel() == f"start of the window (% of {share}, from the easiest end)"
+        [bars] = ax.containers
+        assert sorted(bars[0].get_ydata()) == sorted(accuracies)
+    assert len(results.plots) == 4
+
+
+def test_windows_of_one_network_and_ranking_need_no_names(windows):
+    store = RunStore(windows)
+    rows = store.frame()
+    alone = rows[(rows["net"] == "lenet") & ~rows["method"].str.contains("global")]
+    try:
+        alone.to_parquet(store.runs / "all.parquet")
+        results = Windows().read(windows)
+    finally:
+        rows.to_parquet(store.runs / "all.parquet")
+    assert set(results.plots) == {"windows"}
+    assert results.tables.startswith("Test accuracy in % by where the window starts")
+    assert "| AUM     | 70 %    |" in results.tables
+    assert "The best start of the means: AUM, 30 %: " in results.tables
 
 
 def test_fewer_draws_are_the_first_of_more(digits, tmp_path):
     part = take(digits.train, 30)
     few, many = ELBO(draws=2), ELBO(draws=5)
-    cache = ScoreCache(part, PROXY, together=[few, many], folder=tmp_path, device="cpu", progress=False)
-    taken, whole = cache.get(few, 0), cache.get(many, 0)
+    job = Job(device="cpu", progress=False)
+    cache = ScoreCache(part, PROXY, together=[few, many], job=job.inside(tmp_path))
+    first, whole = cache.get(few, 0), cache.get(many, 0)
     assert len(list(tmp_path.iterdir())) == 1
     alone = score(part, few, device="cpu", progress=False)
-    np.testing.assert_allclose(taken.estimates, alone.estimates, rtol=1e-4)
-    assert np.array_equal(taken.estimates, whole.estimates[:, :2])
-    assert taken.provenance["score"] == alone.provenance["score"]
-    assert 0 < taken.provenance["seconds"] <= whole.provenance["seconds"]
-    one = ScoreCache(part, PROXY, together=[few, ELBO(draws=6, gamma_max=2.0)], device="cpu", progress=False)
-    assert one._longer(few) is None  # other timesteps
+    np.testing.assert_allclose(first.estimates, alone.estimates, rtol=1e-4)
+    assert np.array_equal(first.estimates, whole.estimates[:, :2])
+    assert first.provenance["score"] == alone.provenance["score"]
+    assert 0 < first.provenance["seconds"] <= whole.provenance["seconds"]
+    other = ScoreCache(part, PROXY, together=[few, ELBO(draws=6, gamma_max=2.0)], job=job)
+    assert other._with_most_draws(few) is None  # other timesteps

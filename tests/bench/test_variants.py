@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from drd_plugin.data import from_arrays
-from drd_plugin.methods.published import parse_score
+from drd_plugin.methods import parse_score
 from drd_plugin.scores import AUM, DUAL, EL2N, TDDS, Confidence, DynUnc, Forgetting, Moderate, Proxy
 from drd_plugin.strategies import BetaSampling
-from drd_plugin.training.recorder import Recorder
+from drd_plugin.training import Recorder
 
 CPU = torch.device("cpu")
 RIGHT, WRONG = [4.0, 0.0, 1.0], [0.0, 4.0, 1.0]
@@ -18,16 +18,16 @@ HALF = [math.log(2), 0.0, 0.0]
 """Probabilities 1/2, 1/4, 1/4."""
 
 
-def watched(what, epochs, train=(), evaluated=(), n=1, num_classes=3):
-    """What a fold makes of logits by epoch, [E][n][C], of training steps and of evaluations; all labels are 0."""
-    recorder = Recorder([what], n, num_classes, epochs, CPU)
+def computed(score, epochs, train=(), evaluated=(), n=1, num_classes=3):
+    """What a score makes of logits by epoch, [E][n][C], of training steps and of evaluations; all labels are 0."""
+    recorder = Recorder([score], n, num_classes, epochs, CPU)
     index, labels = torch.arange(n), torch.zeros(n, dtype=torch.int64)
-    train, evaluated = (torch.tensor(list(of) or [[WRONG] * n] * epochs) for of in (train, evaluated))
+    train, evaluated = (torch.tensor(list(logits) or [[WRONG] * n] * epochs) for logits in (train, evaluated))
     for epoch in range(1, epochs + 1):
         recorder.step(epoch, index, train[epoch - 1], labels)
         recorder.end_epoch(epoch, lambda epoch=epoch: iter([(index, evaluated[epoch - 1], labels)]))
     recorder.finish()
-    return what.compute(recorder.states[0], Proxy(None, None, epochs, "cpu")).tolist()
+    return score.compute(recorder.states[0], Proxy(None, None, epochs, "cpu")).tolist()
 
 
 def learned(*rows):
@@ -49,17 +49,17 @@ ROWS = ("101010101010", "000000000000", "111111111101")
 )
 def test_the_variants_of_forgetting_differ_in_the_never_learned_and_in_what_is_watched(variant, expected):
     """Example 1 is never learned; example 2 is forgotten in epoch 11; all evaluations are wrong."""
-    assert watched(Forgetting(variant), 12, learned(*ROWS), n=3) == expected
+    assert computed(Forgetting(variant), 12, learned(*ROWS), n=3) == expected
 
 
 def test_forgetting_of_bws_watches_evaluations():
-    assert watched(Forgetting("bws"), 12, evaluated=learned(*ROWS), n=3) == [6, 0, 1]
+    assert computed(Forgetting("bws"), 12, evaluated=learned(*ROWS), n=3) == [6, 0, 1]
 
 
 def test_forgetting_counts_the_first_epochs_and_gives_the_never_learned_as_many():
-    assert watched(Forgetting(first_epochs=4), 12, learned(*ROWS), n=3) == [2, 4, 0]
-    assert watched(Forgetting("deepcore", first_epochs=12), 12, learned(*ROWS), n=3) == [6, 0, 1]
-    assert watched(Forgetting("deepcore"), 4, learned("1011", "0000"), n=2) == [1, 0]
+    assert computed(Forgetting(first_epochs=4), 12, learned(*ROWS), n=3) == [2, 4, 0]
+    assert computed(Forgetting("deepcore", first_epochs=12), 12, learned(*ROWS), n=3) == [6, 0, 1]
+    assert computed(Forgetting("deepcore"), 4, learned("1011", "0000"), n=2) == [1, 0]
 
 
 ERROR = math.sqrt(0.25 + 1 / 16 + 1 / 16)
@@ -67,7 +67,7 @@ LEVEL = math.sqrt(4 / 9 + 1 / 9 + 1 / 9)
 
 
 @pytest.mark.parametrize(
-    ("what", "expected"),
+    ("score", "expected"),
     [
         (EL2N(epoch=2), LEVEL),
         (EL2N(epoch=2, outputs="train"), ERROR),
@@ -77,11 +77,11 @@ LEVEL = math.sqrt(4 / 9 + 1 / 9 + 1 / 9)
         (EL2N(first_epochs=3, aggregate="sum"), ERROR + LEVEL + ERROR),
     ],
 )
-def test_the_variants_of_el2n(what, expected):
+def test_the_variants_of_el2n(score, expected):
     """Evaluations: half, level, half; training steps the other way round."""
     level = [0.0, 0.0, 0.0]
     evaluated, train = [[HALF], [level], [HALF]], [[level], [HALF], [level]]
-    assert watched(what, 3, train, evaluated) == pytest.approx([expected], abs=1e-6)
+    assert computed(score, 3, train, evaluated) == pytest.approx([expected], abs=1e-6)
 
 
 def test_el2n_reads_one_epoch_or_the_first_ones():
@@ -92,9 +92,9 @@ def test_el2n_reads_one_epoch_or_the_first_ones():
 def test_the_variants_of_aum():
     train = [[HALF], [[0.0, 3.0, 1.0]], [HALF]]
     second = (1 - math.exp(3)) / (1 + math.exp(3) + math.e)
-    assert watched(AUM(), 3, train) == pytest.approx([(math.log(2) - 3 + math.log(2)) / 3], abs=1e-6)
-    assert watched(AUM("probabilities"), 3, train) == pytest.approx([(0.25 + second + 0.25) / 3], abs=1e-6)
-    assert watched(AUM(first_epochs=2), 3, train) == pytest.approx([(math.log(2) - 3) / 2], abs=1e-6)
+    assert computed(AUM(), 3, train) == pytest.approx([(math.log(2) - 3 + math.log(2)) / 3], abs=1e-6)
+    assert computed(AUM("probabilities"), 3, train) == pytest.approx([(0.25 + second + 0.25) / 3], abs=1e-6)
+    assert computed(AUM(first_epochs=2), 3, train) == pytest.approx([(math.log(2) - 3) / 2], abs=1e-6)
 
 
 def test_the_variants_of_moderate():
@@ -111,30 +111,30 @@ P = np.array([[0.2, 0.6, 0.3, 0.9, 0.5], [0.5, 0.5, 0.5, 0.5, 0.9]])
 def test_dyn_unc_averages_the_spread_of_windows_and_leaves_the_last_epoch_out():
     expected = [(np.std(p[0:3], ddof=1) + np.std(p[1:4], ddof=1)) / 2 for p in P]
     assert expected[1] == 0
-    assert watched(DynUnc(window=3), 5, chances(*P), n=2, num_classes=2) == pytest.approx(expected, abs=1e-6)
+    assert computed(DynUnc(window=3), 5, chances(*P), n=2, num_classes=2) == pytest.approx(expected, abs=1e-6)
     whole = [np.mean([np.std(p[k : k + 3], ddof=1) for k in range(3)]) for p in P]
-    found = watched(DynUnc(window=3, first_epochs=5), 5, chances(*P), n=2, num_classes=2)
-    assert found == pytest.approx(whole, abs=1e-6)
+    values = computed(DynUnc(window=3, first_epochs=5), 5, chances(*P), n=2, num_classes=2)
+    assert values == pytest.approx(whole, abs=1e-6)
 
 
 def test_dual_weighs_the_spread_by_difficulty_in_the_first_epochs():
     expected = [np.mean([np.std(p[k : k + 3], ddof=1) * (1 - p[k : k + 3].mean()) for k in range(2)]) for p in P]
-    found = watched(DUAL(window=3, first_epochs=4), 5, chances(*P), n=2, num_classes=2)
-    assert found == pytest.approx(expected, abs=1e-6)
+    values = computed(DUAL(window=3, first_epochs=4), 5, chances(*P), n=2, num_classes=2)
+    assert values == pytest.approx(expected, abs=1e-6)
 
 
 def test_confidence_is_the_mean_probability_of_the_first_epochs():
-    assert watched(Confidence(), 5, chances(*P), n=2, num_classes=2) == pytest.approx(P.mean(axis=1), abs=1e-6)
-    found = watched(Confidence(first_epochs=2), 5, chances(*P), n=2, num_classes=2)
-    assert found == pytest.approx([0.4, 0.5], abs=1e-6)
+    assert computed(Confidence(), 5, chances(*P), n=2, num_classes=2) == pytest.approx(P.mean(axis=1), abs=1e-6)
+    values = computed(Confidence(first_epochs=2), 5, chances(*P), n=2, num_classes=2)
+    assert values == pytest.approx([0.4, 0.5], abs=1e-6)
     with pytest.raises(ValueError, match="early epochs or the first ones, got first_epochs=3"):
         Confidence(first_epochs=3, early=True)
 
 
 @pytest.mark.parametrize("epochs", [10, 20, 30, 64, 100, 200])
 def test_dual_and_the_mean_that_its_sampling_asks_for_watch_the_same_epochs(epochs):
-    [asked] = BetaSampling().needs_scores
-    assert parse_score(asked).last(epochs) == DUAL().last(epochs)
+    [mean_score] = BetaSampling().needs_scores
+    assert parse_score(mean_score).last(epochs) == DUAL().last(epochs)
 
 
 def test_tdds_is_the_weighted_spread_of_the_change():
@@ -145,15 +145,15 @@ def test_tdds_is_the_weighted_spread_of_the_change():
         change = np.abs(q[:, 1:] * np.log(q[:, 1:] / q[:, :-1])).sum(axis=0)
         spread = [np.linalg.norm(change[k : k + 2] - change[k : k + 2].mean()) for k in range(3)]
         expected.append(sum(0.9 * 0.1 ** (2 - k) * spread[k] for k in range(3)))
-    found = watched(TDDS(window=3, first_epochs=5), 5, chances(*P), n=2, num_classes=2)
-    assert found == pytest.approx(expected, abs=1e-5)
-    shorter = watched(TDDS(window=3, first_epochs=3, decay=1.0), 5, chances(*P), n=2, num_classes=2)
+    values = computed(TDDS(window=3, first_epochs=5), 5, chances(*P), n=2, num_classes=2)
+    assert values == pytest.approx(expected, abs=1e-5)
+    shorter = computed(TDDS(window=3, first_epochs=3, decay=1.0), 5, chances(*P), n=2, num_classes=2)
     assert shorter[1] == 0
     assert shorter[0] > 0
 
 
 @pytest.mark.parametrize(
-    ("what", "epochs", "last"),
+    ("score", "epochs", "last"),
     [
         (DynUnc(), 200, 199),
         (DUAL(), 200, 30),
@@ -165,10 +165,10 @@ def test_tdds_is_the_weighted_spread_of_the_change():
         (EL2N(first_epochs=10), 200, 10),
     ],
 )
-def test_how_long_a_score_watches(what, epochs, last):
-    assert what.last(epochs) == last
-    assert what.observes(last, epochs) is not None
-    assert what.observes(last + 1, epochs) is None
+def test_how_long_a_score_watches(score, epochs, last):
+    assert score.last(epochs) == last
+    assert score.observes(last, epochs) is not None
+    assert score.observes(last + 1, epochs) is None
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Where numbers come from."""
 
 import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
+import drd_plugin
 from drd_plugin.core import provenance
 
 
@@ -25,3 +27,12 @@ def test_the_commit_is_the_checkouts_or_else_what_pip_noted(tmp_path, monkeypatc
     assert len(commit) == 40
     (tmp_path / "file").write_text("two")
     assert provenance.git_commit.__wrapped__(tmp_path) == f"{commit}-dirty"
+
+
+def test_the_commit_is_by_default_that_of_the_folder_around_the_package():
+    checkout = Path(drd_plugin.__file__).parents[1]
+    commit = provenance.git_commit()
+    assert commit == provenance.git_commit(checkout)
+    if (checkout / ".git").exists():
+        head = ["git", "-C", checkout, "rev-parse", "HEAD"]
+        assert commit.removesuffix("-dirty") == subprocess.check_output(head, text=True).strip()

@@ -1,15 +1,15 @@
 """DeepCore, or its stand-in, on the path; a small denoiser, and settings with which DRD takes a blink."""
 
+import subprocess
 import sys
 
 import pytest
-from checkout import CHECKOUT, NAMES, STANDIN, Shapes
+from checkout import CHECKOUT, NAMES, STANDIN, Shapes, launcher
 from torchvision import transforms
 
-from drd_plugin.deepcore import methods as coreset
-from drd_plugin.deepcore import options
-from drd_plugin.deepcore.images import split_of
-from drd_plugin.diffusion.fitting.settings import Fit
+from drd_plugin.cli import main
+from drd_plugin.deepcore import methods, options, split_of, watch
+from drd_plugin.diffusion import Fit, fit_denoiser
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -17,6 +17,7 @@ def _on_the_path():
     """Within the tests of this folder alone."""
     before = sys.path.copy()
     sys.path.insert(0, str(CHECKOUT))
+    watch()  # each folder of tests imports it anew
     yield
     sys.path[:] = before
     for name in [name for name in sys.modules if name.split(".")[0] in ("deepcore", "utils")]:
@@ -24,9 +25,9 @@ def _on_the_path():
 
 
 @pytest.fixture(autouse=True)
-def _said_nothing_yet():
-    """What is printed once in a script is printed once in each test."""
-    coreset._say.cache_clear()
+def _nothing_logged_yet():
+    """What is logged once in a script is logged once in each test."""
+    methods._log_once.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +35,8 @@ def denoiser(tmp_path_factory):
     """A small denoiser of `Shapes` at 8 pixels."""
     folder = tmp_path_factory.mktemp("denoiser")
     small = Shapes(60, transforms.Compose([transforms.Resize(8), transforms.ToTensor()]))
-    Fit(channels=(8, 16), epochs=4, batch_size=30)(split_of(small), folder / "d", "cpu", progress=False)
+    fit = Fit(channels=(8, 16), epochs=4, batch_size=30, samples=0)
+    fit_denoiser(split_of(small), folder / "d", fit, device="cpu", progress=False)
     return str(folder / "d")
 
 
@@ -56,5 +58,28 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture
 def no_options(monkeypatch):
+    """No options, and those that a test sets are forgotten after it."""
     monkeypatch.setattr(options, "_given", {})
-    monkeypatch.delenv("DRD_PLUGIN_CONFIG", raising=False)
+    monkeypatch.setenv("DRD_PLUGIN_CONFIG", "")
+    monkeypatch.delenv("DRD_PLUGIN_CONFIG")
+
+
+@pytest.fixture
+def launch_in_process(tmp_path, no_options, monkeypatch, capsys):
+    """`checkout.launch` in `tmp_path`, in this interpreter; what is logged is in `caplog`."""
+
+    def run(*arguments, own=()):
+        command = launcher(tmp_path, *arguments, own=own)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "path", sys.path.copy())
+        monkeypatch.setattr(sys, "argv", sys.argv)
+        code = 0
+        try:
+            main(command)
+        except SystemExit as error:
+            code = error.code
+        captured = capsys.readouterr()
+        message = code if isinstance(code, str) else ""  # which Python prints when it ends
+        return subprocess.CompletedProcess(command, 1 if message else code, captured.out, captured.err + message)
+
+    return run

@@ -1,57 +1,70 @@
 """DeepCore's methods and networks in this library."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 from checkout import Shapes
 
-from drd_plugin.bench.grid import Grid
-from drd_plugin.bench.run import run_grid
-from drd_plugin.bench.tables.accuracy import latex, markdown
+from drd_plugin.bench import STUDIES, Grid, Workers, run_grid
+from drd_plugin.core.job import Job
 from drd_plugin.core.registry import UnknownName
 from drd_plugin.core.seeds import Seeds
 from drd_plugin.data import load
+from drd_plugin.deepcore import VARIANTS, split_of
 from drd_plugin.deepcore.bridge import arguments
-from drd_plugin.deepcore.doctor import VARIANTS
 from drd_plugin.deepcore.host import DeepCoreMissing, _takes_channels_last, deepcore, methods_of
-from drd_plugin.deepcore.images import split_of
-from drd_plugin.methods.published import parse
-from drd_plugin.selection.subset import TrainingWorkbench
-from drd_plugin.training.loop import features, train
-from drd_plugin.training.recipe import Recipe
+from drd_plugin.methods import parse
+from drd_plugin.scoring import ScoreCache
+from drd_plugin.selection import CachedSource, Networks, TrainingWorkbench
+from drd_plugin.training import Recipe, features, train
 
 
-def workbench_of(split, net="lenet", **changed):
+def networks_of(split, net="lenet", **changed):
     recipe = Recipe(epochs=1, net=net, batch_size=32, lr=0.05, **changed)
-    return TrainingWorkbench(split, recipe, recipe, Seeds.all(0), device="cpu", progress=False)
+    return Networks(split, recipe, recipe, Seeds.all(0), Job("cpu", progress=False))
 
 
-def test_a_method_of_deepcore_is_a_row(tiny, tmp_path):
-    grid = Grid("t", ("deepcore:Uniform", "AUM"), (0.2,), (0, 1), {"name": "digits"}, Recipe(steps=2), Recipe(epochs=1))
-    frame = run_grid(grid, tmp_path, "cpu", progress=False).frame()
+def workbench_of(split, **changed):
+    networks = networks_of(split, **changed)
+    cache = ScoreCache(split, networks.proxy, job=networks.job)
+    return TrainingWorkbench(CachedSource(cache, networks.seeds), networks)
+
+
+def grid_of(*methods, **fields):
+    settings = {"fractions": (0.2,), "seeds": (0,), "recipe": Recipe(steps=2), "proxy": Recipe(epochs=1), **fields}
+    return Grid("t", methods, dataset={"name": "digits"}, **settings)
+
+
+@pytest.fixture
+def workers(tmp_path):
+    return Workers(tmp_path, device="cpu", workers=1, progress=False)
+
+
+def test_a_method_of_deepcore_is_a_row(workers, tmp_path):
+    grid = grid_of("deepcore:Uniform", "AUM", seeds=(0, 1))
+    frame = run_grid(grid, workers).frame()
     row = frame[frame.method == "deepcore:Uniform"].iloc[0]
     assert row.k == sum(round(0.2 * int(c)) for c in load("digits").train.class_counts)
-    made = json.loads(next(p for p in (tmp_path / "subsets").glob("*.json") if "deepcore" in p.read_text()).read_text())
-    assert "Uniform" in json.dumps(made)
-    assert len(run_grid(grid, tmp_path, "cpu", progress=False).frame()) == len(frame)
+    subsets = [path.read_text() for path in (tmp_path / "subsets").glob("*.json")]
+    assert any("deepcore" in text and "Uniform" in text for text in subsets)
+    assert len(run_grid(grid, workers).frame()) == len(frame)
 
 
-def test_a_method_that_cannot_run_is_left_out_and_named(tmp_path, monkeypatch):
+def test_a_method_that_cannot_run_is_left_out_and_named(workers, tmp_path, monkeypatch):
     def broken(self, **kwargs):
         raise RuntimeError("no weights to be had")
 
-    methods = ("deepcore:Uniform", "Random")
-    grid = Grid("t", methods, (0.1,), (0,), {"name": "digits"}, Recipe(steps=2), Recipe(epochs=1))
-    monkeypatch.setattr(deepcore("methods").Uniform, "select", broken)
-    store = run_grid(grid, tmp_path, "cpu", progress=False)
-    assert set(store.frame()["method"]) == {"Random", "Full"}
-    for text in (markdown(store.latest(), store.left_out), latex(store.latest(), store.left_out)):
+    grid, study = grid_of("deepcore:Uniform", "Random"), STUDIES["comparison"]()
+    with monkeypatch.context() as patched:
+        patched.setattr(deepcore("methods").Uniform, "select", broken)
+        study.run(grid, workers)
+    results = study.read(tmp_path)
+    assert set(results.rows["method"]) == {"Random", "Full"}
+    for text in (results.text, results.latex):
         assert "Left out: deepcore:Uniform (RuntimeError: no weights to be had)." in text
-    monkeypatch.undo()
-    store = run_grid(grid, tmp_path, "cpu", progress=False)
-    assert (set(store.frame()["method"]), store.left_out) == ({"Random", "Full", "deepcore:Uniform"}, {})
+    study.run(grid, workers)
+    results = study.read(tmp_path)
+    assert (set(results.rows["method"]), results.left_out) == ({"Random", "Full", "deepcore:Uniform"}, {})
 
 
 def test_a_row_has_settings(tiny):
@@ -77,14 +90,14 @@ def test_weights_of_deepcore_are_trained_with():
 
 
 def test_deepcores_methods_leave_the_randomness_alone(tiny):
-    before, drawn = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    before, state = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     parse("deepcore:Uniform").select(None, 0.2, 0, workbench_of(tiny))
     assert np.array_equal(np.random.get_state()[1], before)  # noqa: NPY002
-    assert torch.equal(torch.get_rng_state(), drawn)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_deepcore_trains_our_nets_and_we_train_its(tiny):
-    args = arguments(workbench_of(tiny, "convnet_small"))
+    args = arguments(networks_of(tiny, "convnet_small"))
     net = vars(deepcore("nets"))[args.model](1, 3, (8, 8))
     x = torch.rand(4, 1, 8, 8)
     with net.embedding_recorder:

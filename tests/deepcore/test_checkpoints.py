@@ -3,30 +3,29 @@
 import numpy as np
 import pytest
 import torch
-from checkout import Shapes, launch, result_of
+from checkout import Shapes, result_of
 
-from drd_plugin.artifacts import ArtifactError
-from drd_plugin.artifacts import Subset as Selected
-from drd_plugin.bench.store import RunStore
+from drd_plugin.artifacts import ArtifactError, Subset
+from drd_plugin.bench import RunStore
 from drd_plugin.cli import main
-from drd_plugin.deepcore.checkpoints import export_checkpoint, read_checkpoint
+from drd_plugin.deepcore import export_checkpoint, read_checkpoint
 
 
 @pytest.fixture
 def subset(digits):
     indices = np.arange(0, 1437, 20)
-    return Selected(indices, 1437, "AUM", digits.train.fingerprint)
+    return Subset(indices, 1437, "AUM", digits.train.fingerprint)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_deepcore_trains_on_an_exported_subset(tmp_path, subset, weighted):
+def test_deepcore_trains_on_an_exported_subset(tmp_path, subset, weighted, launch_in_process):
     if weighted:
         weights = np.linspace(1, 2, len(subset), dtype=np.float32)
-        subset = Selected(subset.indices, subset.n, "AUM", subset.fingerprint, weights=weights)
+        subset = Subset(subset.indices, subset.n, "AUM", subset.fingerprint, weights=weights)
     subset.save(tmp_path / "subset.json")
     main(["deepcore-export", str(tmp_path / "subset.json"), "--out", str(tmp_path / "subset.ckpt")])
     repairs = ["--compat", "weights"] if weighted else []
-    done = launch(tmp_path, "--resume", "subset.ckpt", own=repairs)
+    done = launch_in_process("--resume", "subset.ckpt", own=repairs)
     assert done.returncode == 0, done.stderr
     assert str(len(subset)) in done.stdout.splitlines()
 
@@ -58,7 +57,7 @@ def test_results_of_deepcore_become_rows(tmp_path, capsys):
     assert "| kCenterGreedy | 61.5 ± 1.4 |" in capsys.readouterr().out
 
 
-def test_another_network_and_an_exported_subset_are_told_apart(tmp_path):
+def test_another_network_and_an_exported_subset_are_recognised(tmp_path):
     cross = RESULT.replace("_62.5", "_VGG11_62.5")
     result_of(tmp_path / cross)
     assert read_checkpoint(tmp_path / cross).net == "VGG11"

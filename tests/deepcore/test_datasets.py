@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from drd_plugin.data import DataError, load
+from drd_plugin.deepcore import split_of
 from drd_plugin.deepcore.datasets import Digits, ImageNette, ImageWoof, enlarged
-from drd_plugin.deepcore.images import split_of
 
 
 def test_the_digits_are_enlarged_and_normalised():

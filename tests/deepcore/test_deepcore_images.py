@@ -12,10 +12,9 @@ from torchvision import transforms
 from torchvision.transforms import v2
 
 from drd_plugin.data import DataError
-from drd_plugin.deepcore import configure, method_class
-from drd_plugin.deepcore.images import split_of
-from drd_plugin.deepcore.resize import fitted
-from drd_plugin.diffusion.denoisers.base import DenoiserError
+from drd_plugin.deepcore import configure, method_class, split_of
+from drd_plugin.deepcore.resize import resized_for_score
+from drd_plugin.diffusion import DenoiserError
 from drd_plugin.scores import DRD
 
 
@@ -39,7 +38,7 @@ def test_images_come_back_as_they_were(transform):
     assert split.classes == ("dark", "grey", "light")
 
 
-def test_what_settles_the_size_is_kept():
+def test_steps_that_settle_the_size_stay():
     data = Shapes(20, transforms.Compose([transforms.Resize(16), transforms.ToTensor(), transforms.Normalize(0.5, 1)]))
     split = split_of(data)
     assert split.shape == (1, 16, 16)
@@ -65,7 +64,7 @@ def test_images_that_are_too_many_for_memory_are_read_as_needed(monkeypatch):
     assert lazy.fingerprint == split_of(Plain(40)).fingerprint != split_of(Plain(41)).fingerprint
 
 
-def test_data_that_cannot_be_used():
+def test_data_sets_that_cannot_be_read_are_refused():
     data = Shapes(20)
     data.transform = transforms.Compose([transforms.ToTensor(), transforms.Lambda(lambda x: x)])
     with pytest.raises(DataError, match=r"the step Lambda\(\), and what the image is without it cannot be told"):
@@ -96,21 +95,21 @@ def test_a_list_of_targets_is_converted_and_named_once():
     data = Shapes(60)
     method_class("EL2N")(data, args_of(), 0.2, 0, epochs=1).select()  # what is imported late resets the warnings
     data.targets = data.targets.tolist()
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         for _ in range(2):
             result = method_class("EL2N")(data, args_of(), 0.2, 0, epochs=1).select()
     assert len(result["indices"]) > 0
-    assert ["targets is a plain list" in str(one.message) for one in said] == [True]
+    assert ["targets is a plain list" in str(one.message) for one in caught] == [True]
 
 
-def test_images_are_fitted_to_the_denoiser(denoiser):
+def test_images_are_resized_for_the_denoiser(denoiser):
     split = split_of(Shapes(20))
-    small = fitted(split, DRD(denoiser=denoiser))
+    small = resized_for_score(split, DRD(denoiser=denoiser))
     assert small.shape == (1, 8, 8)
     assert small.images[torch.arange(4)].dtype == torch.uint8
     assert small.fingerprint != split.fingerprint
-    assert fitted(small, DRD(denoiser=denoiser)) is small
+    assert resized_for_score(small, DRD(denoiser=denoiser)) is small
 
 
 def test_a_denoiser_of_other_classes_is_refused(denoiser, no_options):
@@ -126,4 +125,4 @@ def test_colours_do_not_fit_a_grey_denoiser(denoiser):
     images = TensorDataset(torch.rand(6, 3, 8, 8), torch.arange(6) % 3)
     images.classes, images.targets = Shapes.classes, torch.arange(6) % 3
     with pytest.raises(DataError, match="takes images with 1 channels, but tensordataset has 3"):
-        fitted(split_of(images), DRD(denoiser=denoiser))
+        resized_for_score(split_of(images), DRD(denoiser=denoiser))

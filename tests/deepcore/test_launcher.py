@@ -1,4 +1,4 @@
-"""The launcher, on the digits in a fresh interpreter."""
+"""The launcher, on the digits: in a fresh interpreter, and in this one where that shows as much."""
 
 import re
 
@@ -6,36 +6,45 @@ import numpy as np
 import pytest
 from checkout import launch
 
-from drd_plugin.artifacts import Subset as Selected
+from drd_plugin.artifacts import Subset
 from drd_plugin.cli import main
-from drd_plugin.data import load
 
 
-@pytest.mark.parametrize(
-    ("selection", "own"),
-    [("EL2N", []), ("AUM+CCS[strata=5]", []), ("DRD", ["--settings", "timestep=24", "draws=1", "proxy_epochs=1"])],
-)
-def test_the_launcher_runs_an_unmodified_script(tmp_path, selection, own):
-    save = tmp_path / "results"
-    done = launch(tmp_path, "--selection", selection, "--fraction", "0.1", "--save_path", str(save), own=own)
+def check_selection(done, folder, selection, train):
+    """That the script trained on a tenth of each class, which is stored as a subset of the data set."""
     assert done.returncode == 0, done.stderr
-    assert f"drd_plugin: {selection} = " in done.stdout
-    subset = Selected.load(next(save.glob("*.subset.json")))
-    assert subset.fingerprint == load("digits").train.fingerprint
-    counts = np.bincount(load("digits").train.labels)
-    assert np.bincount(load("digits").train.labels[subset.indices]).tolist() == [
-        round(0.1 * c) for c in counts.tolist()
-    ]
+    subset = Subset.load(next(folder.glob("*.subset.json")))
+    assert (subset.method, subset.fingerprint) == (selection, train.fingerprint)
+    expected = [round(0.1 * count) for count in np.bincount(train.labels).tolist()]
+    assert np.bincount(train.labels[subset.indices]).tolist() == expected
     assert str(len(subset)) in done.stdout.splitlines()
     assert "Best accuracy" in done.stdout
 
 
-@pytest.mark.parametrize("flag", ["--method-config", "--method_config"])
-def test_the_launcher_reads_a_file_of_options(tmp_path, flag):
+def test_the_launcher_runs_an_unmodified_script(tmp_path, digits):
+    """What the library logs is on the terminal."""
+    own = ["--settings", "timestep=3", "distance=mse", "draws=1", "proxy_epochs=1"]
+    done = launch(tmp_path, "--selection", "DRD", "--fraction", "0.1", "--save_path", "results", own=own)
+    check_selection(done, tmp_path / "results", "DRD", digits.train)
+    settings, windows, place = (line for line in done.stderr.splitlines() if line.startswith(("DRD ", "the subset ")))
+    assert re.match(r"DRD = DRD\(.*timestep=3, .*BestWindow\(.*proxy_epochs=1.*, on (cpu|cuda)", settings)
+    assert "windows were judged at" in windows
+    assert place.startswith("the subset and its provenance are in results/DRD_0.1_seed")
+
+
+@pytest.mark.parametrize(
+    ("selection", "own", "message"),
+    [
+        ("AUM+CCS[strata=5]", [], "strata=5, "),
+        ("CCS", ["--method-config", "options.toml"], "strata=4, "),
+    ],
+)
+def test_a_selection_has_settings(tmp_path, digits, launch_in_process, caplog, selection, own, message):
     (tmp_path / "options.toml").write_text("[CCS]\nstrata = 4\n")
-    done = launch(tmp_path, "--selection", "CCS", own=[flag, "options.toml"])
-    assert done.returncode == 0, done.stderr
-    assert "strata=4, " in done.stdout
+    done = launch_in_process("--selection", selection, "--fraction", "0.1", "--save_path", "results", own=own)
+    check_selection(done, tmp_path / "results", selection, digits.train)
+    [line] = [line for line in caplog.messages if line.startswith(f"{selection} = ")]
+    assert message in line
 
 
 @pytest.mark.parametrize(
@@ -44,6 +53,7 @@ def test_the_launcher_reads_a_file_of_options(tmp_path, flag):
         (["--selection", "DDR"], [], "unknown method 'DDR': did you mean 'DRD'"),
         (["--selection", "CCS"], ["--settings", "strate=3"], "did you mean 'strata'"),
         (["--selection", "CCS"], ["--method-config", "nowhere.toml"], "there is no file nowhere.toml"),
+        (["--selection", "CCS"], ["--method_config", "nowhere.toml"], "there is no file nowhere.toml"),
         (["--selection", "Forgetting"], ["--settings", "strata=3"], "Forgetting is DeepCore's own method"),
         (["--selection", "Unifrom"], [], "DeepCore's own: "),
         (["--selection", "CCS"], ["--compat", "wings"], "unknown repair 'wings'"),
@@ -52,15 +62,23 @@ def test_the_launcher_reads_a_file_of_options(tmp_path, flag):
         ([], ["--settings", "strata=3"], "settings are those of a selection: add --selection NAME"),
     ],
 )
-def test_the_launcher_names_what_is_wrong(tmp_path, arguments, own, message):
-    done = launch(tmp_path, *arguments, own=own)
+def test_the_launcher_names_what_is_wrong(launch_in_process, arguments, own, message):
+    check_message(launch_in_process(*arguments, own=own), message)
+
+
+def test_a_fresh_launcher_names_what_is_wrong(tmp_path):
+    check_message(launch(tmp_path, "--selection", "DDR"), "unknown method 'DDR': did you mean 'DRD'")
+
+
+def check_message(done, message):
+    """That the process ended with this message alone."""
     assert done.returncode == 1
     assert message in " ".join(re.sub("[\u2500-\u257f]", " ", done.stderr).split())
     assert "Traceback" not in done.stderr
 
 
-def test_an_error_of_the_script_keeps_its_traceback(tmp_path):
-    done = launch(tmp_path, "--selection", "AUM", "--dataset", "Digit")
+def test_an_error_of_the_script_keeps_its_traceback(launch_in_process):
+    done = launch_in_process("--selection", "AUM", "--dataset", "Digit")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "KeyError: 'Digit'" in done.stderr

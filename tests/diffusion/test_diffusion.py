@@ -10,23 +10,37 @@ import torch
 from diffusers import DDIMScheduler, DiTTransformer2DModel
 from scipy.stats import spearmanr
 
+from drd_plugin.core.job import Job
 from drd_plugin.core.seeds import keyed_normal
-from drd_plugin.data import DataError, from_arrays
-from drd_plugin.diffusion import choose_timesteps
-from drd_plugin.diffusion.denoisers.base import DenoiserError
-from drd_plugin.diffusion.denoisers.classes import class_ids
-from drd_plugin.diffusion.denoisers.latents import Latents
-from drd_plugin.diffusion.denoisers.load import BUNDLED, bundled, check_shape, find_denoiser, load_denoiser
-from drd_plugin.diffusion.denoisers.mixture import GaussianMixture, linear_schedule
-from drd_plugin.diffusion.distance import LPIPS, embedding, has_lpips
+from drd_plugin.data import DataError, from_arrays, scaled
+from drd_plugin.diffusion import (
+    DenoiserError,
+    Fit,
+    GaussianMixture,
+    InformationBottleneck,
+    Latents,
+    SNRWindow,
+    add_noise,
+    bundled,
+    check_shape,
+    choose_timesteps,
+    class_ids,
+    embedding,
+    find_denoiser,
+    fit_denoiser,
+    load_denoiser,
+    reconstruct,
+    sampling_grid,
+)
+from drd_plugin.diffusion.denoisers.load import BUNDLED
+from drd_plugin.diffusion.denoisers.mixture import linear_schedule
 from drd_plugin.diffusion.fitting.judge import drawn
-from drd_plugin.diffusion.fitting.settings import Fit
-from drd_plugin.diffusion.reconstruction import add_noise, reconstruct, sampling_grid
-from drd_plugin.diffusion.timesteps.rule import InformationBottleneck, SNRWindow
-from drd_plugin.scores.drd import DRD, Deviation
-from drd_plugin.scores.elbo import ELBO, DenoisingLoss
+from drd_plugin.scores import DRD, ELBO
+from drd_plugin.scores.drd import Deviation
+from drd_plugin.scores.elbo import DenoisingLoss
 
 CPU = torch.device("cpu")
+JOB = Job("cpu", progress=False)
 
 
 @pytest.fixture
@@ -34,11 +48,6 @@ def mixture():
     g = torch.Generator().manual_seed(0)
     means = torch.randn(3, 2, 16, generator=g, dtype=torch.float64)
     return GaussianMixture(means, torch.tensor([[0.1, 0.3], [0.2, 0.2], [0.05, 0.5]]), image_shape=(1, 4, 4))
-
-
-@pytest.fixture(scope="session")
-def digits_denoiser(digits):
-    return find_denoiser("auto", digits.train, CPU)
 
 
 def test_the_schedule_is_diffusers_linear_one():
@@ -69,8 +78,8 @@ def test_the_null_class_is_the_mixture_of_all(mixture):
     a = mixture.alphas_cumprod[t]
     every = torch.stack([mixture.log_likelihood(x, torch.full((4,), c), a) for c in range(3)])
     [gradient] = torch.autograd.grad(every.logsumexp(0).sum(), x)
-    said = mixture.predict_noise(x.detach(), t, torch.full((4,), mixture.null_class))
-    assert torch.allclose(said, -(1 - a).sqrt().view(-1, 1, 1, 1) * gradient, atol=1e-10)
+    predicted = mixture.predict_noise(x.detach(), t, torch.full((4,), mixture.null_class))
+    assert torch.allclose(predicted, -(1 - a).sqrt().view(-1, 1, 1, 1) * gradient, atol=1e-10)
 
 
 def test_the_mixtures_likelihood_integrates_to_one():
@@ -84,17 +93,17 @@ def test_reconstruction_takes_the_steps_of_diffusers_scheduler(digits, digits_de
     scheduler = DDIMScheduler(clip_sample=False, timestep_spacing="leading")
     scheduler.set_timesteps(50)
     index = torch.arange(6)
-    x_0, labels = digits.train.images[index].float() / 127.5 - 1, torch.from_numpy(digits.train.labels[:6])
+    x_0, labels = scaled(digits.train.images[index]), torch.from_numpy(digits.train.labels[:6])
     noise = torch.from_numpy(keyed_normal(0, "t", index.numpy(), 0, (1, 8, 8)))
     start = torch.tensor([20, 0, 13, 27, 20, 49])
     with torch.no_grad():
-        ours = reconstruct(digits_denoiser, x_0, noise, start, labels)
+        reconstructed = reconstruct(digits_denoiser, x_0, noise, start, labels)
         for i in range(6):
             x = scheduler.add_noise(x_0[i : i + 1], noise[i : i + 1], start[i] * 20)
             for t in [t for t in scheduler.timesteps if t <= start[i] * 20]:
                 eps = digits_denoiser.inner.model(x, t, class_labels=labels[i : i + 1]).sample
                 x = scheduler.step(eps, t, x).prev_sample
-            assert torch.allclose(ours[i], x[0], atol=1e-4)
+            assert torch.allclose(reconstructed[i], x[0], atol=1e-4)
 
 
 def test_a_single_gaussian_is_reconstructed_by_the_known_linear_map():
@@ -127,7 +136,8 @@ def test_unlikely_points_deviate_more():
     mixture = GaussianMixture(torch.zeros(1, 1, 16), torch.full((1, 1), 0.5), image_shape=(1, 4, 4))
     zeros = torch.zeros(200, dtype=torch.long)
     x_0 = mixture.sample(zeros, torch.Generator().manual_seed(0)).float()
-    scorer = Deviation(DRD(draws=64), mixture, embedding("mse", None, 0), np.array([[20]]), 0, Latents(mixture))
+    pixels = embedding("mse", None, 0)
+    scorer = Deviation(DRD(draws=64), mixture, Latents(mixture), 0, CPU, pixels, np.array([[20]]))
     scores = scorer(x_0, zeros, torch.arange(200)).mean(1)
     assert spearmanr(scores, -mixture.log_likelihood(x_0, zeros)).statistic > 0.9
 
@@ -140,9 +150,8 @@ def test_the_elbo_of_a_single_gaussian_is_known():
     a = mixture.alphas_cumprod[torch.from_numpy(20 * window)]
     v = a * s + 1 - a
     expected = (16 * (a * s / v) ** 2 + a * (1 - a) * (x_0 - m).square().sum() / v**2).mean()
-    draws = DenoisingLoss(ELBO(draws=5000), mixture, window, 0, Latents(mixture))(
-        x_0, torch.zeros(1, dtype=torch.long), torch.tensor([3])
-    )[0]
+    scorer = DenoisingLoss(ELBO(draws=5000), mixture, Latents(mixture), 0, CPU, window)
+    [draws] = scorer(x_0, torch.zeros(1, dtype=torch.long), torch.tensor([3]))
     assert draws.shape == (5000,)
     assert abs(float(draws.mean() - expected)) < 4 * float(draws.std()) / 5000**0.5
 
@@ -167,7 +176,7 @@ def naive_choice(rule, denoiser, split, seed):
     index = np.concatenate(rule.representatives(split, seed))
 
     def log_p(i, step):
-        x_0 = split.images[torch.tensor([i])].float() / 127.5 - 1
+        x_0 = scaled(split.images[torch.tensor([i])])
         errors = torch.zeros(3, dtype=torch.float64)
         for draw in range(rule.noises):
             eps = torch.from_numpy(keyed_normal(seed, "timestep", [i], draw, (1, 4, 4)))
@@ -194,7 +203,7 @@ def naive_choice(rule, denoiser, split, seed):
 @pytest.mark.parametrize("delta_t", [1, 2])
 def test_timesteps_are_chosen_as_the_equations_say(mixture, blobs, estimator, delta_t):
     rule = InformationBottleneck(B=3, noises=2, delta_t=delta_t, estimator=estimator, gamma_min=0.3)
-    choice = choose_timesteps(rule, mixture, blobs, 5, CPU, batch_size=7, progress=False)
+    choice = choose_timesteps(rule, mixture, blobs, 5, JOB, batch_size=7)
     expected = naive_choice(rule, mixture, blobs, 5)
     assert np.allclose(choice.slope, expected, atol=1e-5)
     assert choice.chosen.tolist() == choice.window[expected.argmax(1)].tolist()
@@ -203,13 +212,13 @@ def test_timesteps_are_chosen_as_the_equations_say(mixture, blobs, estimator, de
 
 def test_the_choice_does_not_depend_on_the_batch(mixture, blobs):
     rule = InformationBottleneck(B=4, noises=3)
-    one, two = (choose_timesteps(rule, mixture, blobs, 0, CPU, batch_size=size, progress=False) for size in (5, 4000))
+    one, two = (choose_timesteps(rule, mixture, blobs, 0, JOB, batch_size=size) for size in (5, 4000))
     assert np.allclose(one.slope, two.slope, atol=1e-6)
 
 
 def test_a_difference_that_leaves_the_grid_is_refused(mixture, blobs):
     with pytest.raises(ValueError, match="outside the grid"):
-        choose_timesteps(InformationBottleneck(gamma_max=1e9), mixture, blobs, 0, CPU, progress=False)
+        choose_timesteps(InformationBottleneck(gamma_max=1e9), mixture, blobs, 0, JOB)
 
 
 def test_representatives_are_of_the_class_and_as_many_as_asked(blobs):
@@ -220,50 +229,46 @@ def test_representatives_are_of_the_class_and_as_many_as_asked(blobs):
     assert sum(map(len, InformationBottleneck(B=50).representatives(blobs, 0))) == 24
 
 
-@pytest.mark.parametrize("what", [DRD(timestep=20, draws=3, distance="network"), ELBO(draws=3)])
-def test_scores_do_not_depend_on_batches_or_order(digits, what):
-    scorer = what.prepare(digits.train, 0, CPU, progress=False)
+@pytest.mark.parametrize("score", [DRD(timestep=20, draws=3, distance="network"), ELBO(draws=3)])
+def test_scores_do_not_depend_on_batches_or_order(digits, critic_folder, score):
+    scorer = score.prepare(digits.train, 0, JOB.inside(critic_folder))
     labels = torch.from_numpy(digits.train.labels)
 
     def scores(index):
         with torch.no_grad():
-            return scorer(digits.train.images[index].float() / 127.5 - 1, labels[index], index)
+            return scorer(scaled(digits.train.images[index]), labels[index], index)
 
-    whole = scores(torch.arange(30))
-    assert whole.shape == (30, 3)
-    assert torch.allclose(whole, torch.cat([scores(part) for part in torch.arange(30).split(7)]), atol=1e-4)
-    backwards = torch.arange(29, -1, -1)
+    whole = scores(torch.arange(15))
+    assert whole.shape == (15, 3)
+    assert torch.allclose(whole, torch.cat([scores(part) for part in torch.arange(15).split(4)]), atol=1e-4)
+    backwards = torch.arange(14, -1, -1)
     assert torch.allclose(whole[backwards], scores(backwards), atol=1e-4)
     assert not torch.allclose(whole[:, 0], whole[:, 1], rtol=0.01)
 
 
 def test_a_small_batch_size_changes_nothing(digits, digits_denoiser):
-    images, labels, index = (
-        digits.train.images[:5].float() / 127.5 - 1,
-        torch.from_numpy(digits.train.labels[:5]),
-        torch.arange(5),
-    )
+    images, index = scaled(digits.train.images[:5]), torch.arange(5)
+    labels, latents = torch.from_numpy(digits.train.labels[:5]), Latents(digits_denoiser)
     starts, pixels, window = np.full((10, 1), 15), embedding("mse", digits.train, 0), np.arange(13, 28)
 
-    def both(size):
-        deviation = Deviation(
-            DRD(draws=4, batch_size=size), digits_denoiser, pixels, starts, 0, Latents(digits_denoiser)
-        )
-        loss = DenoisingLoss(ELBO(draws=2, batch_size=size), digits_denoiser, window, 0, Latents(digits_denoiser))
+    def scores(size):
+        drd, elbo = DRD(draws=2, batch_size=size), ELBO(draws=2, batch_size=size)
+        deviation = Deviation(drd, digits_denoiser, latents, 0, CPU, pixels, starts)
+        loss = DenoisingLoss(elbo, digits_denoiser, latents, 0, CPU, window)
         return deviation(images, labels, index), loss(images, labels, index)
 
     with torch.no_grad():
-        for large, small in zip(both(2048), both(3), strict=True):
+        for large, small in zip(scores(2048), scores(3), strict=True):
             assert torch.allclose(large, small, rtol=1e-4)
 
 
 def test_the_deviation_with_mse_by_hand(digits, digits_denoiser):
     """Each image from its own class's timestep."""
-    images, labels = digits.train.images[:3].float() / 127.5 - 1, torch.from_numpy(digits.train.labels[:3])
+    images, labels = scaled(digits.train.images[:3]), torch.from_numpy(digits.train.labels[:3])
     assert len(set(labels.tolist())) == 3
     starts, pixels = np.arange(12, 22)[:, None], embedding("mse", digits.train, 0)
     with torch.no_grad():
-        scorer = Deviation(DRD(draws=1), digits_denoiser, pixels, starts, 4, Latents(digits_denoiser))
+        scorer = Deviation(DRD(draws=1), digits_denoiser, Latents(digits_denoiser), 4, CPU, pixels, starts)
         scores = scorer(images, labels, torch.tensor([7, 9, 4]))
         for row, position in enumerate((7, 9, 4)):
             x_0, c = images[[row]], labels[[row]]
@@ -272,75 +277,25 @@ def test_the_deviation_with_mse_by_hand(digits, digits_denoiser):
             assert torch.allclose(scores[row, 0], (again - x_0).square().mean(), rtol=1e-4)
 
 
-def test_the_embedding_meets_the_lpips_package(monkeypatch):
-    """The formula as an embedding against the package's own forward; the trunk has random weights."""
-    lpips = pytest.importorskip("lpips")
-    make = lpips.LPIPS
-    monkeypatch.setattr(lpips, "LPIPS", lambda **settings: make(**settings, pnet_rand=True))
-    for name in ("lpips-alex", "lpips-vgg"):
-        metric = LPIPS(name, CPU)
-        one, two = (torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(s)) * 2 - 1 for s in (0, 1))
-        with torch.no_grad():
-            ours = (metric(one) - metric(two)).square().sum(1)
-            theirs = metric.model(one, two).flatten()
-            assert torch.allclose(ours, theirs, rtol=1e-3)
-            assert metric(one[:, :1]).shape == metric(one).shape
-
-
-def test_the_network_distance_is_the_formula_over_its_blocks(digits):
-    embed = embedding("network", digits.train, 0)
-    one, two = (digits.train.images[part].float() / 127.5 - 1 for part in (slice(0, 4), slice(4, 8)))
-    mean, std = (torch.tensor(v).view(1, 1, 1, 1) for v in digits.train.statistics)
-    expected = torch.zeros(4)
-    x, y = (((v + 1) / 2 - mean) / std for v in (one, two))
-    with torch.no_grad():
-        for block in ("block1", "block2", "block3"):
-            x, y = (getattr(embed.backbone, block)(v) for v in (x, y))
-            unit = [v / v.norm(dim=1, keepdim=True).clamp_min(1e-10) for v in (x, y)]
-            expected += (unit[0] - unit[1]).square().sum(1).mean((1, 2))
-        assert torch.allclose((embed(one) - embed(two)).square().sum(1), expected, rtol=1e-4)
-
-
-def test_the_network_is_kept_and_found_again(digits, tmp_path):
-    one = embedding("network", digits.train, 0, Job(folder=tmp_path))
-    assert (tmp_path / "critic.safetensors").exists()
-    two = embedding("network", digits.train, 99, Job(folder=tmp_path))
-    images = digits.train.images[:3].float() / 127.5 - 1
-    with torch.no_grad():
-        assert torch.equal(one(images), two(images))
-
-
-def test_distances_that_cannot_be_had(digits, monkeypatch, tmp_path):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    assert not has_lpips("lpips-alex")
-    with pytest.raises(DataError, match=r"alexnet weights in .* fetches them"):
-        embedding("lpips-alex", digits.train, 0)
-    with pytest.raises(DataError, match="unknown distance 'lpipz'"):
-        embedding("lpipz", digits.train, 0)
-
-
-@pytest.mark.parametrize("model", ["unet", "dit"])
-def test_a_fitted_denoiser_comes_back_and_has_learned(tiny, tmp_path, model):
-    settings = Fit(
-        model=model, channels=(8, 16), width=16, depth=1, heads=2, epochs=30, batch_size=30, lr=3e-3, samples=0
-    )
-    card = settings(tiny, tmp_path / "d", "cpu", progress=False)
+@pytest.mark.parametrize("fixture", ["fitted_unet", "fitted_dit"])
+def test_a_fitted_denoiser_has_learned_and_is_read_back(tiny, fixture, request):
+    fitted = request.getfixturevalue(fixture)
+    denoiser, card = fitted.denoiser, fitted.card
     assert card["loss"][-1] < card["loss"][0]
     assert card["loss_of_average"] < card["loss"][0]
     assert card["fingerprint"] == tiny.fingerprint
-    assert json.loads((tmp_path / "d" / "card.json").read_text()) == card
-    denoiser = load_denoiser(tmp_path / "d", CPU)
+    assert json.loads((fitted.folder / "card.json").read_text()) == card
     check_shape(denoiser, tiny)
     assert (denoiser.num_classes, denoiser.null_class) == (3, 3)
     x, t = torch.randn(4, 1, 8, 8), torch.full((4,), 500)
     with torch.no_grad():
-        said = [denoiser.predict_noise(x, t, torch.full((4,), c)) for c in range(4)]
+        predictions = [denoiser.predict_noise(x, t, torch.full((4,), c)) for c in range(4)]
         again = denoiser.predict_noise(x, t, torch.zeros(4, dtype=torch.long))
-    assert said[0].shape == x.shape
-    assert torch.equal(said[0], again)
-    assert not torch.allclose(said[0], said[1])
+    assert predictions[0].shape == x.shape
+    assert torch.equal(predictions[0], again)
+    assert not torch.allclose(predictions[0], predictions[1])
     with pytest.raises(FileExistsError, match="holds a finished fit"):
-        settings(tiny, tmp_path / "d", "cpu", progress=False)
+        fit_denoiser(tiny, fitted.folder, fitted.fit, device="cpu", progress=False)
 
 
 def test_a_learned_variance_is_left_out(tmp_path):
@@ -350,27 +305,22 @@ def test_a_learned_variance_is_left_out(tmp_path):
     )  # fmt: skip
     model.save_pretrained(tmp_path / "transformer")
     DDIMScheduler().save_pretrained(tmp_path / "scheduler")
-    denoiser = load_denoiser(tmp_path, CPU)
+    denoiser, x, zeros = load_denoiser(tmp_path, CPU), torch.randn(2, 1, 4, 4), torch.zeros(2, dtype=torch.long)
     with torch.no_grad():
-        assert denoiser.predict_noise(torch.randn(2, 1, 4, 4), torch.zeros(2).long(), torch.zeros(2).long()).shape == (
-            2,
-            1,
-            4,
-            4,
-        )
+        assert denoiser.predict_noise(x, zeros, zeros).shape == x.shape
 
 
-def test_the_bundled_denoiser_knows_the_digits(digits, digits_denoiser):
+def test_the_bundled_denoiser_classifies_the_digits(digits, digits_denoiser):
     """The diffusion classifier with it recognises test images, with four draws at one step."""
-    images, labels, index = digits.test.images[:100].float() / 127.5 - 1, digits.test.labels[:100], np.arange(100)
+    images, labels, index = scaled(digits.test.images[:100]), digits.test.labels[:100], np.arange(100)
     errors = torch.zeros(100, 10)
     with torch.no_grad():
         for draw in range(4):
             eps = torch.from_numpy(keyed_normal(0, "test", index, draw, (1, 8, 8)))
             x_t = add_noise(digits_denoiser, images, eps, torch.full((100,), 18), 50)
             for c in range(10):
-                said = digits_denoiser.predict_noise(x_t, torch.full((100,), 360), torch.full((100,), c))
-                errors[:, c] += (said - eps).square().sum((1, 2, 3))
+                predicted = digits_denoiser.predict_noise(x_t, torch.full((100,), 360), torch.full((100,), c))
+                errors[:, c] += (predicted - eps).square().sum((1, 2, 3))
     assert np.mean(errors.argmin(1).numpy() == labels) > 0.9
 
 
@@ -393,8 +343,8 @@ def test_the_samples_of_the_bundled_fashion_denoiser_are_recognised():
     assert 0.1 < (samples > 0).float().mean() < 0.6  # neither black nor white
 
 
-def test_denoisers_that_cannot_be_used(tiny, digits, digits_denoiser, tmp_path):
-    missing = rf"no denoiser is bundled for {tiny.fingerprint}: fit one .*drd_plugin\.Fit\(\)\(split, 'DIR'\) in Python"
+def test_unusable_denoisers_and_settings_are_refused(tiny, digits, digits_denoiser, tmp_path):
+    missing = rf"no denoiser is bundled for {tiny.fingerprint}: fit one .*drd_plugin\.fit_denoiser\(split, 'DIR'\)"
     with pytest.raises(DenoiserError, match=missing):
         find_denoiser("auto", tiny, CPU)
     with pytest.raises(DenoiserError, match="holds no denoiser"):
@@ -452,4 +402,4 @@ def test_impossible_fits_are_refused(wrong, message):
 def test_images_that_a_model_cannot_halve_are_refused(tmp_path):
     odd = from_arrays("odd", np.zeros((4, 9, 9), np.uint8), np.arange(4) % 2)
     with pytest.raises(DataError, match="takes square ones whose size 4 divides"):
-        Fit(channels=(8, 8, 8), epochs=1)(odd, tmp_path / "d", "cpu", progress=False)
+        fit_denoiser(odd, tmp_path / "d", Fit(channels=(8, 8, 8), epochs=1), device="cpu", progress=False)

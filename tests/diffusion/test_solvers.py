@@ -1,21 +1,23 @@
 """Few-step solvers against the exact path, and what they cost."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from drd_plugin.core.job import Job
 from drd_plugin.core.seeds import keyed_antithetic, keyed_normal
-from drd_plugin.data import load
-from drd_plugin.diffusion.denoisers.load import find_denoiser
-from drd_plugin.diffusion.denoisers.mixture import GaussianMixture
+from drd_plugin.data import scaled
+from drd_plugin.diffusion import GaussianMixture, forwards_of, reconstruct, reconstruct_by
 from drd_plugin.diffusion.oracle import random_mixture
-from drd_plugin.diffusion.reconstruction import reconstruct
-from drd_plugin.diffusion.solvers import forwards_of, reconstruct_by
 from drd_plugin.scores import DRD, ELBO
+
+JOB = Job("cpu", progress=False)
 
 
 class Counting:
-    """A denoiser that counts the latents it is asked for."""
+    """A denoiser that counts the latents whose noise it predicts."""
 
     def __init__(self, inner):
         self.inner, self.forwards = inner, 0
@@ -26,8 +28,9 @@ class Counting:
         return self.inner.predict_noise(x_t, t, labels)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def case():
+    """A mixture, clean images, noise and labels."""
     mixture = random_mixture(3, 2, 16, 0.5, variance=0.1)
     labels = torch.arange(3).repeat(4)
     x_0 = mixture.sample(labels, torch.Generator().manual_seed(0))
@@ -35,11 +38,17 @@ def case():
     return mixture, x_0, noise, labels
 
 
+@pytest.fixture(scope="module")
+def exact(case):
+    """The end of the path from step 20 of 50, in steps of the training."""
+    mixture, x_0, noise, labels = case
+    return reconstruct(mixture, x_0, noise, torch.full((12,), 400), labels, steps=1000)
+
+
 @pytest.mark.parametrize("solver", ["dpmsolver++", "unipc"])
-def test_a_solver_of_higher_order_nears_the_exact_path_faster(case, solver):
+def test_a_solver_of_higher_order_nears_the_exact_path_faster(case, exact, solver):
     mixture, x_0, noise, labels = case
     start = torch.full((12,), 20)
-    exact = reconstruct(mixture, x_0, noise, start * 20, labels, steps=1000)
     errors = []
     for steps in (2, 6, 12):
         again = reconstruct_by(solver, mixture, x_0, noise, start, labels, 50, steps)
@@ -50,7 +59,7 @@ def test_a_solver_of_higher_order_nears_the_exact_path_faster(case, solver):
 
 
 @pytest.mark.parametrize("solver", ["ddim", "dpmsolver++", "unipc"])
-def test_each_latent_starts_at_its_own_step_and_costs_what_is_said(case, solver):
+def test_each_latent_starts_at_its_own_step_and_costs_the_expected_forwards(case, solver):
     mixture, x_0, noise, labels = case
     counting, start = Counting(mixture), torch.tensor([20, 0, 3, 20, 13, 49, 1, 2, 0, 7, 7, 7])
     together = reconstruct_by(solver, counting, x_0, noise, start, labels, 50, 6)
@@ -82,36 +91,28 @@ def test_antithetic_draws_come_in_opposite_pairs():
     )
 
 
-@pytest.mark.parametrize("what", [DRD(timestep=15, draws=4, distance="mse"), ELBO(draws=4)])
-def test_a_pair_of_antithetic_draws_is_one_estimate(what):
-    from dataclasses import replace
-
-    train = load("digits").train
-    images, labels = train.images[:6].float() / 127.5 - 1, torch.from_numpy(train.labels[:6])
+@pytest.mark.parametrize("score", [DRD(timestep=15, draws=4, distance="mse"), ELBO(draws=4)])
+def test_a_pair_of_antithetic_draws_is_one_estimate(digits, score):
+    images, labels = scaled(digits.train.images[:6]), torch.from_numpy(digits.train.labels[:6])
     with torch.no_grad():
-        scorer = replace(what, antithetic=True).prepare(train, 0, torch.device("cpu"), progress=False)
+        scorer = replace(score, antithetic=True).prepare(digits.train, 0, JOB)
         assert scorer(images, labels, torch.arange(6)).shape == (6, 2)
     with pytest.raises(ValueError, match="come in pairs"):
-        replace(what, antithetic=True, draws=3)
+        replace(score, antithetic=True, draws=3)
 
 
-def test_several_timesteps_are_standardised(tmp_path):
-    train = load("digits").train
-    images, labels, index = (
-        train.images[:200].float() / 127.5 - 1,
-        torch.from_numpy(train.labels[:200]),
-        torch.arange(200),
-    )
-    cpu = torch.device("cpu")
+def test_several_timesteps_are_standardised(digits):
+    images, labels = scaled(digits.train.images[:100]), torch.from_numpy(digits.train.labels[:100])
+    few = images[:20], labels[:20], torch.arange(20)
     with torch.no_grad():
-        both = DRD(timesteps=(10, 20), draws=2, distance="mse").prepare(train, 0, cpu, progress=False)
-        apart = both.at_each_step(images, labels, index)
-        single = [DRD(timestep=t, draws=2, distance="mse").prepare(train, 0, cpu, progress=False) for t in (10, 20)]
-        for column, scorer in enumerate(single):
-            assert torch.allclose(apart[:, :, column], scorer(images, labels, index), rtol=1e-4)
-        scores = both(images, labels, index)
-    standard = (apart.double() - torch.from_numpy(both.centre)) / torch.from_numpy(both.scale)
-    assert torch.allclose(scores.double(), standard.mean(2), atol=1e-5)
+        both = DRD(timesteps=(5, 10), draws=2, distance="mse").prepare(digits.train, 0, JOB)
+        deviations = both.at_each_step(images, labels, torch.arange(100))
+        for column, timestep in enumerate((5, 10)):
+            single = DRD(timestep=timestep, draws=2, distance="mse").prepare(digits.train, 0, JOB)
+            assert torch.allclose(deviations[:20, :, column], single(*few), rtol=1e-4)
+        scores = both(*few)
+    standard = (deviations.double() - torch.from_numpy(both.centre)) / torch.from_numpy(both.scale)
+    assert torch.allclose(scores.double(), standard[:20].mean(2), atol=1e-5)
     assert abs(float(standard.mean())) < 0.2
     assert float(standard[:, 0, 0].std()) == pytest.approx(1, abs=0.25)
     with pytest.raises(ValueError, match="give timestep or timesteps"):
@@ -120,7 +121,5 @@ def test_several_timesteps_are_standardised(tmp_path):
         DRD(timesteps=(3, 50))
 
 
-def test_the_bundled_denoiser_is_asked_by_its_own_classes():
-    train = load("digits").train
-    bridged = find_denoiser("auto", train, torch.device("cpu"))
-    assert list(bridged.card["class_ids"].values()) == list(range(10))
+def test_the_bundled_denoiser_takes_the_classes_of_the_data(digits_denoiser):
+    assert list(digits_denoiser.card["class_ids"].values()) == list(range(10))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from drd_plugin.core.registry import UnknownName
-from drd_plugin.methods.published import METHODS, parse, parse_score, parse_strategy
+from drd_plugin.methods import METHODS, parse, parse_score, parse_strategy
 from drd_plugin.scores import AUM, DRD, DUAL, EL2N, TDDS, DynUnc, Forgetting, Moderate, Uniform
 from drd_plugin.strategies import D2, BestWindow, BetaSampling, ClassQuotas, Hardest, PerClass, Strata, Window
 

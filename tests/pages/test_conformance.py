@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from aum import AUMCalculator
 
-from drd_plugin.methods.published import parse
+from drd_plugin.methods import parse
 from drd_plugin.scores import AUM, Proxy
-from drd_plugin.training.recorder import Recorder
+from drd_plugin.training import Recorder
 
 HERE = Path(__file__).parents[2] / "benchmarks" / "conformance"
 sys.path.insert(0, str(HERE))
@@ -26,7 +26,7 @@ def test_the_page_names_methods_that_there_are():
 
     for row in page.rows():
         assert parse(row.name)
-        assert not row.base or row.base in {of.name for of in page.rows()}
+        assert not row.base or row.base in {other.name for other in page.rows()}
 
 
 def test_aum_agrees_with_the_package_of_its_authors(tmp_path):

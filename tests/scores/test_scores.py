@@ -8,7 +8,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from drd_plugin.artifacts import ArtifactError, Scores
-from drd_plugin.data import Split, from_arrays
+from drd_plugin.core.provenance import describe
+from drd_plugin.data import Split, from_arrays, take
 from drd_plugin.scores import (
     AUM,
     DRD,
@@ -24,20 +25,18 @@ from drd_plugin.scores import (
     Proxy,
     Uniform,
 )
-from drd_plugin.scoring.compute import score
-from drd_plugin.scoring.recording import proxy_seed, record
-from drd_plugin.training.recipe import Recipe
-from drd_plugin.training.recorder import Outputs
+from drd_plugin.scoring import proxy_seed, record, score
+from drd_plugin.training import PROXY, Outputs, Recipe
 
 LEARNED, WRONG = [4.0, 0.0, 1.0], [0.0, 4.0, 1.0]
 
 
-def fold(what, steps, epochs, n=3, num_classes=3):
-    """Feeds (epoch, index, logits, labels) to a fold and computes it."""
-    state = what.begin(n, num_classes, torch.device("cpu"))
+def fold(fold_score, steps, epochs, n=3, num_classes=3):
+    """Feeds (epoch, index, logits, labels) to a fold score and computes it."""
+    state = fold_score.begin(n, num_classes, torch.device("cpu"))
     for epoch, index, logits, labels in steps:
-        what.update(state, Outputs(epoch, torch.tensor(index), torch.tensor(logits), torch.tensor(labels)))
-    return what.compute(state, Proxy(None, None, epochs, "cpu")).tolist()
+        fold_score.update(state, Outputs(epoch, torch.tensor(index), torch.tensor(logits), torch.tensor(labels)))
+    return fold_score.compute(state, Proxy(None, None, epochs, "cpu")).tolist()
 
 
 def history(*rows):
@@ -60,10 +59,10 @@ def test_el2n_by_hand():
     assert fold(EL2N(), [(1, [0, 1, 2], logits, [0, 1, 0])], epochs=1) == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize(("epoch", "epochs", "wanted"), [(None, 200, 20), (None, 30, 3), (None, 2, 1), (7, 30, 7)])
-def test_el2n_reads_one_early_evaluation(epoch, epochs, wanted):
+@pytest.mark.parametrize(("epoch", "epochs", "evaluated"), [(None, 200, 20), (None, 30, 3), (None, 2, 1), (7, 30, 7)])
+def test_el2n_reads_one_early_evaluation(epoch, epochs, evaluated):
     watched = [e for e in range(1, epochs + 1) if EL2N(epoch).observes(e, epochs) == "eval"]
-    assert watched == [wanted]
+    assert watched == [evaluated]
     assert all(EL2N(epoch).observes(e, epochs) != "train" for e in range(1, epochs + 1))
 
 
@@ -97,80 +96,100 @@ def test_directions():
 
 
 QUICK = {
-    "DRD": DRD(B=1, noises=1, draws=2, distance="mse"),
-    "ELBO": ELBO(draws=2),
+    "DRD": DRD(B=1, noises=1, draws=2, distance="mse", gamma_min=2, gamma_max=10),
+    "ELBO": ELBO(draws=2, gamma_min=2, gamma_max=10),
     "DynUnc": DynUnc(window=2),
     "TDDS": TDDS(window=3),
     "DUAL": DUAL(window=2),
 }
-PROXY = Recipe(epochs=3, batch_size=128)
+SHORT = Recipe(net="convnet_small", epochs=3, batch_size=32)
 
 
-def quietly(split, folds, recipe=PROXY, **rest):
-    return record(split, folds, recipe, device="cpu", progress=False, **rest)
+@pytest.fixture(scope="module")
+def some(digits):
+    """150 of the digits, for which the denoiser that was fitted to the digits is found."""
+    return take(digits.train, 150)
+
+
+def quietly(split, folds, proxy=SHORT, **rest):
+    return record(split, folds, proxy=proxy, device="cpu", progress=False, **rest)
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_every_score_gives_one_finite_number_an_example_in_dataset_order(name, digits):
-    what = QUICK.get(name) or SCORES[name]()
-    scores = score(digits.train, what, recipe=PROXY, device="cpu", progress=False)
-    assert scores.values.shape == (1437,)
+def test_every_score_gives_one_finite_number_an_example_in_dataset_order(name, some):
+    quick = QUICK.get(name) or SCORES[name]()
+    scores = score(some, quick, proxy=SHORT, device="cpu", progress=False)
+    assert scores.values.shape == (150,)
     assert scores.values.dtype == np.float32
     assert np.isfinite(scores.values).all()
-    assert np.array_equal(scores.labels, digits.train.labels)
-    assert scores.fingerprint == digits.train.fingerprint
+    assert np.array_equal(scores.labels, some.labels)
+    assert scores.fingerprint == some.fingerprint
     assert scores.higher_is_harder == SCORES[name].higher_is_harder
     assert scores.provenance["score"]["name"] == name
     assert scores.provenance["environment"]["versions"]["torch"]
-    again = score(digits.train, what, recipe=PROXY, device="cpu", progress=False)
+    again = score(some, quick, proxy=SHORT, device="cpu", progress=False)
     assert np.allclose(scores.estimates, again.estimates, atol=1e-6)
-    other = score(digits.train, what, seed=1, recipe=PROXY, device="cpu", progress=False)
+    other = score(some, quick, seed=1, proxy=SHORT, device="cpu", progress=False)
     assert not np.allclose(scores.estimates, other.estimates)
 
 
-def test_scores_move_with_the_examples(digits):
+def test_scores_move_with_the_examples(few):
     """A fold watches by position: permuting the data set and its training order permutes the scores."""
-    reverse = Split("reversed", digits.train.images.flip(0), digits.train.labels[::-1].copy(), digits.train.classes)
-    recipe = Recipe(epochs=1, batch_size=2000)
-    ours, theirs = (
-        record(s, [AUM(), Moderate()], recipe, device="cpu", progress=False) for s in (digits.train, reverse)
-    )
+    reverse = Split("reversed", few.images.flip(0), few.labels[::-1].copy(), few.classes)
+    whole = Recipe(epochs=1, batch_size=2000)
+    ours, theirs = (quietly(split, [AUM(), Moderate()], whole) for split in (few, reverse))
     for one, two in zip(ours, theirs, strict=True):
         assert np.allclose(one.values, two.values[::-1], atol=1e-3)
+        assert not np.allclose(one.values, two.values, atol=1e-2)
 
 
-def test_one_recorded_run_gives_the_same_as_one_run_each(digits):
-    folds = [Forgetting(), EL2N(), AUM(), Moderate(), DynUnc(window=2), TDDS(window=3), DUAL(window=2)]
-    together = quietly(digits.train, folds)
-    for what, scores in zip(folds, together, strict=True):
-        [alone] = quietly(digits.train, [what])
-        assert np.allclose(scores.values, alone.values, atol=1e-5)
+FOLDS = [Forgetting(), EL2N(), AUM(), Moderate(), DynUnc(window=2), TDDS(window=3), DUAL(window=2)]
 
 
-def test_the_size_of_the_pieces_that_folds_see_changes_nothing(digits, monkeypatch):
-    folds = [Forgetting(), EL2N(), AUM(), DynUnc(window=2), TDDS(window=3), DUAL(window=2)]
-    whole = quietly(digits.train, folds)
-    monkeypatch.setattr("drd_plugin.training.recorder.AT_ONCE", 1000)
-    for one, other in zip(whole, quietly(digits.train, folds), strict=True):
+@pytest.fixture(scope="module")
+def together(few):
+    """Every fold score from one recorded run."""
+    return quietly(few, FOLDS)
+
+
+@pytest.mark.parametrize("i", range(len(FOLDS)), ids=[type(fold).__name__ for fold in FOLDS])
+def test_one_recorded_run_gives_the_same_as_one_run_each(few, together, i):
+    [alone] = quietly(few, [FOLDS[i]])
+    assert np.allclose(together[i].values, alone.values, atol=1e-5)
+
+
+def test_the_size_of_the_pieces_that_folds_see_changes_nothing(few, together, monkeypatch):
+    """An epoch of 1500 logits in pieces of at most 400."""
+    monkeypatch.setattr("drd_plugin.training.recorder.AT_ONCE", 400)
+    for one, other in zip(together, quietly(few, FOLDS), strict=True):
         assert np.allclose(one.values, other.values, atol=1e-5)
 
 
-def test_proxies_are_averaged_and_never_shared_between_seeds(digits):
+def test_proxies_are_averaged_and_never_shared_between_seeds(few):
     """One score averages two proxies, another one: the first proxy is the same, and trained once."""
-    both, one = quietly(digits.train, [AUM(proxies=2), Forgetting()], seed=1)
-    [first] = quietly(digits.train, [AUM()], seed=1)
-    assert (both.estimates.shape, one.estimates.shape) == ((1437, 2), (1437, 1))
+    both, one = quietly(few, [AUM(proxies=2), Forgetting()], seed=1)
+    [first] = quietly(few, [AUM()], seed=1)
+    assert (both.estimates.shape, one.estimates.shape) == ((150, 2), (150, 1))
     assert np.allclose(both.estimates[:, 0], first.values, atol=1e-5)
     assert not np.allclose(both.estimates[:, 1], first.values, atol=0.1)
     assert one.provenance["seconds"] < both.provenance["seconds"]
     assert len({proxy_seed(seed, number) for seed in range(5) for number in range(5)}) == 25
 
 
-def test_a_proxy_is_trained_in_epochs(digits):
-    with pytest.raises(ValueError, match="measured in epochs"):
-        record(digits.train, [AUM()], Recipe())
-    with pytest.raises(ValueError, match="give a recipe in epochs"):
-        score(digits.train, AUM())
+def test_a_proxy_is_trained_in_epochs(few):
+    for compute in (record, score):
+        with pytest.raises(ValueError, match=r"measured in epochs, got steps=300: use recipe\.for_epochs"):
+            compute(few, [AUM()] if compute is record else AUM(), proxy=Recipe())
+
+
+def test_a_proxy_is_trained_by_default_as_the_command_line_does(tiny):
+    scores = score(tiny, AUM(), device="cpu", progress=False)
+    [recorded] = record(tiny, ["AUM"], device="cpu", progress=False)
+    assert scores.provenance["recipe"] == recorded.provenance["recipe"] == describe(PROXY)
+    assert PROXY.epochs == 30
+    other = score(tiny, AUM(), proxy=SHORT, device="cpu", progress=False)
+    assert other.provenance["recipe"] == describe(SHORT)
+    assert np.array_equal(scores.values, recorded.values)
 
 
 def test_wrong_labels_look_hard_to_every_score_that_looks(digits):
@@ -181,21 +200,23 @@ def test_wrong_labels_look_hard_to_every_score_that_looks(digits):
     noisy = Split("noisy", digits.train.images, labels, digits.train.classes)
     is_wrong = np.isin(np.arange(1437), wrong)
     least = {"Forgetting": 0.6, "EL2N": 0.95, "AUM": 0.95, "Moderate": 0.9}
-    for scores in quietly(noisy, [Forgetting(), EL2N(), AUM(), Moderate()], Recipe(epochs=12)):
+    for scores in quietly(noisy, [Forgetting(), EL2N(), AUM(), Moderate()], Recipe(net="convnet_small", epochs=12)):
         assert roc_auc_score(is_wrong, scores.hardness) > least[scores.name], scores.name
 
 
-def test_a_finished_folder_is_read_and_another_setting_refused(digits, tmp_path):
-    first = score(digits.train, Uniform(), out=tmp_path / "u", progress=False)
-    part = tmp_path / "u" / "part-00000-of-00006.parquet"
-    stamp = part.stat().st_mtime_ns
-    again = score(digits.train, Uniform(), out=tmp_path / "u", progress=False)
-    assert part.stat().st_mtime_ns == stamp
+def test_a_finished_folder_is_read_and_another_setting_refused(few, tmp_path, monkeypatch):
+    monkeypatch.setattr("drd_plugin.scoring.maps.CHUNK", 40)
+    first = score(few, Uniform(), out=tmp_path / "u", progress=False)
+    parts = sorted((tmp_path / "u").glob("part-*-of-00004.parquet"))
+    stamps = [part.stat().st_mtime_ns for part in parts]
+    again = score(few, Uniform(), out=tmp_path / "u", progress=False)
+    assert len(parts) == 4
+    assert [part.stat().st_mtime_ns for part in parts] == stamps
     assert np.array_equal(first.values, again.values)
     with pytest.raises(ArtifactError, match=r"made with other settings \(seed: 0, not 1\)"):
-        score(digits.train, Uniform(), seed=1, out=tmp_path / "u", progress=False)
-    score(digits.train, AUM(), out=tmp_path / "a", recipe=PROXY, device="cpu", progress=False)
+        score(few, Uniform(), seed=1, out=tmp_path / "u", progress=False)
+    score(few, AUM(), out=tmp_path / "a", proxy=SHORT, device="cpu", progress=False)
     with pytest.raises(ArtifactError, match="made with other settings"):
-        score(digits.train, AUM(), out=tmp_path / "a", recipe=Recipe(epochs=4), device="cpu", progress=False)
+        score(few, AUM(), out=tmp_path / "a", proxy=SHORT.for_epochs(4), device="cpu", progress=False)
     assert issubclass(AUM, FoldScore)
     assert Scores.load(tmp_path / "a").name == "AUM"

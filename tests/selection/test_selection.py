@@ -6,13 +6,13 @@ import pytest
 from drd_plugin.artifacts import ArtifactError, check_fingerprint
 from drd_plugin.core.provenance import describe
 from drd_plugin.core.seeds import Seeds
-from drd_plugin.data import DataError
-from drd_plugin.diffusion.denoisers.load import BUNDLED
-from drd_plugin.diffusion.fitting.settings import Fit
-from drd_plugin.methods.published import METHODS
-from drd_plugin.scoring.compute import score
-from drd_plugin.selection.subset import TrainingWorkbench, select
-from drd_plugin.training.recipe import Recipe
+from drd_plugin.data import DataError, take
+from drd_plugin.diffusion import Fit, fit_denoiser
+from drd_plugin.methods import METHODS
+from drd_plugin.scores import AUM
+from drd_plugin.scoring import ScoreCache, score
+from drd_plugin.selection import CachedSource, GivenSource, Networks, TrainingWorkbench, select, select_from
+from drd_plugin.training import Recipe
 
 QUICK = {"recipe": Recipe(net="lenet", steps=2), "proxy": Recipe(net="lenet", epochs=3), "progress": False}
 SETTINGS = {
@@ -22,22 +22,28 @@ SETTINGS = {
     "TDDS": "TDDS[window=3]",
     "DUAL": "DUAL[window=2, mean_score=Confidence]",
     "D2": "D2[cutoff=0.1]",
-    "DRD": f"DRD[timestep=20,draws=1,distance=mse,denoiser={BUNDLED / 'digits'},step=0.5]",
-    "ELBO": f"ELBO[gamma_min=0.9,draws=1,denoiser={BUNDLED / 'digits'},step=0.5]",
+    "DRD": "DRD[timestep=5,draws=1,distance=mse,step=0.5]",
+    "ELBO": "ELBO[gamma_min=0.9,draws=1,step=0.5]",
 }
 
 
+@pytest.fixture(scope="module")
+def some(digits):
+    """150 of the digits, for which the denoiser that was fitted to the digits is found."""
+    return take(digits.train, 150)
+
+
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_selects_in_one_call(few, name):
+def test_every_method_selects_in_one_call(some, name):
     method = SETTINGS.get(name, name)
-    subset = select(few, method, 0.2, seed=1, **QUICK)
+    subset = select(some, method, 0.2, seed=1, **QUICK)
     assert len(np.unique(subset.indices)) == len(subset) == 30
-    check_fingerprint(subset.fingerprint, few.fingerprint, "the subset")
-    assert np.array_equal(subset.indices, select(few, method, 0.2, seed=1, **QUICK).indices)
+    check_fingerprint(subset.fingerprint, some.fingerprint, "the subset")
+    assert np.array_equal(subset.indices, select(some, method, 0.2, seed=1, **QUICK).indices)
 
 
 def test_scores_at_hand_are_used(few):
-    scores = score(few, "AUM", recipe=QUICK["proxy"], progress=False)
+    scores = score(few, "AUM", proxy=QUICK["proxy"], progress=False)
     backwards = replace(scores, estimates=-scores.estimates)
     one, other = (select(few, "AUM", 0.2, scores=[s], progress=False) for s in (scores, backwards))
     assert not set(one.indices) & set(other.indices)
@@ -45,11 +51,15 @@ def test_scores_at_hand_are_used(few):
         select(few, "AUM", 0.2, scores=[replace(scores, fingerprint="other:1")])
 
 
+@pytest.fixture(scope="module")
+def el2n(few):
+    return score(few, "EL2N[epoch=1]", proxy=QUICK["proxy"], progress=False)
+
+
 @pytest.mark.parametrize("method", ["AUM", "EL2N+CCS", "EL2N[epoch=2]"])
-def test_scores_with_other_settings_are_refused(few, method):
-    other = score(few, "EL2N[epoch=1]", recipe=QUICK["proxy"], progress=False)
+def test_scores_with_other_settings_are_refused(few, el2n, method):
     with pytest.raises(ArtifactError, match="the given EL2N score was made with"):
-        select(few, method, 0.2, scores=[other])
+        select(few, method, 0.2, scores=[el2n])
 
 
 def test_windows_are_judged_by_the_benchmarks_network(few):
@@ -61,17 +71,35 @@ def test_windows_are_judged_by_the_benchmarks_network(few):
 
 
 @pytest.mark.parametrize(
-    "use", [lambda data: score(data, "Uniform"), lambda data: select(data, "AUM", 0.1), lambda data: Fit()(data, "x")]
+    "use",
+    [
+        lambda data, out: score(data, "Uniform"),
+        lambda data, out: score(data, "AUM"),
+        lambda data, out: select(data, "AUM", 0.1),
+        lambda data, out: fit_denoiser(data, out, Fit()),
+    ],
 )
-def test_a_data_set_is_not_a_split(digits, use):
+def test_a_data_set_is_not_a_split(digits, tmp_path, use):
     with pytest.raises(DataError, match=r"expected a Split, got a Dataset: give its \.train"):
-        use(digits)
+        use(digits, tmp_path / "x")
+    assert not (tmp_path / "x").exists()
 
 
 def test_one_call_is_the_steps_in_turn(few):
-    """CCS with a cut-off by a score that is not its own."""
-    seeds, how = Seeds.all(3), METHODS["CCS"].strategy
-    el2n, aum = (score(few, METHODS[n].score, seed=3, recipe=QUICK["proxy"], progress=False) for n in ("EL2N", "AUM"))
-    bench = TrainingWorkbench(few, QUICK["recipe"], QUICK["proxy"], seeds, {"AUM": aum}.__getitem__)
-    expected = type(METHODS["CCS"])("EL2N+CCS", METHODS["EL2N"].score, how).select(el2n, 0.2, 3, bench)
-    assert np.array_equal(select(few, "EL2N+CCS", 0.2, seed=3, **QUICK).indices, expected.indices)
+    """CCS with a cut-off by a score that is not its own: from scores at hand, and from a cache that computes them."""
+    seeds, strategy = Seeds.all(3), METHODS["CCS"].strategy
+    method = type(METHODS["CCS"])("EL2N+CCS", METHODS["EL2N"].score, strategy)
+    el2n, aum = (score(few, METHODS[n].score, seed=3, proxy=QUICK["proxy"], progress=False) for n in ("EL2N", "AUM"))
+    workbench = TrainingWorkbench(GivenSource(el2n, [aum]), Networks(few, QUICK["recipe"], QUICK["proxy"], seeds))
+    expected = method.select(el2n, 0.2, 3, workbench)
+    assert workbench.requests == {"AUM": aum.provenance}
+    subset = select(few, "EL2N+CCS", 0.2, seed=3, **QUICK)
+    assert np.array_equal(subset.indices, expected.indices)
+    assert set(subset.provenance["further"]) == {"AUM"}
+
+    cache = ScoreCache(few, QUICK["proxy"], together=method.scores)
+    assert np.array_equal(select_from(cache, method, 0.2, seeds, QUICK["recipe"]).indices, expected.indices)
+    workbench = TrainingWorkbench(CachedSource(cache, seeds), Networks(few, QUICK["recipe"], QUICK["proxy"], seeds))
+    again = method.select(cache.get(method.ordering, seeds), 0.2, 3, workbench)
+    assert np.array_equal(again.indices, expected.indices)
+    assert workbench.seconds == {"score": pytest.approx(cache.get(AUM(), seeds).provenance["seconds"])}

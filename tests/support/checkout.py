@@ -12,7 +12,7 @@ from PIL import Image
 from torchvision import transforms
 
 from drd_plugin.deepcore import Args
-from drd_plugin.methods.published import PUBLISHED
+from drd_plugin.methods import PUBLISHED
 
 STANDIN = Path(__file__).parent / "standin"
 CHECKOUT = Path(os.environ.get("DEEPCORE_PATH", STANDIN)).resolve()
@@ -40,23 +40,28 @@ class Shapes(torch.utils.data.Dataset):
 
 
 def args_of(**changed):
-    given = {"model": "LeNet", "selection_batch": 32, "workers": 0, "channel": 1, "im_size": (28, 28)}
-    return Args(**{**given, "num_classes": 3, "selection_lr": 0.05, "lr": 0.05, "epochs": 2, **changed})
+    common = {"model": "LeNet", "selection_batch": 32, "workers": 0, "channel": 1, "im_size": (28, 28)}
+    return Args(**{**common, "num_classes": 3, "selection_lr": 0.05, "lr": 0.05, "epochs": 2, **changed})
 
 
-def python(program, *path, **environment):
+def python(program, *path, cwd=None):
     """Runs a program in a fresh interpreter with these folders on PYTHONPATH."""
-    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path)), **environment}
-    return subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True)
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
+    return subprocess.run([sys.executable, "-c", program], env=variables, cwd=cwd, capture_output=True, text=True)
 
 
-def launch(folder, *arguments, own=()):
-    """`drd-plugin deepcore main.py` on the digits in a fresh interpreter."""
+def launcher(folder, *arguments, own=()):
+    """The arguments of `drd-plugin` for the checkout's main.py on the digits."""
     script = [
         "--dataset", "Digits", "--model", "LeNet", "--num_exp", "1", "--epochs", "1", "--selection_epochs", "1",
         "--data_path", str(folder / "data"), "--workers", "0", "--seed", "1", *arguments,
     ]  # fmt: skip
-    command = [sys.executable, "-m", "drd_plugin", "deepcore", str(CHECKOUT / "main.py"), *own, "--", *script]
+    return ["deepcore", str(CHECKOUT / "main.py"), *own, "--", *script]
+
+
+def launch(folder, *arguments, own=()):
+    """`drd-plugin deepcore main.py` on the digits in a fresh interpreter."""
+    command = [sys.executable, "-m", "drd_plugin", *launcher(folder, *arguments, own=own)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 

@@ -113,8 +113,9 @@ def _styles(methods: pd.Series) -> dict[str, dict[str, Any]]:
     """The full training in the colour of text, and then the others as in every picture."""
     import matplotlib as mpl
 
-    others = [method for method in dict.fromkeys(methods) if method != "Full"]
-    return {"Full": {"color": mpl.rcParams["text.color"], "ls": "-", "lw": 2}, **line_of(others)}
+    names = [*dict.fromkeys(methods)]
+    full = {"Full": {"color": mpl.rcParams["text.color"], "ls": "-", "lw": 2}} if "Full" in names else {}
+    return full | line_of([name for name in names if name != "Full"])
 
 
 def _seconds(ax: Axes, ylabel: str, fraction: float) -> None:
@@ -125,9 +126,12 @@ def _seconds(ax: Axes, ylabel: str, fraction: float) -> None:
 
 
 def _close(ax: Axes, rows: pd.DataFrame, lowest: float) -> None:
-    """The grid, the legend beside the picture, and the full training's accuracy, not far below which it ends."""
+    """The grid, the legend beside the picture, and the full training's accuracy, if there is one, not far below which
+    it ends.
+    """
     full = rows.loc[(rows["method"] == "Full") & (rows["budget"] == 1), "acc_last"].mean()
-    ax.axhline(full, color="grey", lw=0.8)
-    ax.set_ylim(max(full - FAR, lowest - 0.5), rows["acc_best"].max() + 0.5)
+    if np.isfinite(full):
+        ax.axhline(full, color="grey", lw=0.8)
+        ax.set_ylim(max(full - FAR, lowest - 0.5), rows["acc_best"].max() + 0.5)
     ax.grid(alpha=0.3)
     ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..tables.summary import check_one_net, summary
+from ..tables.words import RANKED
 from .axes import line_of, new_axis
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ def plot_accuracy(runs: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ValueError: If the runs are of several nets.
     """
     check_one_net(runs)
-    ax, long = ax or new_axis(), summary(runs)
-    fractions = [f for f in long["fraction"].unique() if f < 1]
+    ax, long = ax or new_axis(), _with_own_shares(summary(runs))
+    fractions = [f for f in runs["fraction"].unique() if 0 < f < 1]
     methods = [m for m in dict.fromkeys(long["method"]) if m != "Full"]
     for place, (method, style) in enumerate(line_of(methods).items()):
         cells = long[long["method"] == method].sort_values("fraction")
@@ -39,7 +40,8 @@ def plot_accuracy(runs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     _full(long, ax)
     ticks = sorted(100 * f for f in fractions) or [100]
     ax.set(xscale="log", xlabel="examples kept (%)", ylabel=f"test accuracy (%){_spread(long)}")
-    ax.set_xlim(ticks[0] / 1.15, ticks[-1] * 1.15)
+    shares = [*ticks, *(100 * long.loc[long["fraction"] < 1, "fraction"])]
+    ax.set_xlim(min(shares) / 1.15, max(shares) * 1.15)
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
     if len(random := long.loc[long["method"] == "Random", "mean"]) and long["mean"].min() < random.min() - FAR:
@@ -61,7 +63,7 @@ def plot_cost(runs: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ValueError: If the runs are of several nets.
     """
     check_one_net(runs)
-    ax, long = ax or new_axis(), summary(runs)
+    ax, long = ax or new_axis(), _with_own_shares(summary(runs))
     long = long.assign(seconds=long["score"] + long["select"] + long["train"])
     for method, style in line_of([m for m in dict.fromkeys(long["method"]) if m != "Full"]).items():
         cells = long[long["method"] == method].sort_values("fraction")
@@ -91,7 +93,7 @@ def plot_windows(runs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     deviation (Figure 6 of the DRD paper).
 
     Arguments:
-        runs: Rows as `drd_plugin.bench.studies.windows.windows` gives them.
+        runs: Rows as `drd_plugin.bench.studies.windows.window_runs` gives them, of one net and one kind of ranking.
         ax: Where to draw; a new figure by default.
     """
     ax = ax or new_axis()
@@ -101,12 +103,19 @@ def plot_windows(runs: pd.DataFrame, ax: Axes | None = None) -> Axes:
         label = f"{score}, {100 * fraction:g} %" if several else f"{100 * fraction:g} %"
         ax.errorbar(100 * line["start"], line["mean"], line["std"].fillna(0), label=label, marker="o", ms=4, capsize=2)
     ax.set(
-        xlabel="start of the window (% of each class, from the most likely end)",
+        xlabel=f"start of the window (% of {RANKED[runs['ranking'].iloc[0]]}, from the easiest end)",
         ylabel=f"test accuracy (%){_spread(cells.rename(columns={'count': 'n'}))}",
     )
     ax.grid(alpha=0.3)
     ax.legend(title="kept")
     return ax
+
+
+def _with_own_shares(long: pd.DataFrame) -> pd.DataFrame:
+    """With the shares that dynamic methods decided themselves; without these where there is no full training."""
+    n = long.loc[long["method"] == "Full", "k"].max()
+    shares = long["fraction"].where(long["fraction"] > 0, (long["k"] / n).round(3))
+    return long.assign(fraction=shares)[shares.notna()]
 
 
 def _full(long: pd.DataFrame, ax: Axes) -> None:

@@ -36,7 +36,7 @@ def plot_cross(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set_yticks(range(parts), names)
     ax.axvline(parts - 0.5, color="white", lw=3)
     ax.set(
-        xlabel="tested on: part of the ranking, from the most likely on",
+        xlabel="tested on: part of the ranking, from the easiest on",
         ylabel="trained on",
         title=f"accuracy (%), n = {rows['seed'].nunique()}",
     )

@@ -13,7 +13,7 @@ from ...artifacts import ArtifactError
 from ...core.device import resolve_device
 from ..results import read_results
 from ..store import RunStore
-from ..tables.words import fraction_name, spread
+from ..tables.words import epoch_name, fraction_name, spread
 from .drd import what_drd_sees
 from .html import Section, html_of, paragraph, pictures_of, table_of
 from .provenance import provenance, reliability
@@ -103,4 +103,4 @@ def _costs(results: Results) -> Iterator[Section]:
 
 def _costed(cell: Any) -> list[str]:
     seconds = [f"{getattr(cell, name):.1f}" for name in (*COSTS, "total")]
-    return [cell.method, fraction_name(cell.fraction), spread(cell.mean, cell.std), *seconds]
+    return [cell.method, epoch_name(cell.fraction), spread(cell.mean, cell.std), *seconds]

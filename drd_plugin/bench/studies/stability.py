@@ -31,7 +31,7 @@ from ...methods.selector import Selector
 from ...scores import FoldScore
 from ..grid import Grid
 from ..plots import plot_stability
-from ..session import Session, start_session
+from ..session import Session, ordering_of, start_session
 from ..store import RunStore
 from ..tables.words import mean_and_std
 from ..workers import Workers
@@ -110,7 +110,7 @@ class Stability(Study):
             scores[method.name][Proxy(net, seed)] = session.ordering(method, Seeds.all(seed))
 
     def _seeds(self, grid: Grid, method: Selector) -> list[int]:
-        return [*grid.seeds] if isinstance(method.ordering, FoldScore) else [*range(self.noise_seeds)]
+        return [*grid.seeds] if isinstance(ordering_of(method), FoldScore) else [*range(self.noise_seeds)]
 
     def _pairs(self, first: str, scores: Mapping[Proxy, Scores]) -> Iterator[_Pair]:
         """What is compared: two seeds of the first network, the first network and another at the same seed, and the

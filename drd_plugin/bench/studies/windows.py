@@ -14,13 +14,11 @@ from ...methods import Method, parse
 from ...strategies import Window
 from ..plots import plot_windows
 from ..store import RunStore
-from ..tables.words import fraction_name, mean_and_std
+from ..tables.words import RANKED, fraction_name, mean_and_std
 from .base import Results
 from .comparison import Comparison
 
 __all__ = ["Windows", "window_runs"]
-
-RANKED = {"class": "each class", "global": "the whole ranking"}
 
 
 @dataclass(frozen=True)

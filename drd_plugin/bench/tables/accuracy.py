@@ -9,7 +9,7 @@ import numpy as np
 
 from .footnotes import left_out_text, origin
 from .summary import check_one_net, summary
-from .words import fraction_name, gap, listed, over_seeds, paired
+from .words import epoch_name, gap, listed, over_seeds, paired
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,10 +80,10 @@ def table(
             value, spread = getattr(cell, mean), getattr(cell, std)
             text = f"{value:.1f}" if np.isnan(spread) else f"{value:.1f} ± {spread:.1f}"
             text += f" (n = {cell.n})" if long["n"].nunique() > 1 else ""
-            rows.setdefault(str(cell.method), {})[fraction_name(float(fraction))] = (
+            rows.setdefault(str(cell.method), {})[epoch_name(float(fraction))] = (
                 _bold(text, style) if round(value, 1) >= best else text
             )
-    columns = [fraction_name(f) for f in sorted(long["fraction"].unique())]
+    columns = [epoch_name(f) for f in sorted(long["fraction"].unique())]
     result = (
         pd.DataFrame.from_dict({m: rows[m] for m in dict.fromkeys(long["method"])}, orient="index")
         .reindex(columns=columns)
@@ -117,5 +117,5 @@ def _wide(long: pd.DataFrame) -> pd.DataFrame:
     wide = (
         long.pivot(index="method", columns="fraction", values="text").reindex(dict.fromkeys(long["method"])).fillna("")
     )
-    wide.columns = [fraction_name(f) for f in wide.columns]
+    wide.columns = [epoch_name(f) for f in wide.columns]
     return wide.reset_index()

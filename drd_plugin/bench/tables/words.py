@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 __all__ = [
+    "RANKED",
     "epoch_name",
     "fraction_name",
     "gap",
@@ -17,6 +18,9 @@ __all__ = [
     "part_names",
     "spread",
 ]
+
+RANKED = {"class": "each class", "global": "the whole ranking"}
+"""What a share of a ranking is a share of, by the kind of ranking."""
 
 
 def fraction_name(fraction: float) -> str:

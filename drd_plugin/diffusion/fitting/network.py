@@ -49,5 +49,5 @@ def build_network(fit: Fit, split: Split) -> Any:
             num_embeds_ada_norm=split.num_classes,
         )
         for block in model.transformer_blocks:
-            block.norm1.emb.class_embedder.dropout_prob = 0.0  # labels are dropped once for the whole network, below
+            block.norm1.emb.class_embedder.dropout_prob = 0.0  # the training drops labels, once for the whole network
         return model
