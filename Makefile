@@ -4,13 +4,16 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: table test check clean
+.PHONY: table test test-all check clean
 
 table: $(VENV)/installed  ## Regenerate the benchmark table on the embedded digits: every method, six fractions, ten seeds.
 	$(BIN)/drd-plugin bench main
 
 test: $(VENV)/tested check  ## Run the checks and the tests.
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not long" --numprocesses auto --maxprocesses 4 --dist loadfile
+
+test-all: test  ## Run also what is long by nature: the README's commands, the notebooks, the browser, many kills.
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m long --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: $(VENV)/tested
 	$(BIN)/ruff check .

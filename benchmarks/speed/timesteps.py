@@ -17,7 +17,7 @@ from drd_plugin.core.job import Job
 from drd_plugin.core.provenance import processor, versions
 from drd_plugin.data import Split, load
 from drd_plugin.diffusion import Denoiser, InformationBottleneck, choose_timesteps, find_denoiser
-from drd_plugin.diffusion.oracle import drawn_split, random_mixture
+from drd_plugin.diffusion.oracle import random_mixture, sample_split
 from drd_plugin.diffusion.timesteps.choose import ClassSearch
 
 JOB = Job("cpu", progress=False)
@@ -54,7 +54,7 @@ def main(seeds: tuple[int, ...] = (0, 1, 2), sampled: int = 40) -> None:
     rows += [compared("digits", denoiser, digits, seeds[0], sampled, "eq6")]
     for classes, siblings in ((10, 1), (100, 10), (1000, 10)):
         mixture = random_mixture(classes, 1, 64, spread=0.4, siblings=siblings, seed=classes)
-        split = drawn_split(mixture, 25)
+        split = sample_split(mixture, 25)
         rows += [compared(f"mixture of {classes}", mixture, split, seeds[0], sampled, "eq9")]
     headers = ["data", "criterion", "seed", "classes compared", "exhaustive", "staged", "ratio", "same step",
                "within one step", "dropped weigh at most"]  # fmt: skip

@@ -1,7 +1,7 @@
 """The files that pass between the steps: Scores, Features, Subset and Run. Each can be opened, shared and reused by
 itself.
 
-Everything is written aside and renamed, so a file that exists is whole. Nothing is ever a pickle.
+Every file is written under another name and renamed, so that a file that exists is complete. Nothing is a pickle.
 """
 
 from .features import Features

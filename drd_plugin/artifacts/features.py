@@ -17,15 +17,15 @@ __all__ = ["Features"]
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What a network makes of each training example, in the order of the data set.
+    """A network's features of each training example, in the order of the data set.
 
     Arguments:
         values: float32[n, d], finite.
-        fingerprint: The data set's fingerprint; empty where it is not known.
+        fingerprint: The data set's fingerprint; empty if unknown.
         provenance: How they were made, ready for JSON.
 
     Raises:
-        ArtifactError: If they are no matrix, or not finite.
+        ArtifactError: If the values are no matrix, or not finite.
     """
 
     values: np.ndarray = field(repr=False)
@@ -33,12 +33,12 @@ class Features:
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        given = np.asarray(self.values)
-        if given.ndim != 2 or not given.size or given.dtype.kind not in "iuf":
+        values = np.asarray(self.values)
+        if values.ndim != 2 or not values.size or values.dtype.kind not in "iuf":
             raise ArtifactError(
-                f"expected features, numbers of shape [n, d], got {given.dtype} of shape {given.shape}."
+                f"expected features, numbers of shape [n, d], got {values.dtype} of shape {values.shape}."
             )
-        object.__setattr__(self, "values", np.asarray(given, np.float32))
+        object.__setattr__(self, "values", np.asarray(values, np.float32))
         broken = np.flatnonzero(~np.isfinite(self.values.sum(axis=1)))
         if len(broken):
             raise ArtifactError(
@@ -50,14 +50,10 @@ class Features:
         return len(self.values)
 
     def check(self, n: int, fingerprint: str) -> None:
-        """Checks that they are of a data set.
-
-        Arguments:
-            n: The number of its training examples.
-            fingerprint: Its fingerprint.
+        """Checks that these are features of a data set with n training examples and this fingerprint.
 
         Raises:
-            ArtifactError: If the numbers of examples differ, or the features are known to be of another data set.
+            ArtifactError: If the numbers of examples differ, or the fingerprints, where that of the features is known.
         """
         if len(self) != n:
             raise ArtifactError(
@@ -68,7 +64,7 @@ class Features:
             check_fingerprint(self.fingerprint, fingerprint, "the file of features")
 
     def save(self, path: Path) -> None:
-        """Writes them as safetensors."""
+        """Writes the features to a safetensors file."""
         import torch
 
         header = json.dumps({"kind": "features", "fingerprint": self.fingerprint, "provenance": dict(self.provenance)})
@@ -76,7 +72,7 @@ class Features:
 
     @classmethod
     def load(cls, path: Path) -> Features:
-        """Reads a file that `save` wrote, or a .npy file of numbers[n, d], of which nothing can prove the order.
+        """Reads a file that `save` wrote, or a .npy file of numbers[n, d], whose order cannot be checked.
 
         Raises:
             ArtifactError: If there is no such file, or it holds something else.
@@ -87,10 +83,10 @@ class Features:
         if path.suffix == ".npy":
             return cls(load_array(path), provenance={"file": path.name, "sha256": sha256(path)})
         tensors, header = load_tensors(path)
-        said = json.loads(header or "{}")
-        if "features" not in tensors or "fingerprint" not in said:
+        content = json.loads(header or "{}")
+        if "features" not in tensors or "fingerprint" not in content:
             raise ArtifactError(
                 f"{path} holds no features as `drd-plugin record --features` writes them, but {sorted(tensors)}: give "
                 "such a file, or a .npy file of numbers[n, d]."
             )
-        return cls(tensors["features"].numpy(), said["fingerprint"], said["provenance"])
+        return cls(tensors["features"].numpy(), content["fingerprint"], content["provenance"])

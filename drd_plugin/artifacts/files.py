@@ -1,6 +1,4 @@
-"""How artefacts are written, read and refused: files that appear whole or not at all, tensors as safetensors, arrays of
-other tools.
-"""
+"""Reading and writing artefacts: files that appear complete or not at all, tensors as safetensors, .npy arrays."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ABANDONED = 24 * 3600.0
-"""Seconds after which what a killed process left is cleared away."""
+"""Seconds after which the temporary files of a killed process are removed."""
 
 __all__ = [
     "ArtifactError",
@@ -34,17 +32,17 @@ __all__ = [
 
 
 class ArtifactError(ValueError):
-    """An artefact that is damaged, incomplete, of another kind, or made for another data set."""
+    """An artefact is missing, damaged, incomplete, of another kind, or made for another data set."""
 
 
 @contextmanager
 def write_aside(path: Path, first: bool = False) -> Iterator[Path]:
-    """Yields a path beside `path` to write a file or make a folder at, and renames it to `path` if the block succeeds;
-    nothing is left behind if it fails. A folder replaces an empty folder only.
+    """Yields a temporary path for a file or folder, which is renamed to `path` if the block succeeds and removed if it
+    fails. A folder replaces an empty folder only.
 
     Arguments:
-        path: Where it should be.
-        first: Whether what another process has put there meanwhile stays.
+        path: The final path.
+        first: Whether to keep what another process has put there meanwhile.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for old in path.parent.glob(f".{path.name}.*.tmp"):
@@ -53,17 +51,17 @@ def write_aside(path: Path, first: bool = False) -> Iterator[Path]:
     aside = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         yield aside
-        if not (first and _there(aside, path)):
+        if not (first and _put_in_place(aside, path)):
             os.replace(aside, path)
     finally:
         _remove(aside)
 
 
-def _there(aside: Path, path: Path) -> bool:
-    """Puts a file or folder at a path where nothing is; whether something is there now."""
+def _put_in_place(aside: Path, path: Path) -> bool:
+    """Renames a file or folder unless the new path exists; whether the new path exists afterwards."""
     try:
         os.rename(aside, path) if aside.is_dir() else os.link(aside, path)
-    except OSError:  # something is there, or the file system has no hard links
+    except OSError:  # the path exists, or the file system has no hard links
         return path.exists()
     return True
 
@@ -74,32 +72,32 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def check_fingerprint(made_for: str, given: str, what: str) -> None:
-    """Raises ArtifactError unless `what`, which was made for the data set `made_for`, meets that same data set."""
-    if made_for != given:
+def check_fingerprint(made_for: str, fingerprint: str, artefact: str) -> None:
+    """Raises ArtifactError unless an artefact (named so) was made for the data set with this fingerprint."""
+    if made_for != fingerprint:
         raise ArtifactError(
-            f"{what} was made for the data set {made_for}, but the data set at hand is {given}: "
+            f"{artefact} was made for the data set {made_for}, but the data set at hand is {fingerprint}: "
             f"give the data it was made from, or make it again for this data set."
         )
 
 
 def sha256(path: Path) -> str:
-    """The digest of a file's content."""
+    """The SHA-256 digest of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path, header: str = "", first: bool = False) -> None:
-    """Writes tensors to a file that appears whole or not at all.
+    """Writes tensors to a safetensors file, which appears complete or not at all.
 
     Arguments:
         tensors: By name, on any device.
         path: The file.
-        header: A text that is kept with them.
-        first: Whether a file that another process has written meanwhile stays.
+        header: A text to store with them.
+        first: Whether to keep a file that another process has written meanwhile.
 
     Raises:
-        OSError: If it cannot be written (the disk is full, say).
+        OSError: If the file cannot be written (the disk is full, say).
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -116,10 +114,10 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path, header: str = "", fi
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
-    """The tensors of a file, on the CPU, and its header.
+    """The tensors of a file that `save_tensors` wrote, by name, on the CPU, and its header.
 
     Raises:
-        ArtifactError: If it is damaged.
+        ArtifactError: If the file is damaged.
     """
     from safetensors import safe_open
 
@@ -135,10 +133,10 @@ def load_array(path: Path, mapped: bool = False) -> np.ndarray:
 
     Arguments:
         path: The file.
-        mapped: Whether it is mapped into memory, and read where it is looked at; what is written stays in memory.
+        mapped: Whether to map it into memory and read rows on access; the file never changes.
 
     Raises:
-        ArtifactError: If it is damaged, or holds objects or several arrays.
+        ArtifactError: If the file is damaged, or holds objects or several arrays.
     """
     try:
         values = np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False)

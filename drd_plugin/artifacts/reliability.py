@@ -1,8 +1,8 @@
-r"""How much of a score's ranking is its own: the split-half reliability within classes.
+r"""The split-half reliability of a score within classes: how well its ranking would agree with one from new estimates.
 
-Half of an example's R estimates rank it once, the other half again; the Spearman correlation r of the two rankings
-within each class, averaged over random halvings and (by size) over classes, says how two scores of R/2 estimates agree,
-and the Spearman-Brown formula says it for k times as many:
+The R estimates of each example are halved at random, and the examples ranked by the mean of either half. The Spearman
+correlation r of the two rankings within each class, averaged over halvings and (by size) over classes, is the
+reliability of R/2 estimates; the Spearman-Brown formula extends it to k times as many:
 
     rho_k = k r / (1 + (k - 1) r)
 
@@ -21,12 +21,12 @@ import numpy as np
 __all__ = ["estimates_for", "reliability", "verdict", "within_classes"]
 
 HALVINGS = 10
-"""Random halvings that are averaged."""
+"""The number of random halvings to average over."""
 
 
 def reliability(estimates: np.ndarray, labels: np.ndarray) -> float:
-    """The reliability of the mean of an example's estimates, at most 1; NaN for a single estimate, or where no class
-    has three examples whose means differ.
+    """The reliability of the mean of all estimates, at most 1; NaN for a single estimate, or if no class has three
+    examples whose means differ.
 
     Arguments:
         estimates: Independent estimates, float32[n, R].
@@ -36,21 +36,21 @@ def reliability(estimates: np.ndarray, labels: np.ndarray) -> float:
     if count < 2:
         return math.nan
     half, rng = count // 2, np.random.default_rng(0)
-    agreed = []
+    correlations = []
     for _ in range(HALVINGS if count > 2 else 1):
         order = rng.permutation(count)
         first, second = estimates[:, order[:half]].mean(1), estimates[:, order[half : 2 * half]].mean(1)
-        agreed.append(within_classes(first, second, labels))
-    return _lengthened(float(np.mean(agreed)), count / half)
+        correlations.append(within_classes(first, second, labels))
+    return _lengthened(float(np.mean(correlations)), count / half)
 
 
 def estimates_for(target: float, reached: float, count: int) -> int | None:
-    """How many estimates lift a score to a reliability; None where no number would.
+    """The number of estimates that a reliability takes; None if no number suffices.
 
     Arguments:
-        target: The reliability that is wanted, in (0, 1).
+        target: The reliability to reach, in (0, 1).
         reached: The reliability of `count` estimates.
-        count: The number of estimates it was reached with.
+        count: The number of estimates so far.
     """
     single = _lengthened(reached, 1 / count) if reached > 0 else 0.0
     if not 0 < single <= 1:
@@ -58,30 +58,30 @@ def estimates_for(target: float, reached: float, count: int) -> int | None:
     return max(1, math.ceil(target * (1 - single) / (single * (1 - target)) - 1e-9))
 
 
-def verdict(reached: float, count: int, drawn: str = "estimates") -> str:
+def verdict(reached: float, count: int, unit: str = "estimates") -> str:
     """A reliability in words: whether it is too low to trust, and how many estimates would lift it to 0.8.
 
     Arguments:
         reached: The reliability.
         count: The number of estimates.
-        drawn: What an estimate is, in the plural.
+        unit: The word for estimates, in the plural.
     """
     if math.isnan(reached):
-        return f"unknown (it takes two {drawn} or more)" if count == 1 else "unknown"
+        return f"unknown (it takes two {unit} or more)" if count == 1 else "unknown"
     needed = estimates_for(0.8, reached, count)
     low = " - more noise than ranking" if reached < 0.5 else ""
-    more = "" if reached >= 0.8 or needed is None else f"; about {needed} {drawn} would reach 0.8"
-    return f"{reached:.2f} within classes, of {count} {drawn}{low}{more}"
+    more = "" if reached >= 0.8 or needed is None else f"; about {needed} {unit} would reach 0.8"
+    return f"{reached:.2f} within classes, of {count} {unit}{low}{more}"
 
 
 def _lengthened(r: float, k: float) -> float:
-    """Spearman and Brown's formula; correlations that are not positive stay as they are."""
+    """The Spearman-Brown formula; correlations that are not positive stay unchanged."""
     return k * r / (1 + (k - 1) * r) if r > 0 else r
 
 
 def within_classes(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> float:
-    """The mean Spearman correlation within classes, weighted by their sizes; NaN where no class has three examples
-    whose values differ.
+    """The mean Spearman correlation within classes, weighted by their sizes; NaN if no class has three examples whose
+    values differ.
 
     Arguments:
         first: One ranking, float[n].
@@ -93,7 +93,7 @@ def within_classes(first: np.ndarray, second: np.ndarray, labels: np.ndarray) ->
     correlations, sizes = [], []
     for c in np.unique(labels):
         ranks = [rankdata(values[labels == c]) for values in (first, second)]
-        if len(ranks[0]) > 2 and all(np.ptp(of) > 0 for of in ranks):
+        if len(ranks[0]) > 2 and all(np.ptp(rank) > 0 for rank in ranks):
             correlations.append(np.corrcoef(*ranks)[0, 1])
             sizes.append(len(ranks[0]))
     return float(np.average(correlations, weights=sizes)) if sizes else math.nan

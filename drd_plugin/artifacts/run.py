@@ -7,12 +7,12 @@ from dataclasses import dataclass
 __all__ = ["STAGES", "Run"]
 
 STAGES = ("score", "features", "autoencoder", "select", "train")
-"""The stages that a row's seconds are of, in order."""
+"""The stages whose seconds a row counts, in order."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One row of a benchmark: one network, trained on one subset, or on one that changes every epoch.
+    """One row of a benchmark: one network, trained on one subset, or on a subset that changes every epoch.
 
     Fields with a default were not written by all studies of the first edition; their rows are read with it.
 
@@ -20,7 +20,7 @@ class Run:
         key: The digest of everything that determines the row; a grid skips keys it already has.
         method: The method's name in tables; "Full" for the whole training set.
         fraction: The share of the training set that was kept, in (0, 1], each epoch for a dynamic method; 0 for a
-            dynamic method that decides it itself.
+            dynamic method that determines it itself.
         dataset: The data set's name.
         fingerprint: The training set's fingerprint.
         net: The trained network's name.
@@ -33,14 +33,14 @@ class Run:
             between rows that share them.
         seconds_select: Wall seconds of a static selection, trainings inside it included.
         seconds_train: Wall seconds of this training, tests left out (included in comparisons of the first edition).
-        device: Where it ran.
+        device: The device of the training.
         provenance: Score, strategy, recipe, seeds, versions and commit, as JSON text.
         k: The number of examples kept; for a dynamic method those of an average epoch.
         step_best: The step of `acc_best`.
-        chosen: What the strategy settled on, as JSON text.
+        chosen: What the strategy chose (a window's start, say), as JSON text.
         budget: The budget, as a share of what the full training takes.
-        axis: What the budget is counted in: `samples`, `steps` or `wall`; "" where the recipe says the length.
-        epochs: Epochs, of the size that they have; NaN where it is not known.
+        axis: The budget's unit: `samples`, `steps` or `wall`; "" if the recipe determines the length.
+        epochs: The epochs, each counted as 1 whatever its size, with the share of the last; NaN if unknown.
         seconds_features: Wall seconds of the features that the method reads, with the proxy that gives them.
         seconds_autoencoder: Wall seconds of the autoencoder, its codes and their statistics.
         seconds_sampler: Wall seconds that the sampler took, all of which are in `seconds_train` too.

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.provenance import deciding, differences
+from ..core.provenance import differences, identity_of
 from .files import ArtifactError, write_aside
 from .reliability import reliability
 
@@ -27,19 +27,19 @@ PART = re.compile(r"part-(\d{5})-of-(\d{5})\.parquet")
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """How hard each training example is, in the order of the data set.
+    """A score of each training example, in the order of the data set.
 
     Arguments:
-        name: The score's name, as in the registry.
+        name: The score's name in the registry, or the one that it was imported under.
         estimates: Independent estimates of each example's score (diffusion draws, or proxies), float32[n, R] with R >=
             1, finite.
         labels: The class of each example, int64[n].
         higher_is_harder: Whether a larger value means a harder (less typical, less likely) example.
         fingerprint: The data set's fingerprint.
-        provenance: The score's fields and whatever else the values depend on, ready for JSON.
+        provenance: The score's fields and all else that determines the values, ready for JSON.
 
     Raises:
-        ArtifactError: If shapes do not fit or a value is not finite.
+        ArtifactError: If the shapes differ, or a value is not finite.
     """
 
     name: str
@@ -81,33 +81,33 @@ class Scores:
 
     @cached_property
     def reliability(self) -> float:
-        """The split-half reliability within classes, at most 1; NaN with a single estimate (see
-        `drd_plugin.artifacts.reliability`).
+        """The split-half reliability within classes (see `drd_plugin.artifacts.reliability`), at most 1; NaN with a
+        single estimate.
         """
         return reliability(self.estimates, self.labels)
 
     @property
     def unit(self) -> str:
-        """The name of an estimate, in the plural: `draws`, `pairs of draws`, or `proxies`."""
+        """The word for estimates: `draws`, `pairs of draws`, or `proxies`."""
         score = self.provenance.get("score", {})
         return "pairs of draws" if score.get("antithetic") else "draws" if "draws" in score else "proxies"
 
     @cached_property
     def hardness(self) -> np.ndarray:
-        """The values with the sign that makes larger harder, float32[n]."""
+        """The values, negated unless higher is harder, so that larger always means harder; float32[n]."""
         return self.values if self.higher_is_harder else -self.values
 
     def at(self, positions: np.ndarray) -> Scores:
-        """The scores of some examples, int64[B], in that order."""
+        """The scores of the examples at these positions, int64[B], in that order."""
         return replace(self, estimates=self.estimates[positions], labels=self.labels[positions])
 
     def save(self, folder: Path) -> None:
-        """Writes the scores as a folder with one part."""
+        """Writes the scores to a folder, as one part."""
         write_part(folder, 0, 1, np.arange(len(self)), self, len(self))
 
     @classmethod
     def load(cls, folder: Path) -> Scores:
-        """Reads a folder of parts.
+        """Reads the scores from a folder of parts.
 
         Raises:
             ArtifactError: If the folder holds no scores, or parts are missing, damaged or of different runs.
@@ -139,44 +139,45 @@ class Scores:
 
     @classmethod
     def joined(cls, parts: Sequence[Scores]) -> Scores:
-        """The scores of consecutive chunks as one; their seconds add up. Where several versions or machines computed
-        them, all are listed under `environments`.
+        """Joins the scores of consecutive chunks; their seconds add up. If several versions or machines computed them,
+        all are listed under `environments`.
 
         Raises:
             ArtifactError: If the parts come from runs with different settings.
         """
         other = next((part for part in parts if part._identity != parts[0]._identity), None)
         if other is not None:
-            apart = differences(parts[0].provenance, other.provenance) or "name or data set"
+            changes = differences(parts[0].provenance, other.provenance) or "name or data set"
             raise ArtifactError(
-                f"the parts of {parts[0].name} come from runs with different settings ({apart}): score again into an "
+                f"the parts of {parts[0].name} come from runs with different settings ({changes}): score again into an "
                 "empty folder. Machines without a common disk agree on timesteps and distance where each begins with a "
                 "copy of the same plan.json, timesteps.json and critic.safetensors."
             )
         seconds = round(sum(part.provenance.get("seconds", 0.0) for part in parts), 3)
-        made = _distinct([part.provenance.get("environment", {}) for part in parts])
+        environments = _distinct([part.provenance.get("environment", {}) for part in parts])
         return replace(
             parts[0],
             estimates=np.concatenate([part.estimates for part in parts]),
             labels=np.concatenate([part.labels for part in parts]),
             provenance={
                 **parts[0].provenance,
-                **({"environments": made} if len(made) > 1 else {}),
+                **({"environments": environments} if len(environments) > 1 else {}),
                 "seconds": seconds,
             },
         )
 
     @property
     def _identity(self) -> tuple[Any, ...]:
-        return self.name, self.higher_is_harder, self.fingerprint, deciding(self.provenance)
+        return self.name, self.higher_is_harder, self.fingerprint, identity_of(self.provenance)
 
 
 def _distinct(environments: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The environments that differ in more than the time, in order."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for made in environments:
-        found.setdefault(json.dumps({k: v for k, v in made.items() if k != "created"}, sort_keys=True), made)
-    return list(found.values())
+    """The first of the environments that differ in the time only, in order."""
+    distinct: dict[str, Mapping[str, Any]] = {}
+    for environment in environments:
+        key = json.dumps({k: v for k, v in environment.items() if k != "created"}, sort_keys=True)
+        distinct.setdefault(key, environment)
+    return list(distinct.values())
 
 
 def part_path(folder: Path, part: int, parts: int) -> Path:
@@ -185,7 +186,7 @@ def part_path(folder: Path, part: int, parts: int) -> Path:
 
 
 def write_part(folder: Path, part: int, parts: int, index: np.ndarray, scores: Scores, n: int) -> None:
-    """Writes the scores of some of the n examples as one part of a folder; it appears whole or not at all.
+    """Writes the scores of some examples as one part of a folder, which appears complete or not at all.
 
     Arguments:
         folder: The scores folder.
@@ -222,7 +223,7 @@ def write_part(folder: Path, part: int, parts: int, index: np.ndarray, scores: S
 
 
 def read_part(path: Path) -> tuple[tuple[np.ndarray, int], Scores]:
-    """The positions, the number of examples in all parts, and the scores of one part."""
+    """Reads one part: ((the positions int64[B], the number of examples in all parts), the scores)."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

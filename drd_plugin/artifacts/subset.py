@@ -1,4 +1,4 @@
-"""`Subset`: a JSON file with the selected indices and where they came from."""
+"""`Subset`: the selected indices with their provenance, a JSON file."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Subset:
     Arguments:
         indices: Distinct positions in the training set, int64[k], ascending.
         n: The size of the training set.
-        method: What made it, for tables ("DRD", "EL2N+CCS").
+        method: The name of the method that selected it, for tables ("DRD", "EL2N+CCS").
         fingerprint: The data set's fingerprint.
         weights: A loss weight for each index, float32[k], or None.
-        chosen: What the strategy settled on (a window's start, a cut-off), ready for JSON.
+        chosen: What the strategy chose (a window's start, a cut-off), ready for JSON.
         provenance: Score, strategy, fraction and seed, ready for JSON.
 
     Raises:
@@ -44,12 +44,8 @@ class Subset:
         indices = np.asarray(self.indices, np.int64)
         order = np.argsort(indices, kind="stable")
         object.__setattr__(self, "indices", indices[order])
-        if (
-            len(indices) == 0
-            or self.indices[0] < 0
-            or self.indices[-1] >= self.n
-            or len(np.unique(indices)) < len(indices)
-        ):
+        in_range = len(indices) and self.indices[0] >= 0 and self.indices[-1] < self.n
+        if not in_range or len(np.unique(indices)) < len(indices):
             raise ArtifactError(
                 f"a subset needs distinct indices in 0..{self.n - 1}, at least one; got {len(indices)} of them: "
                 f"{self.indices}."
@@ -85,17 +81,17 @@ class Subset:
 
     @classmethod
     def load(cls, path: Path) -> Subset:
-        """Reads a subset.
+        """Reads a subset from a file that `save` wrote.
 
         Raises:
-            ArtifactError: If the file is no subset, or damaged.
+            ArtifactError: If the file is missing, damaged or no subset.
         """
         if not Path(path).exists():
             raise ArtifactError(f"there is no subset {path}.")
         try:
             content = json.loads(Path(path).read_text())
             if content["kind"] != "subset" or content["k"] != len(content["indices"]):
-                raise ValueError("not a whole subset")
+                raise ValueError("not a complete subset")
             return cls(
                 indices=np.array(content["indices"], np.int64),
                 n=content["n"],

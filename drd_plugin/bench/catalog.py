@@ -1,8 +1,8 @@
-"""The experiments that this package brings, as TOML files, and what they cost; nothing heavy is imported to list them.
+"""The experiments of this package as TOML files, and what they cost; nothing heavy is imported to list them.
 
 A file is either one grid, complete with its data set, or an experiment at several sizes: what it compares, and under
-`sizes` the names of files in `sizes/`, which say what is settled for a data set (recipe, proxy, seeds, settings of the
-diffusion scores), each with the hours that are to be expected and whatever differs there.
+`sizes` the names of files in `sizes/`, each with the hours to expect and whatever differs there. A file in `sizes/`
+fixes the settings for a data set: recipe, proxy, seeds, settings of the diffusion scores.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ TABLES = ("dataset", "recipe", "proxy", "scores", "study")
 
 @dataclass(frozen=True)
 class Size:
-    """What an experiment is run on.
+    """A size at which an experiment can be run: a data set with its settings.
 
     Arguments:
         name: The size's name; "" for a file that is one grid.
-        hours: The wall-clock hours that are to be expected; None where nobody knows.
-        machine: On what machine, and whether the hours were measured or estimated.
+        hours: The wall-clock hours to expect; None where they are not known.
+        machine: The machine that needs these hours, and whether they were measured or estimated.
     """
 
     name: str
@@ -42,7 +42,7 @@ class ExperimentFile:
     """The file of an experiment.
 
     Arguments:
-        path: Where it lies.
+        path: The path.
         content: Its keys.
     """
 
@@ -51,7 +51,7 @@ class ExperimentFile:
 
     @property
     def about(self) -> str:
-        """What the experiment asks, in a sentence."""
+        """The question of the experiment, in a sentence."""
         return self.content.get("about", "")
 
     @property
@@ -61,7 +61,7 @@ class ExperimentFile:
         return [Size(name, size.get("hours"), size.get("on", "")) for name, size in sizes.items()]
 
     def size(self, name: str) -> Size:
-        """One of its sizes; the first where the name is empty.
+        """One of its sizes by name; the first where the name is empty.
 
         Raises:
             UnknownName: If it has no such size.
@@ -72,7 +72,7 @@ class ExperimentFile:
         return size
 
     def settings(self, size: Size) -> dict[str, Any]:
-        """Its keys at a size, with those of the size's file below."""
+        """Its keys at a size; those of the size's file where the experiment has none."""
         keys = {key: value for key, value in self.content.items() if key != "sizes"}
         if size.name:
             keys = _merged(_merged(_size_file(size.name), keys), self.content["sizes"][size.name])
@@ -91,7 +91,7 @@ class ExperimentFile:
 
 
 def experiments() -> Iterator[ExperimentFile]:
-    """The experiments that can be named."""
+    """The experiments of this package, sorted by name."""
     for path in sorted(FOLDER.glob("*.toml")):
         yield ExperimentFile(path, _read(path))
 
@@ -119,10 +119,10 @@ def published_file(name: str) -> dict[str, Any]:
 
 
 def _named(name: str, folder: str, kind: str) -> Path:
-    known = {path.stem: path for path in sorted((FOLDER / folder).glob("*.toml"))}
-    if name not in known:
-        raise unknown(kind, name, known)
-    return known[name]
+    paths = {path.stem: path for path in sorted((FOLDER / folder).glob("*.toml"))}
+    if name not in paths:
+        raise unknown(kind, name, paths)
+    return paths[name]
 
 
 def _size_file(name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The cells of a grid: which method, which share of the examples, which budget, which network and seed."""
+"""The cells of a grid: a method, a share of the examples, a budget, a network and a seed each."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ __all__ = ["Budget", "Cell", "CellsOfOneSubset", "Terms", "cells_of"]
 
 @dataclass(frozen=True)
 class Budget:
-    """What a training may cost.
+    """The budget of a training.
 
     Arguments:
-        axis: What is counted: `samples`, `steps`, or `wall` (seconds of everything, from scores to training).
-        share: As a share of what the full training takes.
+        axis: The unit: `samples`, `steps`, or `wall` (seconds of everything, from scores to training).
+        share: The amount, as a share of what the full training takes.
     """
 
     axis: Literal["samples", "steps", "wall"]
     share: float
 
     def goal(self, recipe: Recipe, n: int, full_seconds: float | None = None, spent: float = 0.0) -> Goal:
-        """When a training with this budget ends.
+        """The goal at which a training with this budget ends.
 
         Arguments:
-            recipe: How the full training goes.
+            recipe: The recipe of the full training.
             n: The number of training examples.
-            full_seconds: What the full training took, for `wall`; None for that training itself.
-            spent: What was spent before the training, for `wall`.
+            full_seconds: The seconds of the full training, for `wall`; None for that training itself.
+            spent: The seconds spent before the training, for `wall`.
 
         Raises:
-            ValueError: If nothing is left.
+            ValueError: If the budget is spent before the training.
         """
         steps = self.share * recipe.total_steps(n)
         if self.axis == "steps" or (self.axis == "wall" and full_seconds is None):
             return Goal("steps", round(steps))
         if self.axis == "samples":
             return Goal("samples", steps * n / recipe.steps_per_epoch(n))
-        whole = self.share * (full_seconds or 0.0)
-        if whole <= spent:
-            raise ValueError(f"it takes {spent:.0f} s before the training, of {whole:.0f} s in all")
-        return Goal("wall", whole - spent)
+        total = self.share * (full_seconds or 0.0)
+        if total <= spent:
+            raise ValueError(f"it takes {spent:.0f} s before the training, of {total:.0f} s in all")
+        return Goal("wall", total - spent)
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Terms:
     """The terms on which methods are compared.
 
     Arguments:
-        budgets: What each training may cost, of one axis; where there are none, each goes as long as the recipe says.
-        slope: How the share of an epoch rises in dynamic methods that do not decide it themselves; see `Plan`.
+        budgets: The budgets of a training, of one axis; without any, each training is as long as the recipe says.
+        slope: How the share of an epoch rises in dynamic methods that do not determine it themselves; see `Plan`.
         full_last: The last share of the training in which these see all examples; see `Plan`.
     """
 
@@ -68,13 +68,13 @@ class Terms:
 
 @dataclass(frozen=True)
 class Cell:
-    """One run to do.
+    """One run of a grid.
 
     Arguments:
         method: A static method, a dynamic one, or None for the full training.
         name: The method's name in tables.
         plan: How many examples an epoch has.
-        budget: What the training may cost; None for as long as the recipe says.
+        budget: The budget of the training; None for the length that the recipe gives.
         seed: The grid's seed.
         seeds: The single seeds.
         recipe: How the network is trained.
@@ -107,18 +107,18 @@ class Cell:
 
     @property
     def fraction(self) -> float:
-        """The share of the examples that is kept; 0 for a method that decides it itself."""
+        """The share of the examples that is kept; 0 for a method that determines it itself."""
         return 0.0 if self.dynamic is not None and self.dynamic.sizes_itself else self.plan.fraction
 
     @property
     def is_reference(self) -> bool:
-        """Whether it is the full training with the whole budget, against which the others are held."""
+        """Whether it is the full training with the full budget, with which the others are compared."""
         return self.method is None and (self.budget is None or self.budget.share == 1)
 
 
 @dataclass(frozen=True)
 class CellsOfOneSubset:
-    """Cells whose networks are trained on the same subset, so that one worker selects it for all."""
+    """The cells whose networks are trained on one subset, so that one worker selects it for all."""
 
     cells: tuple[Cell, ...]
 
@@ -127,17 +127,17 @@ class CellsOfOneSubset:
 
 
 def cells_of(session: Session, terms: Terms = Terms()) -> Iterator[Cell]:
-    """All runs, seed by seed, so that a stopped grid has whole seeds; a seed's full trainings are its first.
+    """All cells, seed by seed, so that a stopped grid has complete seeds; each begins with the full trainings.
 
     Raises:
         ValueError: If an epoch would have no examples.
     """
     grid = session.grid
     budgets: list[Budget | None] = [*terms.budgets] or [None]
-    whole = [budget and replace(budget, share=1.0) for budget in budgets[:1]]
+    full = [budget and replace(budget, share=1.0) for budget in budgets[:1]]
     for seed in grid.seeds:
         for net in grid.trained_nets:
-            for budget in dict.fromkeys([*whole, *budgets]):
+            for budget in dict.fromkeys([*full, *budgets]):
                 yield _cell(session, "Full", None, Plan(1.0), budget, seed, net)
         for budget in budgets:
             for name, method in grid.parsed.items():

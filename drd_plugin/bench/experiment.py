@@ -20,15 +20,15 @@ class Experiment:
 
     Arguments:
         name: Its name.
-        about: What it asks, in a sentence.
-        size: What it is run on.
+        about: Its question, in a sentence.
+        size: The size at which it is run.
         grid: The methods, fractions, seeds, data set and recipes.
         study: What is done with them.
-        published: The name of the published numbers that stand beside; "" for none.
-        file: The TOML file that was asked for; "" where it was asked for by name.
+        published: The name of the published numbers to compare with; "" for none.
+        file: The TOML file, if it was named by its path; else "".
 
     Raises:
-        GridError: If the study does nothing with something that the grid asks for.
+        GridError: If the grid has methods or nets that the study does not take.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Experiment:
 
     @property
     def place(self) -> Path:
-        """The folder of its results, below that of all results."""
+        """The path of its results inside the folder of all results."""
         return Path(self.name) / self.size.name
 
     def changed(
@@ -57,17 +57,17 @@ class Experiment:
         study: Mapping[str, Any] | None = None,
         root: Path | None = None,
     ) -> Experiment:
-        """The experiment with something else than it has of itself; what is empty stays.
+        """The experiment with other settings; arguments that are empty change nothing.
 
         Arguments:
             methods: The methods.
             fractions: The fractions kept.
             seeds: The seeds.
             study: Settings of the study.
-            root: Where the data lie.
+            root: The folder of the data.
 
         Raises:
-            GridError: If the study does not use fractions, and some are given.
+            GridError: If there are fractions, and the study does not use them.
             UnknownName: If a method or a setting is not known.
         """
         if fractions and not self.study.uses_fractions:
@@ -85,7 +85,7 @@ def find_experiment(name: str | Path, size: str = "") -> Experiment:
 
     Arguments:
         name: The name or path.
-        size: On what; the first of its sizes by default.
+        size: The size; its first by default.
 
     Raises:
         UnknownName: If there is no such experiment, or it has no such size.

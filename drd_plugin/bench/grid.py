@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
@@ -29,7 +29,7 @@ class GridError(ValueError):
 
 @dataclass(frozen=True)
 class Grid:
-    """What a benchmark runs.
+    """The methods, fractions, seeds, networks, data set and recipes of a benchmark.
 
     Arguments:
         name: Its name; the results' folder is called so.
@@ -44,8 +44,8 @@ class Grid:
         proxy: How the proxy is trained whose run the fold scores watch; in epochs.
         nets: The networks to train on each subset; the recipe's by default.
         pin: Seeds that stay the same in all runs.
-        scores: For scores that ask a diffusion model, by name, the settings that methods have where they say nothing
-            else: how many draws this data set is worth, say.
+        scores: Default settings of the scores that use a diffusion model, by name: how many draws this data set is
+            worth, say. A method's own settings take precedence.
 
     Raises:
         GridError: If a list is empty or names something twice, the proxy's recipe is not in epochs, or the data set has
@@ -81,7 +81,7 @@ class Grid:
         _check_keys("key of a grid's dataset", self.dataset, DATASET_KEYS)
         _check_keys("seed to pin", self.pin, [f.name for f in fields(Seeds)])
         for seed in self.seeds:
-            self.seeds_of(seed)
+            self.seeds_of(seed)  # raises for a wrong one
         maps = [name for name, kind in SCORES.items() if not issubclass(kind, FoldScore)]
         _check_keys("score with settings for a whole grid", self.scores, maps)
         self._check_names()
@@ -111,7 +111,7 @@ class Grid:
         return {name: method for name, method in self.parsed.items() if isinstance(method, Dynamic)}
 
     def method(self, name: str) -> Selector:
-        """One of the static methods."""
+        """A static method by name, with the grid's settings of scores."""
         return parse(name, self.scores)
 
     @property
@@ -128,12 +128,12 @@ class Grid:
         return dataset_of(self.dataset)
 
     def seeds_of(self, seed: int) -> Seeds:
-        """The single seeds of the run with this number."""
+        """The seed of each source of chance in the run with this number."""
         return Seeds.all(seed, **self.pin)
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What all runs in one folder have in common; methods, fractions, seeds and nets may be added later."""
+        """The facts that all runs in one folder share; methods, fractions, seeds and nets may be added later."""
         identity = describe({key: getattr(self, key) for key in ("dataset", "recipe", "proxy", "pin")})
         identity["dataset"].pop("root", None)
         return identity
@@ -169,22 +169,22 @@ def grid_from(name: str, content: Mapping[str, Any], file: str) -> Grid:
 
 
 def dataset_of(settings: Mapping[str, Any]) -> Dataset:
-    """The data set that a grid names; see `Grid`.
+    """The data set of a grid, from its settings (see `Grid`), with what is planted in it.
 
     Raises:
         DataError: If the data are missing, damaged or cannot be used.
     """
     source = {key: settings[key] for key in ("name", "root", "size") if key in settings}
     planted = {key: settings[key] for key in ("wrong_labels", "corrupted") if key in settings}
-    whole = load(**source)
-    train = take(whole.train, settings.get("examples", len(whole.train)))
-    return Dataset(plant(train, **planted).split if planted else train, whole.test)
+    dataset = load(**source)
+    train = take(dataset.train, settings.get("examples", len(dataset.train)))
+    return Dataset(plant(train, **planted).split if planted else train, dataset.test)
 
 
-def _check_keys(kind: str, given: Mapping[str, Any], known: Any) -> None:
-    for key in given:
-        if key not in known:
-            raise unknown(kind, key, known)
+def _check_keys(kind: str, content: Iterable[str], allowed: Collection[str]) -> None:
+    for key in content:
+        if key not in allowed:
+            raise unknown(kind, key, allowed)
 
 
 def _recipe(base: Recipe, changes: Mapping[str, Any]) -> Recipe:

@@ -1,4 +1,4 @@
-"""The results of an experiment: read from its folder, with a header and what was published, and written out."""
+"""The results of an experiment: read from its folder, with a title and published numbers, and written as files."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def run_experiment(
     workers: int | None = None,
     progress: bool = True,
 ) -> Results:
-    """Runs what is missing of an experiment, writes its tables and pictures, and gives them.
+    """Runs what is missing of an experiment, writes its tables and pictures, and returns its results.
 
     Arguments:
         experiment: The name of an experiment, a TOML file, or an experiment.
-        size: What to run it on; the first of its sizes by default.
+        size: The size to run it at; its first by default.
         out: The folder for the results; runs/EXPERIMENT/SIZE by default.
         scores: The folder for the scores, which experiments on the same data can share; OUT/scores by default, and
             runs/scores without `out`.
@@ -48,7 +48,7 @@ def run_experiment(
         fractions: Kept fractions instead of the experiment's.
         seeds: Seeds instead of the experiment's.
         study: Settings of the study instead of the experiment's.
-        root: Where the data lie.
+        root: The folder of the data.
         device: `auto`, or a torch device.
         workers: How many trainings run side by side; by default one for each core, up to 8, and one on a GPU.
         progress: Whether to show progress bars.
@@ -82,12 +82,12 @@ def run_experiment(
 
 
 def _flags(changes: Mapping[str, Sequence[Any]]) -> str:
-    """What was asked otherwise than the experiment has it, as on the command line."""
+    """The flags of the command line that make these changes to an experiment."""
     return " ".join(f"--{key} {shlex.join(map(str, value))}" for key, value in changes.items() if value)
 
 
 def read_results(folder: Path) -> Results:
-    """The results in a folder, with what was asked, the command and the hours above, and published numbers below.
+    """The results in a folder, with the experiment's question, command and hours, and with published numbers.
 
     Raises:
         ArtifactError: If the folder holds no results.
@@ -101,15 +101,13 @@ def read_results(folder: Path) -> Results:
         raise unknown(f"study in {folder}", str(kind), STUDIES)
     results = study_from(about.get("study", {"name": kind}), str(folder)).read(Path(folder))
     if "experiment" in about:
-        results = replace(results, title=_title(about), about=_about(about))
+        title = about["experiment"] + (f" on {about['size']}" if about["size"] else "")
+        results = replace(results, title=title, about=_about(about))
     return replace(results, published=published(about["published"])) if about.get("published") else results
 
 
-def _title(about: dict[str, Any]) -> str:
-    return about["experiment"] + (f" on {about['size']}" if about["size"] else "")
-
-
 def _about(about: dict[str, Any]) -> str:
+    """The experiment's question, the commands that ran it, and the hours, as markdown."""
     size = f" --size {about['size']}" if about["size"] else ""
     command = f"drd-plugin bench {about.get('file') or about['experiment']}{size}"
     commands = ", then ".join(f"`{f'{command} {flags}'.strip()}`" for flags in about.get("flags", [""]))
@@ -118,14 +116,14 @@ def _about(about: dict[str, Any]) -> str:
 
 
 def files_of(results: Results) -> dict[str, str]:
-    """The tables as files: their content by name."""
+    """The contents of the files of tables, by name."""
     texts = {"table.md": results.text, "table.tex": results.latex}
     texts |= {f"{name}.csv": frame.to_csv(index=False) for name, frame in results.frames.items()}
     return {name: text for name, text in texts.items() if text}
 
 
 def write_results(folder: Path) -> Results:
-    """Writes table.md, table.tex, the CSV files and the pictures into a folder of results, and gives them."""
+    """Writes table.md, table.tex, the CSV files and the pictures into a folder of results, and returns the results."""
     results, folder = read_results(folder), Path(folder)
     for name, text in files_of(results).items():
         with write_aside(folder / name) as aside:

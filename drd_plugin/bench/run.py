@@ -1,4 +1,4 @@
-"""`run_grid()`: scores, subsets and trainings of a grid, each done once, each kept as it finishes."""
+"""`run_grid()`: the scores, subsets and trainings of a grid, each computed once and stored as it finishes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 import json
 import logging
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from .cells import Cell, CellsOfOneSubset, Terms, cells_of
 from .grid import Grid
 from .session import Session, find_session, start_session
 from .store import RunStore
-from .watch import WatchedSampler, usage_entropy
+from .watch import WatchedSampler
 from .workers import Workers
 
 __all__ = ["run_grid"]
@@ -36,18 +36,18 @@ CHECKPOINTS = "checkpoints"
 log = logging.getLogger(__name__)
 
 Seconds = Mapping[tuple[str, int], float]
-"""What the full training took, by net and seed."""
+"""The seconds of the full training, by net and seed."""
 
 
 def run_grid(grid: Grid, workers: Workers, terms: Terms = Terms(), **study: Any) -> RunStore:
-    """Runs what is missing of a grid.
+    """Runs what is missing of a grid, and returns the store of its rows. A killed grid goes on where it stopped, in the
+    middle of a training with a budget too. A method that cannot run is left out; the store's `left_out` says why.
 
     Arguments:
         grid: The methods, static and dynamic, fractions, seeds, data set and recipes.
-        workers: Where; a killed grid goes on where it stopped, in the middle of a training with a budget too. A method
-            that cannot run is left out, with the reason in the store's `left_out`.
-        terms: On which terms methods are compared.
-        study: What the study adds to the identity of the folder.
+        workers: The folders, the device and the processes.
+        terms: The terms on which methods are compared.
+        study: The study's own part of the folder's identity.
 
     Raises:
         ArtifactError: If the folder holds another grid's runs.
@@ -57,13 +57,14 @@ def run_grid(grid: Grid, workers: Workers, terms: Terms = Terms(), **study: Any)
     store = RunStore(workers.out, session.identity(**study))
     finished = set(store.frame()["key"])
     missing = [cell for cell in cells_of(session, terms) if cell.key not in finished]
-    reasons = {cell.name: session.why_not(cell.method) for cell in _one_each(missing)}
+    methods = {cell.name: cell.method for cell in missing}
+    reasons = {name: session.why_not(method) for name, method in methods.items()}
     store.leave_out(reasons)
     missing = [cell for cell in missing if not reasons[cell.name]]
     if finished:
         log.info("%d runs found in %s, %d to do", len(finished), workers.out, len(missing))
     with store.filling():
-        _prepare(session, missing)
+        _prepare_shared(session, missing)
         for cells in _in_turn(missing):
             do = partial(_run_cells, grid, workers, _full_seconds(store))
             for group, rows in workers.each(do, _by_subset(cells), "run", len(finished)):
@@ -75,25 +76,20 @@ def run_grid(grid: Grid, workers: Workers, terms: Terms = Terms(), **study: Any)
     return store
 
 
-def _one_each(cells: Iterable[Cell]) -> Iterable[Cell]:
-    """One cell of each method."""
-    return {cell.name: cell for cell in cells}.values()
-
-
 def _by_subset(cells: Sequence[Cell]) -> list[CellsOfOneSubset]:
     groups = itertools.groupby(cells, lambda cell: (cell.name, cell.plan, cell.budget, cell.seed))
     return [CellsOfOneSubset(tuple(group)) for _, group in groups]
 
 
 def _in_turn(cells: list[Cell]) -> list[list[Cell]]:
-    """All at once; where a budget is what the full training took, that training first."""
+    """The cells in groups to run one after the other: where budgets are in seconds, the full training comes first."""
     if all(cell.budget is None or cell.budget.axis != "wall" for cell in cells):
         return [cells]
     return [[cell for cell in cells if cell.is_reference], [cell for cell in cells if not cell.is_reference]]
 
 
-def _prepare(session: Session, cells: Sequence[Cell]) -> None:
-    """What several rows need, once: scores by all workers, the rest one after the other, as a worker would."""
+def _prepare_shared(session: Session, cells: Sequence[Cell]) -> None:
+    """Computes what several rows need: scores by all workers, the rest one after the other, as a worker would."""
     session.compute_scores([(cell.method, cell.seeds) for cell in cells])
     for dynamic, seeds in dict.fromkeys((cell.dynamic, cell.seeds) for cell in cells):
         if dynamic is not None:
@@ -102,8 +98,7 @@ def _prepare(session: Session, cells: Sequence[Cell]) -> None:
                 dynamic.prepare(session.workbench(seeds))
 
 
-def _full_seconds(store: RunStore) -> dict[tuple[str, int], float]:
-    """What the full training took, by net and seed."""
+def _full_seconds(store: RunStore) -> Seconds:
     rows = store.frame()
     full = rows[(rows["method"] == "Full") & (rows["budget"] == 1)]
     return {(row.net, row.seed): row.seconds_train for row in full.itertuples()}
@@ -115,14 +110,14 @@ def _run_cells(grid: Grid, workers: Workers, full_seconds: Seconds, group: Cells
 
 
 @dataclass(frozen=True, eq=False)
-class _Start:
-    """What a training starts with.
+class _Preparation:
+    """The preparation of a training.
 
     Arguments:
-        subset: What a static method selected; None for a dynamic one and the full training.
-        values: What a dynamic method is told of each example.
-        seconds: What that took, by stage.
-        prepared: More that is worth knowing of it, ready for JSON.
+        subset: The subset of a static method; None for a dynamic one and the full training.
+        values: The values that a dynamic method prepared.
+        seconds: The seconds of the preparation, by stage.
+        prepared: Facts of the factors that a dynamic method uses, ready for JSON.
     """
 
     subset: Subset | None = None
@@ -132,54 +127,56 @@ class _Start:
 
 
 def _run(session: Session, cell: Cell, full_seconds: Seconds) -> Run | str:
-    """The row of a cell; or why its budget does not reach."""
+    """The row of a cell, or why its budget is too small."""
     session.warm_up(cell.recipe)
     provenance = session.provenance(cell.static, cell.seeds, cell.recipe)
-    start = _start(session, cell)
+    preparation = _prepare_cell(session, cell)
     goal, n = None, len(session.dataset.train)
     if cell.budget is not None:
-        full, spent = full_seconds.get((cell.recipe.net, cell.seed)), sum(start.seconds.values())
+        full, spent = full_seconds.get((cell.recipe.net, cell.seed)), sum(preparation.seconds.values())
         try:
             goal = cell.budget.goal(cell.recipe, n, full, spent)
         except ValueError as reason:
             return str(reason)
-    sampler = None if cell.budget is None and cell.dynamic is None else _sampler(session, cell, start)
-    trained = _train(session, cell, start, sampler, goal)
+    sampler = None if cell.budget is None and cell.dynamic is None else _sampler(session, cell, preparation)
+    trained = _train(session, cell, preparation, sampler, goal)
     if sampler is not None:
         provenance["plan"] = describe(cell.plan)
     if cell.dynamic is not None:
-        provenance |= {"method": describe([cell.dynamic]), "prepared": describe(start.prepared)}
-    return _row(session, cell, start, sampler, trained, provenance)
+        provenance |= {"method": describe([cell.dynamic]), "prepared": describe(preparation.prepared)}
+    return _row(session, cell, preparation, sampler, trained, provenance)
 
 
-def _start(session: Session, cell: Cell) -> _Start:
+def _prepare_cell(session: Session, cell: Cell) -> _Preparation:
     if cell.static is not None:
         subset, score, select = session.subset(cell.static, cell.fraction, cell.seeds)
-        return _Start(subset, seconds={"score": score, "select": select})
+        return _Preparation(subset, seconds={"score": score, "select": select})
     if cell.dynamic is None:
-        return _Start()
+        return _Preparation()
     workbench = session.workbench(cell.seeds)
     values = cell.dynamic.prepare(workbench)
-    return _Start(None, values, workbench.seconds, workbench.requests.get("factors", {}))
+    return _Preparation(None, values, workbench.seconds, workbench.requests.get("factors", {}))
 
 
-def _sampler(session: Session, cell: Cell, start: _Start) -> WatchedSampler:
+def _sampler(session: Session, cell: Cell, preparation: _Preparation) -> WatchedSampler:
     split, method = session.dataset.train, cell.dynamic
     if method is None:
-        method = RandomDynamic() if start.subset is None else Fixed(start.subset)
-    examples = Examples(split.labels, split.num_classes, split.fingerprint, start.values)
+        method = RandomDynamic() if preparation.subset is None else Fixed(preparation.subset)
+    examples = Examples(split.labels, split.num_classes, split.fingerprint, preparation.values)
     return WatchedSampler(method, examples, cell.plan, seed=cell.seeds.selection)
 
 
-def _train(session: Session, cell: Cell, start: _Start, sampler: WatchedSampler | None, goal: Goal | None) -> Trained:
-    """The training; one with a budget is written down as it goes."""
+def _train(
+    session: Session, cell: Cell, preparation: _Preparation, sampler: WatchedSampler | None, goal: Goal | None
+) -> Trained:
+    """Trains the cell's network; a training with a budget writes checkpoints, from which it goes on when killed."""
     path = Path(session.workers.out) / CHECKPOINTS / f"{cell.key}.safetensors"
     trained = train(
         session.dataset.train,
         cell.recipe,
         seed_init=cell.seeds.init,
         seed_order=cell.seeds.order,
-        subset=start.subset if sampler is None else None,
+        subset=preparation.subset if sampler is None else None,
         sampler=sampler,
         goal=goal,
         test=session.dataset.test,
@@ -193,28 +190,19 @@ def _train(session: Session, cell: Cell, start: _Start, sampler: WatchedSampler 
 def _row(
     session: Session,
     cell: Cell,
-    start: _Start,
+    preparation: _Preparation,
     sampler: WatchedSampler | None,
     trained: Trained,
     provenance: Mapping[str, Any],
 ) -> Run:
     split, budget = session.dataset.train, cell.budget
-    whole = len(split) if start.subset is None else len(start.subset)
+    k = len(split) if preparation.subset is None else len(preparation.subset)
     curve = [[round(point.seconds, 3), point.examples_seen, round(point.accuracy, 4)] for point in trained.curve]
-    usage: dict[str, Any] = {}
-    if sampler is not None:
-        usage = {
-            "usage_entropy": usage_entropy(sampler.uses),
-            "usage_largest": float(sampler.uses.max() / sampler.uses.sum() * len(split)),
-            "usage_range": int(np.ptp(sampler.uses)),
-            "seconds_sampler": sampler.seconds,
-            "trajectory": json.dumps(sampler.trajectory),
-        }
     return Run(
         key=cell.key,
         method=cell.name,
         fraction=cell.fraction,
-        k=whole if cell.dynamic is None else round(trained.examples_seen / trained.epochs),
+        k=k if cell.dynamic is None else round(trained.examples_seen / trained.epochs),
         budget=1.0 if budget is None else budget.share,
         axis="" if budget is None else budget.axis,
         dataset=split.name,
@@ -227,14 +215,14 @@ def _row(
         steps=trained.steps,
         epochs=trained.epochs,
         examples_seen=trained.examples_seen,
-        seconds_score=start.seconds.get("score", 0.0),
-        seconds_features=start.seconds.get("features", 0.0),
-        seconds_autoencoder=start.seconds.get("autoencoder", 0.0),
-        seconds_select=start.seconds.get("select", 0.0),
+        seconds_score=preparation.seconds.get("score", 0.0),
+        seconds_features=preparation.seconds.get("features", 0.0),
+        seconds_autoencoder=preparation.seconds.get("autoencoder", 0.0),
+        seconds_select=preparation.seconds.get("select", 0.0),
         seconds_train=trained.curve[-1].seconds,
         curve=json.dumps(curve),
-        chosen=json.dumps({} if start.subset is None else dict(start.subset.chosen)),
+        chosen=json.dumps({} if preparation.subset is None else dict(preparation.subset.chosen)),
         device=provenance["environment"]["device"],
         provenance=json.dumps(provenance),
-        **usage,
+        **({} if sampler is None else sampler.run_fields),
     )

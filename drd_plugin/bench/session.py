@@ -1,10 +1,10 @@
-"""The `Session`: a grid at work, with its data set, its scores and its subsets, each made once."""
+"""The `Session` of a grid: its data set, its scores and its subsets, each computed once."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -31,10 +31,17 @@ __all__ = ["Session", "find_session", "ordering_of", "start_session"]
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """A grid at work: its data set, its scores, and what is done with them."""
+    """A grid with its data set, scores and subsets, each computed once.
+
+    Arguments:
+        grid: The grid.
+        workers: Where and in how many processes its work is done.
+    """
 
     grid: Grid
     workers: Workers
+    _warm_nets: set[str] = field(default_factory=set, init=False, repr=False)
+    _feature_spaces: dict[str, tuple[Mapping[str, Any], str]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -54,10 +61,10 @@ class Session:
         )
 
     def identity(self, **study: Any) -> dict[str, Any]:
-        """What all rows in one folder have in common.
+        """The facts that all rows in one folder share.
 
         Arguments:
-            study: What the study adds to the grid: its name and settings without which rows cannot be compared.
+            study: The study's own part: its name, and the settings that rows must share to be compared.
         """
         return {**study, **self.grid.identity, "fingerprint": self.dataset.train.fingerprint}
 
@@ -70,7 +77,8 @@ class Session:
     def compute_scores(self, needed: Sequence[tuple[Selector | Dynamic | None, Seeds]]) -> None:
         """Computes the scores that methods need, by all workers: a map score in shards, the proxies side by side."""
         methods = [(method, seeds) for method, seeds in needed if method is not None]
-        pairs = [(score, seeds.of(score.seeded_by)) for method, seeds in methods for score in self.scores_of(method)]
+        scores = ((score, seeds) for method, seeds in methods for score in self.scores_of(method))
+        pairs = [(score, seeds.seed_of(score.seeded_by)) for score, seeds in scores]
         count = self.workers.processes
         for score, seed in dict.fromkeys(pairs):
             if isinstance(score, DiffusionScore) and not self.scores.has(score, seed):
@@ -86,26 +94,22 @@ class Session:
             pass
 
     def warm_up(self, recipe: Recipe) -> None:
-        """Trains two steps for nothing, once for each network in a process, so that what only a first training costs
-        (imports, the choice of kernels) is not in the seconds of whichever row comes first.
+        """Trains a network for two steps, once in each process, so that the costs of a first training (imports, the
+        choice of kernels) are in no row's seconds.
         """
         if recipe.net not in self._warm_nets:
             self._warm_nets.add(recipe.net)
             train(self.dataset.train, replace(recipe, epochs=None, steps=2), device=self.workers.device)
 
-    @cached_property
-    def _warm_nets(self) -> set[str]:
-        return set()
-
     def file_digests(self, method: Selector | Dynamic | None) -> list[Mapping[str, Any]]:
-        """The digests of the files that a method's scores and features are made from."""
+        """The digests of the files from which a method's scores and features are computed."""
         if method is None:
             return []
         digests = [self.scores.file_digests(score) for score in self.scores_of(method)]
         return [*digests, self._feature_space(method.feature_space)[0]] if isinstance(method, Dynamic) else digests
 
     def _feature_space(self, name: str) -> tuple[Mapping[str, Any], str]:
-        """What determines a feature space beside its name, and why it is not to be had."""
+        """The settings and digests that determine a feature space beside its name, and why it is not available."""
         if name not in self._feature_spaces:
             try:
                 identity = {} if name in ("", "proxy") else find_source(name).identity(self.dataset.train, 0)
@@ -113,10 +117,6 @@ class Session:
             except (ArtifactError, DataError) as reason:
                 self._feature_spaces[name] = {}, str(reason)
         return self._feature_spaces[name]
-
-    @cached_property
-    def _feature_spaces(self) -> dict[str, tuple[Mapping[str, Any], str]]:
-        return {}
 
     def why_not(self, method: Selector | Dynamic | None) -> str:
         """Why a method cannot run; empty if it can."""
@@ -127,7 +127,7 @@ class Session:
         return "" if method is None else method.why_not(split, self.grid.proxy, self.workers.device)
 
     def provenance(self, method: Selector | None, seeds: Seeds, recipe: Recipe) -> dict[str, Any]:
-        """How a row came about, ready for JSON."""
+        """The provenance of a row, ready for JSON."""
         return {
             "recipe": describe(recipe),
             "proxy": describe(self.grid.proxy),
@@ -139,8 +139,7 @@ class Session:
         }
 
     def key(self, method: Selector, seed: int, *more: Any) -> str:
-        """The key of a row about the score that orders the examples for a method: the digest of all that determines
-        it.
+        """The key of a row about a method's ordering score: the digest of all that determines the row.
 
         Raises:
             ValueError: If the method has no score.
@@ -150,7 +149,7 @@ class Session:
         return digest([self.grid.identity, split.train.fingerprint, split.test.fingerprint, *parts, *more])
 
     def ordering(self, method: Selector, seeds: Seeds) -> Scores:
-        """The scores that order the examples for a method.
+        """The values of a method's ordering score.
 
         Raises:
             ValueError: If the method has no score.
@@ -158,8 +157,8 @@ class Session:
         return self.scores.get(ordering_of(method), seeds)
 
     def reliability(self, method: Selector, seeds: Seeds) -> list[Any]:
-        """The reliability of the score that orders the examples, the number of its estimates and what they are; empty
-        where there are not several.
+        """The reliability of the ordering score, the number of its estimates and their unit; empty where there are not
+        several.
         """
         if method.ordering is None:
             return []
@@ -168,7 +167,7 @@ class Session:
         return [scores.reliability, count, scores.unit] if count > 1 else []
 
     def subset(self, method: Selector, fraction: float, seeds: Seeds) -> tuple[Subset, float, float]:
-        """The method's subset, and the seconds of its scores and of its selection; kept, and found again."""
+        """The method's subset, and the seconds of its scores and of its selection; stored in a file, and read again."""
         seconds = seconds_of({score: self.scores.get(score, seeds) for score in method.scores})
         path = self.workers.out / "subsets" / f"{self.subset_key(method, fraction, seeds)}.json"
         if path.exists():
@@ -186,12 +185,12 @@ class Session:
         return digest([method.spec, self.file_digests(method), fraction, seeds, self.grid.identity])
 
     def workbench(self, seeds: Seeds) -> TrainingWorkbench:
-        """What dynamic methods ask before the training."""
+        """The workbench that prepares dynamic methods."""
         return TrainingWorkbench(CachedSource(self.scores, seeds, self.grid.scores))
 
 
 def ordering_of(method: Selector) -> Score:
-    """The score that orders the examples for a method.
+    """The score by which a method orders the examples.
 
     Raises:
         ValueError: If the method has no score.
@@ -205,7 +204,7 @@ _SESSIONS: dict[str, Session] = {}
 
 
 def start_session(grid: Grid, workers: Workers) -> Session:
-    """A session, which `find_session` finds in this process.
+    """A new session, which `find_session` returns from then on in this process.
 
     Raises:
         ValueError: If a network or an augmentation does not take what the data set holds.
@@ -229,7 +228,7 @@ def find_session(grid: Grid, workers: Workers) -> Session:
 
 @dataclass(frozen=True)
 class _Shard:
-    """A part of a score's work."""
+    """One shard of a score's work, with the name that the progress bar shows."""
 
     score: DiffusionScore
     seed: int

@@ -1,37 +1,43 @@
-"""The `RunStore`: the rows of one study, one small Parquet file each as they finish, one file for all of them in the
-end.
-"""
+"""The `RunStore`: the rows of one study, each in a Parquet file of its own as it finishes, at last all in one."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import MISSING, asdict, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar
+
+import pandas as pd
+import pyarrow as pa
 
 from ..artifacts import ArtifactError, Run, write_aside
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["RunStore", "ScoreRow"]
 
-__all__ = ["RunStore"]
+RUN_CELL = ("net", "axis", "budget", "fraction", "method", "seed")
+"""The fields of a `Run` that name its cell."""
 
 
-class Row(Protocol):
-    """One row, a dataclass."""
+@dataclass(frozen=True)
+class ScoreRow:
+    """A row of a study of scores; each study adds fields of its own, and lists in `cell` those that name a cell.
 
-    __dataclass_fields__: ClassVar[dict[str, Any]]
+    Arguments:
+        key: The digest of all that determines the row.
+        method: The score's name.
+        fingerprint: The training set's fingerprint.
+        provenance: As in `Run`.
+    """
 
-    @property
-    def key(self) -> str:
-        """The digest of everything that determines the row."""
+    cell: ClassVar[tuple[str, ...]]
 
-    @property
-    def provenance(self) -> str:
-        """How it was made, as JSON text."""
+    key: str
+    method: str
+    fingerprint: str
+    provenance: str
 
 
 class RunStore:
@@ -39,22 +45,18 @@ class RunStore:
 
     Arguments:
         folder: The folder; made where it does not exist.
-        identity: What all its rows have in common. None opens a folder as it is, for reading.
+        identity: What all its rows have in common. None opens an existing folder for reading.
         row: The dataclass of a row; fields that a stored row lacks get its defaults.
-        cell: The fields by which `latest` tells cells apart.
 
     Raises:
         ArtifactError: If the folder holds another grid's rows, or none where it is opened for reading.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        identity: Mapping[str, Any] | None = None,
-        row: type = Run,
-        cell: Sequence[str] = ("net", "axis", "budget", "fraction", "method", "seed"),
+        self, folder: Path, identity: Mapping[str, Any] | None = None, row: type[Run] | type[ScoreRow] = Run
     ) -> None:
-        self.folder, self.cell = Path(folder), [*cell]
+        self.folder = Path(folder)
+        self.cell = [*(row.cell if issubclass(row, ScoreRow) else RUN_CELL)]
         self.defaults = {f.name: f.default for f in fields(row)}
         self._since: float | None = None
         path = self.folder / "grid.json"
@@ -77,49 +79,51 @@ class RunStore:
 
     @property
     def runs(self) -> Path:
-        """Where the Parquet files lie."""
+        """The folder of the Parquet files."""
         return self.folder / "runs"
 
-    def append(self, run: Row) -> None:
-        """Adds a row; it is there whole or not at all."""
-        import pandas as pd
-
+    def append(self, run: Run | ScoreRow) -> None:
+        """Adds a row, whose file appears complete or not at all."""
         self._write(pd.DataFrame([asdict(run)]), self.runs / f"{run.key}.parquet")
         self.spend()
 
     @property
     def left_out(self) -> dict[str, str]:
         """The methods that could not run, and why."""
-        path = self.folder / "left_out.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+        return self._facts("left_out.json")
 
     def leave_out(self, reasons: Mapping[str, str]) -> None:
         """Notes why methods cannot run; an empty reason takes a method off the list."""
-        known = self.left_out
-        left_out = {method: reason for method, reason in {**known, **reasons}.items() if reason}
-        if left_out != known:
-            with write_aside(self.folder / "left_out.json") as aside:
-                aside.write_text(json.dumps(left_out, indent=2) + "\n")
+        before = self.left_out
+        left_out = {method: reason for method, reason in {**before, **reasons}.items() if reason}
+        if left_out != before:
+            self._write_facts("left_out.json", left_out)
 
     @property
     def about(self) -> dict[str, Any]:
         """Facts of the study as a whole: its name, size and command, and the wall-clock `seconds` that it took, scores
         and selections included.
         """
-        path = self.folder / "about.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+        return self._facts("about.json")
 
     def note(self, seconds: float = 0.0, **facts: Any) -> None:
         """Notes facts of the study as a whole, and adds to its seconds."""
         about = self.about
         total = {"seconds": round(about.get("seconds", 0.0) + seconds, 1)}
-        with write_aside(self.folder / "about.json") as aside:
-            aside.write_text(json.dumps({**about, **facts, **total}, indent=2) + "\n")
+        self._write_facts("about.json", {**about, **facts, **total})
+
+    def _facts(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def _write_facts(self, name: str, facts: Mapping[str, Any]) -> None:
+        with write_aside(self.folder / name) as aside:
+            aside.write_text(json.dumps(facts, indent=2) + "\n")
 
     @contextmanager
     def filling(self) -> Iterator[None]:
-        """For a block that appends what is missing: adds its seconds to the study's, with each row and where it fails,
-        so that little is lost when it is killed, and puts the rows together at its end.
+        """A context for appending what is missing: it adds the seconds to the study's with each row and on failure, so
+        that a kill loses few, and joins the rows into one file at the end.
         """
         self._since = time.perf_counter()
         try:
@@ -132,9 +136,8 @@ class RunStore:
     def spend(self) -> None:
         """Adds the seconds since the last row to the study's, inside `filling`."""
         if self._since is not None:
-            now = time.perf_counter()
-            self.note(seconds=now - self._since)
-            self._since = now
+            since, self._since = self._since, time.perf_counter()
+            self.note(seconds=self._since - since)
 
     def frame(self) -> pd.DataFrame:
         """All rows.
@@ -142,9 +145,6 @@ class RunStore:
         Raises:
             ArtifactError: If a file is damaged.
         """
-        import pandas as pd
-        import pyarrow as pa
-
         parts = []
         for path in sorted(self.runs.glob("*.parquet")):
             try:
@@ -162,7 +162,7 @@ class RunStore:
         return rows[[*self.defaults]]
 
     def latest(self) -> pd.DataFrame:
-        """The rows for tables: where a cell was run again with another definition of its method, the newest alone."""
+        """The rows for tables: of a cell that was run again with another definition of its method, the newest alone."""
         frame = self.frame()
         created = [json.loads(text)["environment"]["created"] for text in frame["provenance"]]
         newest = frame.assign(created=created).sort_values("created", kind="stable")
@@ -170,9 +170,7 @@ class RunStore:
         return frame.loc[sorted(index)].reset_index(drop=True)
 
     def compact(self) -> None:
-        """Puts the runs that are there now into one file, sorted; a crash in between loses and doubles nothing, since
-        keys are unique.
-        """
+        """Joins the rows into one sorted file; a crash meanwhile loses and doubles nothing, since keys are unique."""
         together = self.runs / "all.parquet"
         single = [path for path in self.runs.glob("*.parquet") if path != together]
         self._write(self.frame().sort_values(self.cell[::-1], ignore_index=True), together)
@@ -186,9 +184,7 @@ class RunStore:
 
 
 def _differences(one: str, other: str) -> str:
-    """The settings in which two identities differ."""
-    from pandas import json_normalize
-
-    first, second = (json_normalize(json.loads(text)).astype(object).iloc[0].to_dict() for text in (one, other))
+    """The settings in which two identities differ: NAME ONE, not OTHER; ..."""
+    first, second = (pd.json_normalize(json.loads(text)).astype(object).iloc[0].to_dict() for text in (one, other))
     keys = [key for key in {**first, **second} if first.get(key) != second.get(key)]
     return "; ".join(f"{key} {first.get(key)}, not {second.get(key)}" for key in keys)

@@ -1,7 +1,8 @@
-"""A sampler that notes what it does: how examples are used, and how long it takes."""
+"""A sampler that records how examples are used and how long it takes."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,10 +18,10 @@ __all__ = ["WatchedSampler", "usage_entropy"]
 
 
 class WatchedSampler(DynamicSampler):
-    """A `DynamicSampler` with a clock and a diary.
+    """A `DynamicSampler` that records its seconds, and facts of each epoch.
 
     Attributes:
-        seconds: The seconds of choosing and listening.
+        seconds: The seconds of choosing examples and of observing their losses.
         trajectory: For each epoch its `progress`, its number of `examples`, the `entropy` of the usage after it, and
             what the method notes beside.
     """
@@ -40,9 +41,8 @@ class WatchedSampler(DynamicSampler):
         self.trajectory.append({key: round(value, 5) for key, value in notes.items()})
 
     @override
-    def state_dict(self, taken: int | None = None) -> dict[str, Any]:
-        """The clock and the diary are in it."""
-        return {**super().state_dict(taken), "seconds": self.seconds, "trajectory": self.trajectory}
+    def state_dict(self, position: int | None = None) -> dict[str, Any]:
+        return {**super().state_dict(position), "seconds": self.seconds, "trajectory": self.trajectory}
 
     @override
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -55,9 +55,20 @@ class WatchedSampler(DynamicSampler):
         super().update(index, losses, logits)
         self.seconds += time.perf_counter() - start
 
+    @property
+    def run_fields(self) -> dict[str, Any]:
+        """The fields of a `Run` that say how examples were used."""
+        return {
+            "usage_entropy": usage_entropy(self.uses),
+            "usage_largest": float(self.uses.max() / self.uses.sum() * len(self.uses)),
+            "usage_range": int(np.ptp(self.uses)),
+            "seconds_sampler": self.seconds,
+            "trajectory": json.dumps(self.trajectory),
+        }
+
 
 def usage_entropy(uses: np.ndarray) -> float:
-    """The entropy of the shares of all uses over log n, in [0, 1]; 1 where all examples were used alike.
+    """The entropy of the examples' shares of all uses over log n, in [0, 1]; 1 where all were used alike.
 
     Arguments:
         uses: int64[n], not all zero.

@@ -1,4 +1,4 @@
-"""`Workers`: where a study works, and in how many processes."""
+"""`Workers`: the folders, the device and the processes of a study."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MOST = 8
-"""The most processes that are started unasked; each holds the data set."""
+"""The most processes by default; each holds the data set."""
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Where a study works.
+    """The folders, the device and the processes of a study.
 
     Arguments:
         out: The folder of its results.
@@ -60,19 +60,19 @@ class Workers:
 
     @cached_property
     def processes(self) -> int:
-        """How many workers there are."""
+        """The number of workers."""
         if self.workers is not None:
             return self.workers
         return 1 if resolve_device(self.device).type == "cuda" else min(MOST, cpu_count())
 
     @cached_property
     def threads(self) -> int:
-        """How many threads a worker has."""
+        """The number of threads of a worker."""
         return max(1, cpu_count() // self.processes)
 
     @contextmanager
     def as_a_worker(self) -> Iterator[None]:
-        """For work in this process, which gets no more threads than a worker has, so that its seconds compare."""
+        """A context in which this process has no more threads than a worker, so that seconds can be compared."""
         threads = torch.get_num_threads()
         torch.set_num_threads(min(threads, self.threads))
         try:
@@ -84,15 +84,14 @@ class Workers:
     def each(
         self, do: Callable[[T], R], items: Sequence[T], unit: str, finished: int = 0, long: bool = False
     ) -> Iterator[tuple[T, R]]:
-        """Does something with each item, and gives the items with the results as they come, which is in order only
-        where there is one worker.
+        """Each item with the result of `do`, as the workers finish them: in order only where there is one worker.
 
         Arguments:
-            do: Must be picklable, and its results too.
-            items: What it is done with.
-            unit: What an item is called, for the progress bar.
-            finished: How many were finished before.
-            long: Whether an item is worth a process of its own, which takes seconds to start; else two are.
+            do: What to do with an item; it must be picklable, and its results too.
+            items: The items.
+            unit: The name of an item in the progress bar.
+            finished: How many items were finished before.
+            long: Whether one item is worth starting a process, which takes seconds; otherwise it takes two.
         """
         total, most = len(items) + finished, min(self.processes, len(items) if long else len(items) // 2)
         hidden = not self.progress or not items
@@ -115,6 +114,6 @@ class Workers:
 
 
 def _in_a_worker(do: Callable[[T], R], item: T, path: list[str]) -> tuple[T, R]:
-    """In a worker, which imports modules from where its parent does."""
+    """The item with its result, computed in a worker that imports modules from its parent's paths."""
     sys.path[:] = path
     return item, do(item)

@@ -36,7 +36,7 @@ _flat = tyro.conf.configure(tyro.conf.OmitArgPrefixes)
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """The entry point; errors that the user can mend are one message, without a traceback."""
+    """The entry point. An error that the user can mend is printed as one message, without a traceback."""
     arguments = list(sys.argv[1:] if args is None else args)
     if arguments == ["--version"]:
         print(f"drd-plugin {__version__}")
@@ -102,7 +102,7 @@ def _run(arguments: list[str]) -> None:
 
 
 def _foreign(arguments: Sequence[str]) -> list[str]:
-    """The flags that are none of the launcher's."""
+    """The flags that the command `deepcore` does not have."""
     own = {"help", *inspect.signature(launch).parameters}
     flags = (flag for flag in arguments if flag.startswith("--"))
     return [flag for flag in flags if flag[2:].split("=")[0].replace("-", "_") not in own]

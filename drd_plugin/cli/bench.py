@@ -39,8 +39,8 @@ def bench(
         methods: Methods instead of the experiment's.
         fractions: Kept fractions instead of the experiment's.
         seeds: Seeds instead of the experiment's.
-        study: Settings of the study instead of the experiment's, KEY=VALUE: axis=wall "budgets=[0.5, 1.0]", say, where
-            dynamic methods are compared.
+        study: Settings of the study instead of the experiment's, KEY=VALUE; for the experiment dynamic, say, axis=wall
+            "budgets=[0.5, 1.0]".
         root: Where the data lie.
         device: auto, or a torch device.
         workers: How many trainings run side by side; by default one for each core, up to 8, and one on a GPU.

@@ -1,4 +1,4 @@
-"""The flags that say which data set."""
+"""The flags that name a data set."""
 
 from dataclasses import dataclass
 from pathlib import Path

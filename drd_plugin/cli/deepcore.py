@@ -1,4 +1,4 @@
-"""`deepcore`, `deepcore-export`, `deepcore-import` and `doctor`: at home in DeepCore."""
+"""`deepcore`, `deepcore-export`, `deepcore-import` and `doctor`: the commands for DeepCore."""
 
 import sys
 from collections.abc import Sequence
@@ -15,6 +15,9 @@ from ..artifacts import Subset
 from ..core.names import read_settings
 
 __all__ = ["SOURCE", "doctor", "export", "import_", "launch", "show_imported"]
+
+SOURCE = {"source": "deepcore"}
+"""The identity that all imported runs share."""
 
 
 def launch(
@@ -70,10 +73,6 @@ def import_(checkpoints: Annotated[tuple[Path, ...], tyro.conf.Positional], out:
             store.append(replace(run, seed=int(np.logical_and.reduce(same).sum())))
     store.compact()
     show_imported(store)
-
-
-SOURCE = {"source": "deepcore"}
-"""What all imported runs have in common."""
 
 
 def show_imported(store: "bench.RunStore") -> None:

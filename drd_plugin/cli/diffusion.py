@@ -1,4 +1,4 @@
-"""`timestep` and `fit`: the denoiser's commands."""
+"""`timestep` and `fit`: the commands for denoisers."""
 
 import shlex
 import sys
@@ -38,9 +38,9 @@ def timestep(
         rule: The rule.
         denoiser: A hub name, a folder in the diffusers format, or auto for the bundled one.
         labels: auto, order, or a file that maps class names to the model's class numbers.
-        unmapped: refuse, or null: classes that the model does not have are asked without a class.
+        unmapped: refuse, or null: classes that the model does not have are denoised without a class.
         precision: The denoiser's floating-point precision.
-        seed: Decides images and noise.
+        seed: Determines images and noise.
         device: auto, or a torch device.
         cache: A folder that keeps each class's result, from which a killed run of these settings goes on.
         plot: A PNG for the curves.

@@ -1,7 +1,6 @@
-"""`factors`: what a sparse autoencoder sees in a data set."""
+"""`factors`: the factors of a data set, found by a sparse autoencoder."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import tyro
@@ -12,9 +11,6 @@ from ..factors.autoencoder import Autoencoder
 from ..training.names import NETS
 from ..training.recipe import PROXY, Recipe
 from .data import Data
-
-if TYPE_CHECKING:
-    from ..factors import Factors
 
 __all__ = ["factors", "table_of_factors"]
 
@@ -32,19 +28,19 @@ def factors(
     representative and how rare they make each example.
 
     Arguments:
-        out: The folder to write to; what is there is read.
+        out: The folder to write to; finished factors in it are read, not computed again.
         features: proxy, torchvision:NAME, timm:NAME, minilm (for texts), or a .npy or safetensors file of numbers
             [n, d].
-        proxy: How the proxy is trained whose features are taken, in epochs.
-        seed: Decides the proxy, the autoencoder's first directions and the order of the examples.
+        proxy: How the proxy that gives the features is trained, in epochs.
+        seed: Determines the proxy, the autoencoder's first directions and the order of the examples.
         device: auto, or a torch device.
     """
     data.check()
     NETS.check(proxy.net)
     split = data.load().train
-    made = room.factors_into(out, split, room.find_source(features, proxy), autoencoder, seed, device)
-    print(table_of_factors(made))
-    units, texts = room.shown_units(made, split), getattr(split, "texts", None)
+    result = room.factors_into(out, split, room.find_source(features, proxy), autoencoder, seed, device)
+    print(table_of_factors(result))
+    units, texts = room.pick_units(result, split), getattr(split, "texts", None)
     sheet = out / ("factors.png" if texts is None else "factors.md")
     if texts is None:
         room.draw_sheet(units, split, sheet)
@@ -53,8 +49,8 @@ def factors(
     print(f"What the units look like: {sheet}")
 
 
-def table_of_factors(factors: "Factors") -> str:
-    """How well the autoencoder did, and how frequent its units are."""
+def table_of_factors(factors: "room.Factors") -> str:
+    """A text table of the autoencoder's quality and of how frequent its units are."""
     quality, settled, p = factors.provenance["quality"], factors.provenance["settled"], factors.frequency
     low, *middle, high = (f"{100 * q:.3g}" for q in np.quantile(p[p > 0], [0, 0.1, 0.5, 0.9, 1]))
     rows = [

@@ -1,4 +1,4 @@
-"""`list`: what can be named."""
+"""`list`: the names that other commands take."""
 
 from tabulate import tabulate
 
@@ -24,7 +24,7 @@ FAMILIES = {
         ("PATH", "A .npy or safetensors file of numbers [n, d], by index."),
     ],
 }
-"""What can be named beside the entries of the registries."""
+"""Names that are no entries of a registry, with what they are, by the title of their list."""
 
 
 def list_() -> None:

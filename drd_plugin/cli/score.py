@@ -25,7 +25,7 @@ __all__ = ["merge", "print_scores", "record", "score_command", "verify"]
 
 
 def score_command() -> Callable[..., None]:
-    """The command, made from the scores that are registered now."""
+    """The command `score`, with a subcommand for each registered score."""
     kinds = [Annotated[Any, tyro.conf.subcommand(name, constructor=_command(kind))] for name, kind in SCORES.items()]
 
     def score(finished: Union[tuple(kinds)]) -> None:  # type: ignore[valid-type]  # noqa: UP007
@@ -120,7 +120,7 @@ def _score_shard(score: Any, data: Data, out: Path, seed: int, device: str, shar
 
 
 def print_scores(scores: Scores, out: Path) -> None:
-    """Prints in a line or two what scores are, and which folder they are in."""
+    """Prints a summary of scores in a line or two, with their folder."""
     low, high, distinct = scores.values.min(), scores.values.max(), len(set(scores.values.tolist()))
     print(
         f"{scores.name} of {len(scores)} examples of {scores.fingerprint}, {low:.4g} to {high:.4g} "

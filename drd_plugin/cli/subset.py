@@ -1,5 +1,6 @@
 """`select` and `train`: from scores to a subset, and from a subset to an accuracy."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from .. import selection, training
 from ..artifacts import ArtifactError, Features, Scores, Subset, check_fingerprint
 from ..core.job import Job
-from ..core.provenance import deciding, digest
+from ..core.provenance import digest, identity_of
 from ..core.seeds import Seeds
 from ..methods import parse_strategy
 from ..strategies import PerClass
@@ -42,8 +43,8 @@ def select(
         strategy: A strategy or method with settings in brackets: Hardest, CCS, "BestWindow[selector=train]".
         fraction: The share of the examples that is kept, in (0, 1].
         out: The JSON file to write.
-        recipe: How strategies that train do it.
-        seed: Breaks ties and draws.
+        recipe: How strategies that train networks train them.
+        seed: Determines the order of ties, and random draws.
         per_class: Apply the strategy within each class.
         other_scores: Folders of further scores that the strategy asks for (CCS and D2: AUM; DUAL:
             Confidence[early=true]).
@@ -66,26 +67,37 @@ def select(
         networks = selection.Networks(split, recipe, PROXY, Seeds.all(seed), Job(device))
     workbench = selection.TrainingWorkbench(source, networks)
     stored = Subset.load(out) if out.exists() else None
-    if stored is not None and not _same(settings_of(parsed, ordering, fraction, seed, workbench), stored.provenance):
-        raise ArtifactError(f"{out} holds another subset, by {stored.method}: give another --out, or remove it.")
+    if stored is not None:
+        _check_same(out, stored, settings_of(parsed, ordering, fraction, seed, workbench))  # before long trainings
     name = f"{ordering.name}+PerClass[inner={strategy}]" if per_class else f"{ordering.name}+{strategy}"
     subset = apply_strategy(parsed, ordering, fraction, seed, workbench, name)
+    if stored is not None:
+        _check_same(out, stored, {"further": {}, **subset.provenance})
     subset.save(out)
     print(f"{len(subset)} of {subset.n} examples by {subset.method}, {_short(subset.chosen)}in {out}")
 
 
-def _same(settings: dict[str, Any], provenance: Any) -> bool:
-    """Whether a subset's provenance has these settings, whenever and wherever its scores were computed."""
+def _check_same(out: Path, stored: Subset, provenance: Mapping[str, Any]) -> None:
+    """Raises ArtifactError unless a stored subset has these entries in its provenance; when and where the scores and
+    features were computed does not matter.
+    """
+    other = {key: stored.provenance.get(key) for key in provenance}
+    if "score" not in stored.provenance or digest(_identity(other)) != digest(_identity(provenance)):
+        raise ArtifactError(f"{out} holds another subset, by {stored.method}: give another --out, or remove it.")
 
-    def determining(described: Any) -> str:
-        score = described["score"]
-        ordering = {"name": score["name"], "provenance": deciding(score["provenance"])}
-        return digest({**{key: described.get(key) for key in settings}, "score": ordering})
 
-    return "score" in provenance and determining(settings) == determining(provenance)
+def _identity(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """The provenance of a subset without the times and machines of its score and of further scores and features."""
+    score, further = provenance["score"], provenance.get("further") or {}
+    return {
+        **provenance,
+        "score": {**score, "provenance": identity_of(score["provenance"])},
+        "further": {name: identity_of(request) for name, request in further.items()},
+    }
 
 
 def _short(chosen: Any) -> str:
+    """What a strategy chose, NAME VALUE, ..., without lists."""
     plain = {key: value for key, value in chosen.items() if isinstance(value, (str, int, float))}
     return "".join(f"{key} {value}, " for key, value in plain.items())
 

@@ -1,4 +1,4 @@
-"""Which device the work runs on."""
+"""The torch device that a name stands for."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["resolve_device"]
 
 
 def resolve_device(device: str = "auto") -> torch.device:
-    """The torch device of a name; `auto` is the first GPU where there is one, else the CPU.
+    """The torch device with this name; `auto` is the first GPU where there is one, else the CPU.
 
     Raises:
-        ValueError: If the name is no device, or asks for a GPU that torch does not see.
+        ValueError: If the name is no device, or that of a GPU that torch does not see.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""A `Job`: how and where work is done, which never changes what comes out."""
+"""A `Job`: how and where work is done, which never changes the results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Job:
     Arguments:
         device: `auto`, or a torch device.
         progress: Whether to show progress bars.
-        folder: Where what was settled or reached is kept, so that a killed job goes on; None for nowhere.
+        folder: For intermediate results and choices (timesteps, say), from which a killed job goes on; None for none.
         team: The processes that share the work and the folder.
     """
 
@@ -33,7 +33,7 @@ class Job:
 
     @property
     def torch_device(self) -> torch.device:
-        """Where this process computes.
+        """The device on which this process computes.
 
         Raises:
             ValueError: If the device is unknown.

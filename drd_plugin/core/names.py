@@ -1,4 +1,4 @@
-"""Settings as they are written in names, `Name[field=value, ...]`, and on the command line."""
+"""Reading settings from names, `Name[field=value, ...]`, and from the command line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read_name(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def split_outside(text: str, separator: str) -> list[str]:
-    """The parts of a text between separators that are in no brackets."""
+    """The parts of a text, cut at the separators outside brackets."""
     parts, depth = [""], 0
     for character in text:
         depth += (character == "[") - (character == "]")
@@ -32,7 +32,7 @@ def split_outside(text: str, separator: str) -> list[str]:
 
 
 def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
-    """Settings from `field=value` texts; values are read as TOML, and as plain text where they are none.
+    """Settings from `field=value` texts; a value is read as TOML, or as plain text if it is not TOML.
 
     Raises:
         ValueError: If there is no equals sign.

@@ -1,6 +1,4 @@
-"""Where a number came from: the versions, the commit and the machine behind every artefact, and the identity of a
-setting.
-"""
+"""Provenance: the versions, the commit and the machine behind every artefact, and digests of settings."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["deciding", "describe", "differences", "digest", "environment", "git_commit", "processor", "versions"]
+__all__ = ["describe", "differences", "digest", "environment", "git_commit", "identity_of", "processor", "versions"]
 
 PACKAGES = (
     "drd_plugin", "torch", "torchvision", "numpy", "diffusers", "lpips", "scikit-learn", "pyarrow", "timm",
@@ -26,22 +24,20 @@ PACKAGES = (
 
 @cache
 def versions() -> dict[str, str]:
-    """The versions of Python and of the packages that a number may depend on; packages that are not installed are left
-    out.
-    """
-    found = {"python": platform.python_version()}
+    """The versions of Python and of the installed packages that a number may depend on."""
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 @cache
 def git_commit(root: Path = Path(__file__).parents[2]) -> str | None:
-    """The commit of a checkout, by default the one this package is imported from, marked `-dirty` where it was changed;
-    outside a checkout the one that pip installed this package from; None where nobody knows.
+    """The commit of a checkout, by default this package's, with `-dirty` if tracked files were changed; outside a
+    checkout, the commit that pip installed this package from; None if that is unknown.
     """
     if not (root / ".git").exists():
         return _installed_commit()
@@ -59,17 +55,17 @@ def git_commit(root: Path = Path(__file__).parents[2]) -> str | None:
 
 
 def _installed_commit() -> str | None:
-    """What pip noted of an address of git (direct_url.json, PEP 610)."""
+    """The commit that pip recorded when it installed this package from git (direct_url.json, PEP 610)."""
     try:
-        noted = json.loads(distribution("drd_plugin").read_text("direct_url.json") or "{}")
+        origin = json.loads(distribution("drd_plugin").read_text("direct_url.json") or "{}")
     except PackageNotFoundError:
         return None
-    return noted.get("vcs_info", {}).get("commit_id")
+    return origin.get("vcs_info", {}).get("commit_id")
 
 
 @cache
 def processor() -> str:
-    """The processor's name as the system tells it."""
+    """The processor's name, as the system reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
@@ -77,15 +73,9 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def _gpu(device: str) -> str:
-    import torch
-
-    return torch.cuda.get_device_name(device)
-
-
 def environment(device: str) -> dict[str, Any]:
-    """Versions, commit, device, its processor (the GPU's name, or the CPU's), the threads of this process, system and
-    the time (UTC, ISO 8601), ready for JSON.
+    """Versions, commit, device, processor (the GPU's or the CPU's name), threads of this process, operating system and
+    time (UTC, ISO 8601), ready for JSON.
     """
     import torch
 
@@ -93,7 +83,7 @@ def environment(device: str) -> dict[str, Any]:
         "versions": versions(),
         "git": git_commit(),
         "device": device,
-        "processor": _gpu(device) if device.startswith("cuda") else processor(),
+        "processor": torch.cuda.get_device_name(device) if device.startswith("cuda") else processor(),
         "threads": torch.get_num_threads(),
         "system": platform.platform(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -101,9 +91,9 @@ def environment(device: str) -> dict[str, Any]:
 
 
 def describe(thing: Any) -> Any:
-    """A dataclass as nested plain data with its class under `name`; anything else as JSON has it.
+    """Plain nested data, ready for JSON; a dataclass becomes its fields, and its class under `name`.
 
-    Fields with the metadata `identity=False` change how a thing is computed but not what; they are left out.
+    Fields with the metadata `identity=False`, which do not change the result, are left out.
     """
     if is_dataclass(thing) and not isinstance(thing, type):
         values = {f.name: describe(getattr(thing, f.name)) for f in fields(thing) if f.metadata.get("identity", True)}
@@ -117,35 +107,37 @@ def describe(thing: Any) -> Any:
     return thing
 
 
-def deciding(made: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides the values in a plan or in the provenance of scores: neither when and where they were computed, nor
-    the fields of the score (paths, say) for whose content `inputs` stands.
+def identity_of(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a plan or provenance that determines the values: without times and machines, and without the fields
+    of the score (paths, say) whose content is among the digests in `inputs`.
     """
-    kept = {key: value for key, value in made.items() if key not in ("environment", "environments", "seconds")}
-    if "score" in made:
-        kept["score"] = {key: value for key, value in made["score"].items() if key not in made.get("inputs", {})}
-    return kept
+    circumstances = ("environment", "environments", "seconds")
+    identity = {key: value for key, value in provenance.items() if key not in circumstances}
+    if "score" in provenance:
+        inputs = provenance.get("inputs", {})
+        identity["score"] = {key: value for key, value in provenance["score"].items() if key not in inputs}
+    return identity
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """What decides the values and is another in two plans or provenances: NAME: ONE, not OTHER; ..."""
-    first, second = (
-        {
-            **made,
-            **{f"{part}'s {key}": value for part in ("score", "recipe") for key, value in made.get(part, {}).items()},
-            **made.get("settings", {}),
-        }
-        for made in map(deciding, (one, other))
-    )
-    keys = [key for key in dict.fromkeys([*first, *second]) if key not in ("score", "recipe", "settings")]
+    """The entries that determine the values and differ between two plans or provenances: NAME: ONE, not OTHER; ..."""
+    first, second = _entries(one), _entries(other)
     return "; ".join(
         f"{key}: {str(first.get(key))[:40]}, not {str(second.get(key))[:40]}"
-        for key in keys
+        for key in dict.fromkeys([*first, *second])
         if first.get(key) != second.get(key)
     )
 
 
+def _entries(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """The identity with the fields of score and recipe, and the settings, among its entries."""
+    identity = identity_of(provenance)
+    settings = identity.pop("settings", {})
+    parts = {f"{part}'s {key}": value for part in ("score", "recipe") for key, value in identity.pop(part, {}).items()}
+    return {**identity, **parts, **settings}
+
+
 def digest(thing: Any, length: int = 16) -> str:
-    """A short name for a setting: equal settings have equal names, on any machine."""
+    """A short hexadecimal name of settings; equal settings have equal digests, on any machine."""
     text = json.dumps(describe(thing), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:length]

@@ -1,10 +1,10 @@
-"""Names to things: what this library and its extensions offer, and helpful answers to names that nobody knows.
+"""Registries: the scores, strategies, ... of this library and its extensions by name, and helpful errors for unknown
+names.
 
 Other packages add their own through the entry-point groups `drd_plugin.scores`, `drd_plugin.strategies`,
 `drd_plugin.datasets`, `drd_plugin.nets`, `drd_plugin.methods`, `drd_plugin.features`, `drd_plugin.dynamic` and
-`drd_plugin.studies`. A name `FAMILY:NAME` belongs
-to an open family: a function from NAME to the thing, announced in the group `drd_plugin.nets.families`, and so for
-methods, data sets and features.
+`drd_plugin.studies`. A name `FAMILY:NAME` belongs to an open family, a function from NAME to the entry. Families of
+networks are announced in the group `drd_plugin.nets.families`; those of methods, data sets and features likewise.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ PLAIN = (int, float, str, bool, NoneType)
 
 
 class UnknownName(ValueError):
-    """A name that is not known; the message gives the nearest known ones."""
+    """A name is not in a registry; the message gives the nearest names that are."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
-    """The error for a `kind` of thing that is called `name` while only `known` exist."""
-    known = sorted(known)
-    by_case = {k.lower(): k for k in known}
+def unknown(kind: str, name: str, names: Iterable[str]) -> UnknownName:
+    """The error for a name that is not among the `names` of this kind of thing."""
+    names = sorted(names)
+    by_case = {n.lower(): n for n in names}
     near = [by_case[k] for k in difflib.get_close_matches(name.lower(), by_case, n=3, cutoff=0.5)]
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "none is near."
-    return UnknownName(f"unknown {kind} {name!r}: {hint} Known: {', '.join(known)}.")
+    return UnknownName(f"unknown {kind} {name!r}: {hint} Known: {', '.join(names)}.")
 
 
 def check_fields(thing: Any) -> None:
-    """Checks a dataclass's fields whose types are plain: int, float, str, bool, one of them or None, or a Literal.
+    """Checks the dataclass fields with plain types: int, float, str, bool, one of these or None, or a Literal.
 
     Raises:
-        UnknownName: If a field of a Literal type holds none of its values.
-        ValueError: If a field holds a value of another type.
+        UnknownName: If the value of a Literal field is none of its options.
+        ValueError: If a value has another type than its field.
     """
     hints = get_type_hints(type(thing))
     for f in fields(thing):
@@ -63,12 +63,12 @@ def check_fields(thing: Any) -> None:
         if get_origin(hint) is Literal:
             if value not in get_args(hint):
                 raise unknown(name, str(value), get_args(hint))
-        elif all(option in PLAIN for option in options) and not any(_is(value, option) for option in options):
-            wanted = " or ".join("None" if option is NoneType else option.__name__ for option in options)
-            raise ValueError(f"{name}: expected {wanted}, got {value!r}.")
+        elif all(option in PLAIN for option in options) and not any(_fits(value, option) for option in options):
+            expected = " or ".join("None" if option is NoneType else option.__name__ for option in options)
+            raise ValueError(f"{name}: expected {expected}, got {value!r}.")
 
 
-def _is(value: Any, kind: type) -> bool:
+def _fits(value: Any, kind: type) -> bool:
     if isinstance(value, bool):
         return kind is bool
     return isinstance(value, (int, float) if kind is float else kind)
@@ -91,10 +91,10 @@ def check_least(thing: Any, least: int, *names: str) -> None:
 
 @dataclass(frozen=True)
 class Deferred:
-    """An entry that is imported when it is asked for, since it needs something heavy.
+    """An entry that is imported on its first use, since its module imports heavy packages.
 
     Arguments:
-        target: Where it lies, `module:name`.
+        target: Its place, `module:name`.
         about: The first sentence of its docstring, for lists.
     """
 
@@ -109,12 +109,12 @@ class Deferred:
 
 @cache
 def announced(group: str) -> EntryPoints:
-    """The entry points of a group in all installed packages; read once, since it means looking at every package."""
+    """The entry points of a group in all installed packages; cached, since every package must be searched."""
     return entry_points(group=group)
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """The built-in things of one kind, and those that installed packages add.
+    """The entries of one kind by name: the built-in ones, and those that installed packages announce.
 
     Arguments:
         kind: What an entry is, for messages ("score").
@@ -152,12 +152,10 @@ class Registry(Mapping[str, T], Generic[T]):
         return entry
 
     def check(self, name: str) -> None:
-        """Raises UnknownName unless the name is known; nothing is imported to find out. The members of families are
-        looked up when they are asked for.
-        """
+        """Raises UnknownName unless the name, or the family of `FAMILY:NAME`, is listed; the entry is not imported."""
         family, colon, _ = name.partition(":")
-        known = family in self._families or announced(f"{self.group}.families").select(name=family)
-        if not (known if colon else name in self):
+        in_family = family in self._families or announced(f"{self.group}.families").select(name=family)
+        if not (in_family if colon else name in self):
             raise unknown(self.kind, name, self)
 
     def about(self, name: str) -> str:

@@ -1,8 +1,8 @@
-"""Randomness that depends on what it is for, never on the order of the work.
+"""Random numbers that depend on a seed and a purpose, never on the order of the work.
 
 Diffusion noise is keyed by (seed, purpose, example, draw): a Philox counter generator is positioned at that key, so
-batch size, sharding and resumption change nothing. Everything else takes a `Seeds`, one number for each source of
-chance in a benchmark run.
+batch size, sharding and resumption change nothing. Everything else takes a seed from a `Seeds`, which has one for each
+source of chance in a benchmark run.
 
 References:
     Parallel Random Numbers: As Easy as 1, 2, 3 (Salmon et al., 2011), https://doi.org/10.1145/2063384.2063405
@@ -42,18 +42,18 @@ class Seeds:
         for f in fields(self):
             check_seed(getattr(self, f.name))
 
-    def of(self, source: str) -> int:
+    def seed_of(self, source: str) -> int:
         """The seed of one source of chance, by its name."""
         return getattr(self, source)
 
     @classmethod
     def all(cls, seed: int, **pinned: int) -> Seeds:
-        """Every source gets `seed`, but for those named in `pinned`."""
+        """The seeds of a run in which every source has `seed`, except those in `pinned`."""
         return cls(**{"proxy": seed, "selection": seed, "init": seed, "order": seed, "noise": seed} | pinned)
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
-    """A generator of its own for each purpose, so that two uses of one seed are independent.
+    """A random generator for one purpose; generators for two purposes are independent, even with the same seed.
 
     Raises:
         ValueError: If the seed is negative.
@@ -64,8 +64,8 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """torch's global generators (which initialise networks and drive dropout) start from a seed in here, and are as
-    they were afterwards.
+    """Seeds torch's global generators (which initialise networks and drive dropout) inside the block, and restores them
+    afterwards.
     """
     import torch
 
@@ -75,7 +75,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def check_seed(seed: int) -> None:
-    """Raises ValueError for a seed that is negative, or no integer."""
+    """Raises ValueError unless the seed is a non-negative integer."""
     if not isinstance(seed, int | np.integer) or seed < 0:
         raise ValueError(f"a seed is a non-negative integer, got {seed}.")
 
@@ -88,17 +88,17 @@ def _positioned(seed: int, purpose: str, index: int, draw: int) -> np.random.Gen
 def keyed_normal(
     seed: int, purpose: str, index: Sequence[int] | np.ndarray, draw: int | np.ndarray, shape: tuple[int, ...]
 ) -> np.ndarray:
-    """Standard normal noise that belongs to an example and a draw.
+    """Standard normal noise for a number of examples, determined by the example and the draw.
 
     Arguments:
         seed: The noise seed.
         purpose: What the noise is for; two purposes never share noise.
         index: The examples' positions in the data set, with length B.
-        draw: The number of the draw, from 0; one for all, or int64[B].
+        draw: The number of the draw, from 0; an integer for all, or int64[B].
         shape: The shape of the noise for one example.
 
     Returns:
-        The noise, float32[B, *shape]; row b depends on (seed, purpose, index[b], draw[b]) alone.
+        The noise, float32[B, *shape]; row b depends on (seed, purpose, index[b], draw[b]) only.
 
     Raises:
         ValueError: If the seed is negative.
@@ -118,7 +118,7 @@ def keyed_antithetic(
     shape: tuple[int, ...],
     antithetic: bool,
 ) -> np.ndarray:
-    """`keyed_normal`; if antithetic, the draws 2j and 2j + 1 are the noise of draw j and its opposite."""
+    """`keyed_normal`; if antithetic, draw 2j is its draw j, and draw 2j + 1 the same noise with the opposite sign."""
     if not antithetic:
         return keyed_normal(seed, purpose, index, draw, shape)
     sign = np.where(draw % 2, -1, 1).astype(np.float32).reshape(-1, *[1] * len(shape))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ALONE", "Team", "current_team", "is_main_process", "join_team"]
 
 Net = TypeVar("Net", bound="torch.nn.Module")
-Answer = TypeVar("Answer", bool, float)
+Value = TypeVar("Value", bool, float)
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Team:
 
     Arguments:
         index: This process's number, from 0.
-        count: How many there are, in all shards.
-        device: Where this one computes; None for the device that was asked for.
+        count: The number of processes in all shards.
+        device: The device of this process; None for the device of the job.
         state: accelerate's `PartialState` of the processes of this shard; None for a process that is alone.
     """
 
@@ -40,12 +40,22 @@ class Team:
     state: Any = None
 
     @property
+    def rank(self) -> int:
+        """The number of this process within its shard, from 0."""
+        return 0 if self.state is None else self.state.process_index
+
+    @property
+    def processes(self) -> int:
+        """The number of processes of this shard."""
+        return 1 if self.state is None else self.state.num_processes
+
+    @property
     def leads(self) -> bool:
-        """Whether this is the process that writes what all of the shard have."""
+        """Whether this is the process that writes the results of its shard."""
         return self.state is None or self.state.is_main_process
 
     def shared(self, net: Net) -> Net:
-        """A network whose gradients are averaged over the processes of the shard."""
+        """The network, wrapped so that its gradients are averaged over the processes of the shard."""
         if self.state is None:
             return net
         from torch import nn
@@ -55,39 +65,39 @@ class Team:
         return nn.parallel.DistributedDataParallel(net)  # type: ignore[return-value]
 
     def part(self, index: Tensor) -> Tensor:
-        """The part of a batch int64[B] that this process looks after.
+        """The part of a batch that this process computes, int64[B].
 
         Raises:
             ValueError: If there are fewer examples than processes.
         """
         if self.state is None:
             return index
-        if len(index) < self.state.num_processes:
+        if len(index) < self.processes:
             raise ValueError(
-                f"{self.state.num_processes} processes share a batch of {len(index)} examples: take a larger batch or "
+                f"{self.processes} processes share a batch of {len(index)} examples: take a larger batch or "
                 "fewer processes."
             )
-        return index.tensor_split(self.state.num_processes)[self.state.process_index]
+        return index.tensor_split(self.processes)[self.rank]
 
-    def agree(self, tensors: Iterable[Tensor]) -> None:
-        """Gives all processes of the shard the first one's values, in place."""
+    def synchronise(self, tensors: Iterable[Tensor]) -> None:
+        """Copies the first process's values into the tensors of all processes of the shard, in place."""
         if self.state is not None:
             from accelerate.utils import broadcast
 
             for tensor in tensors:
                 tensor.copy_(broadcast(tensor.clone()))
 
-    def same(self, answer: Answer) -> Answer:
-        """The first process's answer to a question that each might answer otherwise (what time it is, say)."""
+    def broadcast(self, value: Value) -> Value:
+        """The first process's value, for all processes of the shard, which may each have another (the time, say)."""
         if self.state is None:
-            return answer
+            return value
         from accelerate.utils import broadcast_object_list
 
-        return broadcast_object_list([answer])[0]
+        return broadcast_object_list([value])[0]
 
     @contextmanager
     def first_alone(self) -> Iterator[None]:
-        """The first process of the shard goes through the block before the others do."""
+        """Lets the first process of the shard run the block before the others do."""
         if self.state is None:
             yield
         else:
@@ -95,22 +105,18 @@ class Team:
                 yield
 
     def parts(self, total: int) -> list[int]:
-        """The parts 0..total - 1 that this process looks after: first its own, then those of the other processes of its
-        shard, from the last, lest it should wait while there is work.
+        """The order in which this process works on the parts 0..total - 1: first its own, then, so that it never waits
+        while there is work, those of the other processes of its shard, from the last.
         """
-        own = list(range(self.index, total, self.count))
-        if self.state is None:
-            return own
-        first = self.index - self.state.process_index
-        shard = [part for part in range(total) if 0 <= part % self.count - first < self.state.num_processes]
+        own, first = range(self.index, total, self.count), self.index - self.rank
+        shard = [part for part in range(total) if 0 <= part % self.count - first < self.processes]
         return [*own, *(part for part in reversed(shard) if part not in own)]
 
-    def together(self, *columns: Tensor) -> tuple[Tensor, ...]:
-        """The rows of all processes of the shard, of which each brings some or none; the same rows to all, in the order
-        of the processes.
+    def gather(self, *columns: Tensor) -> tuple[Tensor, ...]:
+        """The rows of all processes of the shard, in the order of the processes; the same for all.
 
         Arguments:
-            columns: Tensors of equal length.
+            columns: Tensors of equal length; the number of rows, perhaps none, may differ between processes.
         """
         if self.state is None:
             return columns
@@ -122,7 +128,7 @@ class Team:
         return tuple(gather(pad_across_processes(column))[rows] for column in columns)
 
     def wait(self) -> None:
-        """For all processes of the shard to come here."""
+        """Waits until all processes of the shard have come this far."""
         if self.state is not None:
             self.state.wait_for_everyone()
 
@@ -134,12 +140,12 @@ ALONE = Team()
 
 
 def is_main_process() -> bool:
-    """Whether this process is the one of those that share a job that prints."""
+    """Whether this is the first of the processes that share a job, which alone prints."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def join_team(device: torch.device, shard: tuple[int, int] = (0, 1)) -> Team:
-    """The processes of this shard (i, N) of a job; each has its own GPU, or all share the CPU.
+    """The current process among those of the shard (i, N) of a job; each has its own GPU, or all share the CPU.
 
     Raises:
         ValueError: If there is no such shard.
@@ -151,15 +157,15 @@ def join_team(device: torch.device, shard: tuple[int, int] = (0, 1)) -> Team:
     from accelerate import PartialState
 
     state = PartialState(cpu=device.type == "cpu", timeout=PATIENCE)
-    here = shard[0] * state.num_processes + state.process_index
-    return Team(here, shard[1] * state.num_processes, state.device, state)
+    index = shard[0] * state.num_processes + state.process_index
+    return Team(index, shard[1] * state.num_processes, state.device, state)
 
 
 def current_team() -> Team:
-    """The processes of `torch.distributed` where it is initialised already, however that was done, else one alone.
+    """The current process among those of `torch.distributed` if that is initialised, in whatever way; else one alone.
 
     Raises:
-        ValueError: If accelerate was told of another number of processes.
+        ValueError: If accelerate's state was made before, for another number of processes.
     """
     import torch.distributed as dist
 
@@ -167,10 +173,10 @@ def current_team() -> Team:
         return ALONE
     from accelerate import PartialState
 
-    here = {"RANK": dist.get_rank(), "WORLD_SIZE": dist.get_world_size()}
+    variables = {"RANK": dist.get_rank(), "WORLD_SIZE": dist.get_world_size()}
     if "LOCAL_RANK" not in os.environ:  # not begun by a launcher
-        here |= {"LOCAL_RANK": _local_rank(), "LOCAL_WORLD_SIZE": dist.get_world_size()}
-    with _in_environment(here):
+        variables |= {"LOCAL_RANK": _local_rank(), "LOCAL_WORLD_SIZE": dist.get_world_size()}
+    with _in_environment(variables):
         state = PartialState(cpu=dist.get_backend() == "gloo")
     if state.num_processes != dist.get_world_size():
         raise ValueError(
@@ -181,7 +187,7 @@ def current_team() -> Team:
 
 
 def _local_rank() -> int:
-    """The number of this process on its machine, where no launcher says it: that of its GPU."""
+    """The number of this process on its machine, if no launcher gives it: that of its GPU, or else its rank."""
     import torch
 
     return torch.cuda.current_device() if torch.cuda.is_available() else torch.distributed.get_rank()
@@ -189,7 +195,7 @@ def _local_rank() -> int:
 
 @contextmanager
 def _in_environment(numbers: Mapping[str, int]) -> Iterator[None]:
-    """With these variables, from which accelerate learns that there are several processes."""
+    """Sets environment variables, by which accelerate knows of several processes, inside the block."""
     before = {key: os.environ.get(key) for key in numbers}
     os.environ.update({key: str(number) for key, number in numbers.items()})
     try:

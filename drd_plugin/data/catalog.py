@@ -35,7 +35,7 @@ FASHION_CLASSES = (
 
 
 def digits(root: Path | None = None, size: int | None = None) -> Dataset:
-    """scikit-learn's digits with a fixed stratified split: 1,437 to train on, 360 to test on; 1 x 8 x 8."""
+    """scikit-learn's digits in a fixed stratified split: 1,437 training and 360 test images of 1 x 8 x 8."""
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
@@ -45,8 +45,8 @@ def digits(root: Path | None = None, size: int | None = None) -> Dataset:
 
 
 def fashion_mnist(root: Path | None = None, size: int | None = None) -> Dataset:
-    """Fashion-MNIST from the idx files under `root`, else from Debian's package, else downloaded by torchvision; 1 x 28
-    x 28.
+    """Fashion-MNIST from the idx files under `root`; by default from Debian's package if that is installed, else
+    downloaded by torchvision; 1 x 28 x 28.
     """
     if root is None and DEBIAN_FASHION_MNIST.is_dir():
         root = DEBIAN_FASHION_MNIST
@@ -68,17 +68,17 @@ def fashion_mnist(root: Path | None = None, size: int | None = None) -> Dataset:
 
 
 def cifar10(root: Path | None = None, size: int | None = None) -> Dataset:
-    """CIFAR-10 through torchvision, downloaded to the cache where no `root` is given; 3 x 32 x 32."""
+    """CIFAR-10 as torchvision stores it under `root`; by default downloaded to the cache; 3 x 32 x 32."""
     return _cifar("CIFAR10", root, size)
 
 
 def cifar100(root: Path | None = None, size: int | None = None) -> Dataset:
-    """CIFAR-100 through torchvision, downloaded to the cache where no `root` is given; 3 x 32 x 32."""
+    """CIFAR-100 as torchvision stores it under `root`; by default downloaded to the cache; 3 x 32 x 32."""
     return _cifar("CIFAR100", root, size)
 
 
 def folder(root: Path | None = None, size: int | None = None) -> Dataset:
-    """Any directory tree of images under `root`, resized to `size` pixels (224 by default) as they are read."""
+    """The images of the directory tree `root`, resized to `size` pixels (224 by default) as they are read."""
     if root is None:
         raise DataError(
             "image_folder needs a root: the folder with train/CLASS/IMAGE and val/CLASS/IMAGE, or with CLASS/IMAGE."
@@ -105,15 +105,15 @@ DATASETS: Registry[Callable[..., Dataset]] = Registry(
 
 
 def load(name: str, root: Path | None = None, size: int | None = None) -> Dataset:
-    """A data set by name.
+    """The data set with this name.
 
     Arguments:
         name: A name in `DATASETS`, or `hf:NAME`.
-        root: Where the data lie, for those that are not embedded or downloaded.
+        root: The folder with the data, for data sets that are neither part of a package nor downloaded.
         size: Height and width to resize images to; the data set's own by default.
 
     Raises:
-        UnknownName: If no data set has that name.
+        UnknownName: If no data set has this name.
         DataError: If the data are missing, damaged or cannot be used.
     """
     root = None if root is None else Path(root).expanduser()
@@ -123,7 +123,7 @@ def load(name: str, root: Path | None = None, size: int | None = None) -> Datase
 
 
 def read_idx(root: Path, stem: str) -> np.ndarray:
-    """An idx file of unsigned bytes (the MNIST format), plain or gzipped, anywhere under `root`.
+    """The array in an idx file of unsigned bytes (the MNIST format), plain or gzipped, anywhere under `root`.
 
     Raises:
         DataError: If there is no such file, or it is damaged.
@@ -152,7 +152,7 @@ def _cifar(name: str, root: Path | None, size: int | None) -> Dataset:
         train, test = (make(root or CACHE, train=train, download=root is None) for train in (True, False))
     except (RuntimeError, OSError) as error:
         raise DataError(
-            f"{name} is not to be had from {root or 'the network'} ({error}): give the folder that holds torchvision's "
+            f"{name} cannot be read from {root or 'the network'} ({error}): give the folder that holds torchvision's "
             "copy, or no root to download it."
         ) from error
     arrays = [(part.data.transpose(0, 3, 1, 2), np.array(part.targets)) for part in (train, test)]

@@ -1,7 +1,6 @@
-"""Directory trees of images, one folder a class, decoded when they are asked for.
+"""Directory trees of images with one folder for each class; the images are decoded on access.
 
-The shorter side is resized to the wanted size with antialiasing and the centre is cropped, so that images of any shape
-fit one batch.
+The shorter side is resized with antialiasing and the centre is cropped, so that images of any shape fit one batch.
 """
 
 from __future__ import annotations
@@ -9,15 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image, ImageOps
 
 from .split import DataError, Dataset, Split, stratified
 
 if TYPE_CHECKING:
-    from PIL import Image
     from torch import Tensor
 
 __all__ = ["FolderImages", "adm_crop", "fit", "image_folder", "split_of_files", "tree"]
@@ -28,29 +28,25 @@ TEST_NAMES = ("test", "val", "valid", "validation")
 
 def fit(image: Image.Image, size: int, channels: int) -> np.ndarray:
     """An image as uint8[C, size, size]: the shorter side resized with antialiasing, the centre cropped."""
-    from PIL import Image, ImageOps
-
     image = ImageOps.fit(image.convert("RGB" if channels == 3 else "L"), (size, size), Image.Resampling.BICUBIC)
     return np.atleast_3d(np.asarray(image)).transpose(2, 0, 1)
 
 
 def adm_crop(image: Image.Image, size: int, channels: int) -> np.ndarray:
-    """An image as uint8[C, size, size] as ADM and DiT were trained on: halved by box filters while the shorter side is
-    at least twice as long, then resized by a bicubic filter, and the centre cropped.
+    """An image as uint8[C, size, size], prepared like the training images of ADM and DiT: halved by box filters while
+    the shorter side is at least 2 x size, then resized by a bicubic filter, and the centre cropped.
 
     References:
         Diffusion Models Beat GANs on Image Synthesis (Dhariwal and Nichol, 2021), https://arxiv.org/abs/2105.05233,
         https://github.com/openai/guided-diffusion (`guided_diffusion/image_datasets.py`)
     """
-    from PIL import Image
-
     image = image.convert("RGB" if channels == 3 else "L")
     while min(image.size) >= 2 * size:
         image = image.resize((image.width // 2, image.height // 2), Image.Resampling.BOX)
     scale = size / min(image.size)
     image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
-    left, top = (image.width - size) // 2, (image.height - size) // 2
-    image = image.crop((left, top, left + size, top + size))
+    x, y = (image.width - size) // 2, (image.height - size) // 2
+    image = image.crop((x, y, x + size, y + size))
     return np.atleast_3d(np.asarray(image)).transpose(2, 0, 1)
 
 
@@ -58,13 +54,13 @@ CROPS = {"fit": fit, "adm": adm_crop}
 
 
 class FolderImages:
-    """Images on disk behind the indexing of a tensor.
+    """Images on disk, indexed like a tensor and decoded on access.
 
     Arguments:
         paths: The image files, with length n.
         size: Height and width of the decoded images in pixels.
         channels: 3 for colour, 1 for grey.
-        crop: `fit` or `adm`: how an image becomes square.
+        crop: How an image becomes square: `fit`, or `adm` (see `adm_crop`).
     """
 
     def __init__(self, paths: Sequence[Path], size: int, channels: int = 3, crop: str = "fit") -> None:
@@ -72,7 +68,7 @@ class FolderImages:
         self.size, self.channels, self.crop = size, channels, crop
 
     def decoded(self, size: int, channels: int, crop: str) -> FolderImages:
-        """The same images in another size, by another crop."""
+        """The same images, decoded to another size and number of channels by another crop."""
         return FolderImages(self.paths, size, channels, crop)
 
     @property
@@ -97,8 +93,6 @@ class FolderImages:
             return torch.from_numpy(np.stack(list(pool.map(self._decode, index.tolist()))))
 
     def _decode(self, i: int) -> np.ndarray:
-        from PIL import Image
-
         try:
             with Image.open(self.paths[i]) as image:
                 return CROPS[self.crop](image, self.size, self.channels)
@@ -109,31 +103,32 @@ class FolderImages:
 
 
 def image_folder(root: Path, size: int | None = None, name: str = "image_folder") -> Dataset:
-    """A data set from a directory tree.
+    """The data set in a directory tree.
 
     Arguments:
-        root: A folder with `train/` and `val/` (or `test/`), each with one folder a class; or `train/` alone, or one
-            folder a class directly, of which a fixed stratified fifth becomes the test split.
+        root: A folder with `train/` and `val/` (or `test/`), each with one folder for each class; or with `train/`
+            alone, or with the folders of the classes themselves, of which a fixed stratified fifth becomes the test
+            split.
         size: Height and width in pixels; 224 by default.
         name: The data set's name.
 
     Raises:
-        DataError: If the tree holds no class folders or no images, it is unclear which folder is for testing, or the
-            two splits have different classes.
+        DataError: If the tree holds no class folders or no images, it is unclear which folder holds the test split, or
+            the two splits have different classes.
     """
     root, size = Path(root), size or 224
     held_out = next((root / test for test in TEST_NAMES if (root / test).is_dir()), None)
-    trained = (root / "train").is_dir()
-    if trained and held_out is not None:
+    has_train = (root / "train").is_dir()
+    if has_train and held_out is not None:
         return Dataset(tree(root / "train", size, name), tree(held_out, size, name))
-    if (trained and _folders(root) != ["train"]) or held_out is not None:
+    if (has_train and _folders(root) != ["train"]) or held_out is not None:
         raise DataError(
             f"{root} holds the folders {', '.join(_folders(root)[:8])}: expected train/ with one of "
             f"{', '.join(TEST_NAMES)}, or train/ alone, or one folder a class."
         )
-    whole = tree(root / "train" if trained else root, size, name)
-    train, test = stratified(whole.labels, 0.2)
-    return Dataset(_part(whole, train), _part(whole, test))
+    split = tree(root / "train" if has_train else root, size, name)
+    train, test = stratified(split.labels, 0.2)
+    return Dataset(_part(split, train), _part(split, test))
 
 
 def _folders(root: Path) -> list[str]:
@@ -141,45 +136,40 @@ def _folders(root: Path) -> list[str]:
 
 
 def tree(folder: Path, size: int, name: str) -> Split:
-    """The images of a folder with one folder a class."""
+    """The images of a folder that holds one folder for each class."""
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder: give the root of a directory tree with one folder of images a class.")
     classes = tuple(_folders(folder))
-    found = [sorted(p for p in (folder / c).iterdir() if p.suffix.lower() in SUFFIXES and p.is_file()) for c in classes]
-    nested = [c for c, group in zip(classes, found, strict=True) if not group and _folders(folder / c)]
+    files = [sorted(p for p in (folder / c).iterdir() if p.suffix.lower() in SUFFIXES and p.is_file()) for c in classes]
+    nested = [c for c, group in zip(classes, files, strict=True) if not group and _folders(folder / c)]
     if nested:
         raise DataError(
             f"{folder / nested[0]} holds folders but no images: give the folder whose folders are the classes, with "
             "the images directly inside."
         )
-    paths = [path for group in found for path in group]
+    paths = [path for group in files for path in group]
     if not paths:
         raise DataError(
             f"{folder} holds no images in class folders: expected {folder}/CLASS/IMAGE with one of the endings "
             f"{', '.join(sorted(SUFFIXES))}."
         )
-    labels = np.repeat(np.arange(len(classes)), [len(group) for group in found])
+    labels = np.repeat(np.arange(len(classes)), [len(group) for group in files])
     return split_of_files(name, paths, labels, classes, folder, size)
 
 
 def split_of_files(
     name: str, paths: Sequence[Path], labels: np.ndarray, classes: tuple[str, ...], folder: Path, size: int
 ) -> Split:
-    """A split of image files below a folder, which the paths and sizes of the files identify."""
+    """The split of some image files below a folder, identified by their paths and sizes."""
     sha = hashlib.sha256()
     for path in paths:
         sha.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\n".encode())
     return Split(name, FolderImages(paths, size), labels, classes, content=sha.hexdigest())
 
 
-def _part(whole: Split, index: np.ndarray) -> Split:
-    images = whole.images
+def _part(split: Split, index: np.ndarray) -> Split:
+    images = split.images
     assert isinstance(images, FolderImages)
     part = FolderImages([images.paths[i] for i in index], images.size, images.channels, images.crop)
-    return Split(
-        whole.name,
-        part,
-        whole.labels[index],
-        whole.classes,
-        content=f"{whole.content}:{hashlib.sha256(index.tobytes()).hexdigest()}",
-    )
+    content = f"{split.content}:{hashlib.sha256(index.tobytes()).hexdigest()}"
+    return replace(split, images=part, labels=split.labels[index], content=content)

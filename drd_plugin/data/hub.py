@@ -1,5 +1,5 @@
-"""Labelled sets of images or texts of the Hugging Face `datasets` package (the extra `hf`), from the hub or from
-`save_to_disk`.
+"""Labelled images or texts of the Hugging Face `datasets` package (the extra `hf`), from the hub or from a folder that
+its `save_to_disk` wrote.
 """
 
 from __future__ import annotations
@@ -20,15 +20,21 @@ __all__ = ["HubImages", "hugging_face"]
 
 
 class HubImages:
-    """An image column behind the indexing of a tensor; decoded when asked for, resized and centre-cropped like a
-    folder's images.
+    """The images of a column, indexed like a tensor; decoded, resized and cropped on access, like those of a folder.
+
+    Arguments:
+        table: The rows, a `datasets.Dataset` of length n.
+        column: The column's name.
+        size: Height and width of the decoded images in pixels.
+        channels: 3 for colour, 1 for grey.
+        crop: How an image becomes square: `fit` or `adm`.
     """
 
     def __init__(self, table: Any, column: str, size: int, channels: int, crop: str = "fit") -> None:
         self.table, self.column, self.size, self.channels, self.crop = table, column, size, channels, crop
 
     def decoded(self, size: int, channels: int, crop: str) -> HubImages:
-        """The same images in another size, by another crop."""
+        """The same images, decoded to another size and number of channels by another crop."""
         return HubImages(self.table, self.column, size, channels, crop)
 
     @property
@@ -50,9 +56,9 @@ class HubImages:
 def hugging_face(name: str, root: Path | None = None, size: int | None = None) -> Dataset:
     """A data set of the hub, or one that `save_to_disk` wrote to `root` (or to the folder called `name`).
 
-    The splits `train` and `test` are used, or `validation` where the test labels are withheld (-1); without either, a
-    fixed stratified fifth of `train` is held out. The first column of images is taken; they are as large as the first
-    one, but at most 224 pixels, where no `size` is given. Without one, the data set is one of texts: those of the
+    The splits are `train` and `test`, or `validation` if the test labels are withheld (-1); without either, a fixed
+    stratified fifth of `train` is held out. The examples are those of the first column of images; `size` is by default
+    that of the first image, but at most 224 pixels. Without a column of images, the examples are texts: those of the
     column of strings whose first thousand are the longest.
 
     Raises:
@@ -73,7 +79,7 @@ def hugging_face(name: str, root: Path | None = None, size: int | None = None) -
 
 
 def _tables(name: str, root: Path | None) -> tuple[Any, Any]:
-    """The rows to train on, and those to test on."""
+    """The rows of the training split, and those of the test split."""
     try:
         import datasets
     except ImportError as error:
@@ -98,7 +104,7 @@ def _tables(name: str, root: Path | None) -> tuple[Any, Any]:
 
 
 def _columns(table: Any, kind: str) -> list[str]:
-    """The columns of a type."""
+    """The names of the columns of a type."""
     return [column for column, feature in table.features.items() if type(feature).__name__ == kind]
 
 
@@ -107,10 +113,10 @@ def _strings(table: Any) -> list[str]:
 
 
 def _label(table: Any, name: str) -> str:
-    found = _columns(table, "ClassLabel")
-    if not found:
+    columns = _columns(table, "ClassLabel")
+    if not columns:
         raise DataError(f"hf:{name}: found no column of the type ClassLabel among {dict(table.features)}.")
-    return found[0]
+    return columns[0]
 
 
 def _labels(table: Any, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -129,7 +135,6 @@ def _images(table: Any, name: str, column: str, size: int) -> Split:
     first, (labels, classes) = table[0][column], _labels(table, name)
     images = HubImages(table, column, size, 1 if first.mode in ("L", "1") else 3)
     if len(table) * np.prod(images.shape[1:]) < 2**30:
-        return Split(
-            f"hf:{name}", torch.cat([images[part] for part in torch.arange(len(table)).split(1000)]), labels, classes
-        )
+        pixels = torch.cat([images[part] for part in torch.arange(len(table)).split(1000)])
+        return Split(f"hf:{name}", pixels, labels, classes)
     return Split(f"hf:{name}", images, labels, classes, content=table._fingerprint)

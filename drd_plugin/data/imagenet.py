@@ -1,8 +1,8 @@
-"""ImageNet and two of its families, whose classes are called by their WordNet ids.
+"""ImageNet and two of its subsets; their classes are named by WordNet ids.
 
-`imagenette` and `imagewoof` are the archives of https://github.com/fastai/imagenette (train/ and val/ with a folder a
-class). `imagenet` is ILSVRC 2012: train/ and val/ with a folder a class, or the official archives as they unpack, where
-val/ holds the images alone and the development kit beside it says their classes.
+`imagenette` and `imagewoof` are the archives of https://github.com/fastai/imagenette (train/ and val/ with a folder for
+each class). `imagenet` is ILSVRC 2012: train/ and val/ with a folder for each class, or the official archives as they
+unpack, where val/ holds only images and the development kit beside it gives their classes.
 """
 
 from __future__ import annotations
@@ -22,10 +22,8 @@ META = "ILSVRC2012_devkit_t12/data/meta.mat"
 
 
 def imagenette(root: Path | None = None, size: int | None = None) -> Dataset:
-    """Ten easy classes of ImageNet, downloaded to the cache where no `root` is given; 3 x 224 x 224."""
-    if root is None:
-        root = _downloaded()
-    return image_folder(_unpacked(root, "imagenette2"), size, "imagenette")
+    """Ten easy classes of ImageNet from `root`; by default downloaded to the cache; 3 x 224 x 224."""
+    return image_folder(_unpacked(_downloaded() if root is None else root, "imagenette2"), size, "imagenette")
 
 
 def imagewoof(root: Path | None = None, size: int | None = None) -> Dataset:
@@ -50,8 +48,8 @@ def imagenet(root: Path | None = None, size: int | None = None) -> Dataset:
 
 
 def _flat(val: Path, root: Path, classes: tuple[str, ...], size: int) -> Split:
-    """The validation images as the official archive holds them, in one folder; the development kit says their
-    classes.
+    """The validation split as the official archive unpacks: one folder of images, with classes from the development
+    kit.
     """
     from scipy.io import loadmat
 
@@ -59,8 +57,8 @@ def _flat(val: Path, root: Path, classes: tuple[str, ...], size: int) -> Split:
     try:
         numbers = np.loadtxt(root / GROUND_TRUTH, dtype=np.int64, ndmin=1)
         synsets = loadmat(root / META, squeeze_me=True)["synsets"]
-        place = {name: i for i, name in enumerate(classes)}
-        class_of = {int(row["ILSVRC2012_ID"]): place.get(str(row["WNID"])) for row in synsets}
+        number_of = {name: i for i, name in enumerate(classes)}
+        class_of = {int(row["ILSVRC2012_ID"]): number_of.get(str(row["WNID"])) for row in synsets}
         labels = np.array([class_of[number] for number in numbers.tolist()], np.int64)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
@@ -76,13 +74,13 @@ def _unpacked(root: Path, stem: str) -> Path:
     """The folder with train/ and val/: `root`, or the archive's folder in it."""
     if (root / "train").is_dir():
         return root
-    found = next(iter(sorted(root.glob(f"{stem}*/train"))), None)
-    if found is None:
+    train = next(iter(sorted(root.glob(f"{stem}*/train"))), None)
+    if train is None:
         raise DataError(
             f"found no {stem}*/train under {root}: download it from https://github.com/fastai/imagenette and unpack it "
             "there."
         )
-    return found.parent
+    return train.parent
 
 
 def _downloaded() -> Path:
@@ -96,5 +94,5 @@ def _downloaded() -> Path:
         return root
     except (RuntimeError, OSError) as error:
         raise DataError(
-            f"imagenette is not to be had from the network ({error}): give the folder that holds it as the root."
+            f"imagenette cannot be downloaded ({error}): give the folder that holds it as the root."
         ) from error

@@ -1,7 +1,7 @@
-"""Noise that is planted on purpose, to see which scores find it: wrong labels and corrupted images.
+"""Planted noise, wrong labels and corrupted images, to test which scores find it.
 
-The examples are the first of a random order, so that a smaller share is a part of a larger one. A wrong label is drawn
-evenly from the other classes. A corrupted image has one of `CORRUPTIONS`, in turn.
+The noisy examples are the first of a random order, so those of a smaller share are among those of a larger one. A wrong
+label is drawn evenly from the other classes. The `CORRUPTIONS` are applied to the corrupted images in turn.
 
 References:
     Benchmarking Neural Network Robustness to Common Corruptions and Perturbations (Hendrycks and Dietterich, 2019),
@@ -29,8 +29,8 @@ def _noise(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Gaussian noise with a standard deviation of 0.3 of the range."""
     import torch
 
-    drawn = torch.from_numpy(rng.standard_normal(tuple(images.shape), np.float32))
-    return (images + 0.3 * 255 * drawn).round().clamp(0, 255).to(torch.uint8)
+    noise = torch.from_numpy(rng.standard_normal(tuple(images.shape), np.float32))
+    return (images + 0.3 * 255 * noise).round().clamp(0, 255).to(torch.uint8)
 
 
 def _occlusion(images: Tensor, rng: np.random.Generator) -> Tensor:
@@ -38,8 +38,8 @@ def _occlusion(images: Tensor, rng: np.random.Generator) -> Tensor:
     height, width = (side // 2 for side in images.shape[2:])
     changed = images.clone()
     for image, (down, right) in zip(changed, rng.random((len(images), 2)), strict=True):
-        top, left = int(down * (image.shape[1] - height + 1)), int(right * (image.shape[2] - width + 1))
-        image[:, top : top + height, left : left + width] = 128
+        y, x = int(down * (image.shape[1] - height + 1)), int(right * (image.shape[2] - width + 1))
+        image[:, y : y + height, x : x + width] = 128
     return changed
 
 
@@ -65,12 +65,12 @@ CORRUPTIONS: dict[str, Callable[[Tensor, np.random.Generator], Tensor]] = {
     "pixelation": _pixelation,
     "blur": _blur,
 }
-"""From images uint8[B, C, H, W] and a generator to others; more images change nothing for the first."""
+"""Functions from images uint8[B, C, H, W] and a generator to corrupted ones; no image depends on those after it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """A split with noise in it, and where.
+    """A split with planted noise, and the positions of the noise.
 
     Arguments:
         split: The split.
@@ -84,17 +84,17 @@ class Planted:
 
 
 def plant(split: Split, wrong_labels: float = 0.0, corrupted: float = 0.0, seed: int = 0) -> Planted:
-    """Plants noise in a split.
+    """A copy of a split with wrong labels and corrupted images, and which they are.
 
     Arguments:
-        split: The split; its images must be in memory where some are to be corrupted.
+        split: The split; to corrupt some of its images, they must be in memory.
         wrong_labels: The share of the examples that get the label of another class, in [0, 1).
         corrupted: The share of the images that are corrupted, in [0, 1); chosen independently.
-        seed: Decides which, and how.
+        seed: Determines the noisy examples, their labels and corruptions.
 
     Raises:
-        DataError: If a share is out of range, there is only one class, or what is to be corrupted is not images in
-            memory.
+        DataError: If a share is out of range, labels are to be wrong with only one class, or examples are to be
+            corrupted that are not images in memory.
     """
     for name, share in (("wrong_labels", wrong_labels), ("corrupted", corrupted)):
         if not 0 <= share < 1:
@@ -112,16 +112,16 @@ def plant(split: Split, wrong_labels: float = 0.0, corrupted: float = 0.0, seed:
         labels=_mislabelled(split, wrong, seed),
         made_from=split.made_from or split.fingerprint,
     )
-    return Planted(noisy, *(np.isin(np.arange(len(split)), of) for of in (wrong, broken)))
+    return Planted(noisy, *(np.isin(np.arange(len(split)), index) for index in (wrong, broken)))
 
 
 def _first(split: Split, share: float, seed: int, purpose: str) -> np.ndarray:
-    """The first positions of a random order."""
+    """The first positions of a random order, as many as the share of the split."""
     return generator(seed, purpose).permutation(len(split))[: round(share * len(split))]
 
 
 def _mislabelled(split: Split, wrong: np.ndarray, seed: int) -> np.ndarray:
-    """The labels, of which those at some positions are moved on by 1 to C - 1 classes; each has its own draw."""
+    """The labels, with those at the positions `wrong` moved on by 1 to C - 1 classes; each has its own draw."""
     moves = generator(seed, "other classes").integers(1, max(2, split.num_classes), len(split))
     labels = split.labels.copy()
     labels[wrong] = (labels[wrong] + moves[wrong]) % split.num_classes
@@ -132,17 +132,18 @@ def _corrupted(images: Tensor, broken: np.ndarray, seed: int) -> Tensor:
     import torch
 
     changed = images.clone()
-    for place, (name, corrupt) in enumerate(CORRUPTIONS.items()):
-        of = torch.from_numpy(broken[place :: len(CORRUPTIONS)])
-        changed[of] = corrupt(changed[of], generator(seed, name))
+    for i, (name, corrupt) in enumerate(CORRUPTIONS.items()):
+        index = torch.from_numpy(broken[i :: len(CORRUPTIONS)])
+        changed[index] = corrupt(changed[index], generator(seed, name))
     return changed
 
 
 def take(split: Split, examples: int) -> Split:
-    """The split with so many of its examples, each class with its share; the choice is fixed.
+    """A part of the split with this number of examples and the same class shares; the choice is fixed.
 
     Raises:
-        DataError: If there are not so many, or too few for each class to have one.
+        DataError: If the split has fewer examples, there are more classes than `examples`, or the images are not in
+            memory.
     """
     if not split.num_classes <= examples <= len(split):
         raise DataError(f"{split.name} has {len(split)} examples of {split.num_classes} classes, got {examples}.")
@@ -150,5 +151,5 @@ def take(split: Split, examples: int) -> Split:
         return split
     if not split.in_memory:
         raise DataError(f"{split.name} is decoded as needed, and is not cut: give a folder with fewer images.")
-    _, kept = stratified(split.labels, examples / len(split))
-    return replace(split.part(kept), made_from=split.made_from or split.fingerprint)
+    _, index = stratified(split.labels, examples / len(split))
+    return replace(split.part(index), made_from=split.made_from or split.fingerprint)

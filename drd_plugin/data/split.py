@@ -1,7 +1,7 @@
-"""A `Split`: un-augmented images with their labels and an identity; a `Dataset`: the two splits of a benchmark.
+"""A `Split`: un-augmented images with their labels and an identity; a `Dataset`: a training and a test split.
 
-Images are uint8[n, C, H, W]. Small sets are one tensor in memory; folders decode on demand behind the same indexing.
-Texts are a split of their own kind (see `drd_plugin.data.text`).
+Images are uint8[n, C, H, W]. Small sets are one tensor in memory; the images of folders are decoded on access and
+indexed in the same way. Splits of texts are a subclass (see `drd_plugin.data.text`).
 """
 
 from __future__ import annotations
@@ -34,11 +34,10 @@ __all__ = [
 ]
 
 Kind = Literal["images", "texts"]
-"""What a split holds, and a network, an augmentation or a score takes."""
-
+"""The kind of examples that a split holds, and that a network, an augmentation or a score takes."""
 
 CACHE = Path("~/.cache/drd_plugin/data").expanduser()
-"""Where data sets are downloaded to."""
+"""The folder that data sets are downloaded to."""
 
 
 class DataError(ValueError):
@@ -46,8 +45,8 @@ class DataError(ValueError):
 
 
 class Images(Protocol):
-    """Anything that gives un-augmented images by position: a uint8 tensor, or a folder that decodes lazily. An
-    attribute `workers` says how many processes read it; by default, as many as there are cores, up to 8.
+    """Un-augmented images by position: a uint8 tensor, or the images of a folder, decoded on access. An optional
+    attribute `workers` is the number of processes that read them; by default the number of cores, at most 8.
     """
 
     @property
@@ -66,16 +65,16 @@ class Split:
 
     Arguments:
         name: The data set's name.
-        images: uint8[n, C, H, W], in memory or lazy.
+        images: uint8[n, C, H, W], in memory or decoded on access.
         labels: The class of each image, int64[n], in 0..C-1; every class has an example.
         classes: The class names, in order.
-        content: What identifies the images (for a folder, the paths and sizes of its files); images in memory are
-            identified by their pixels.
-        made_from: The fingerprint of the split that this one was made from, by leaving out or planting examples; ""
-            for none. Whoever has a model for that one has a model for this.
-        kind: What the examples are; a subclass says so.
-        stored: The type of `images`, where they are one tensor.
-        maker: What makes such a split from what a user has.
+        content: A digest that identifies the images (for a folder, that of the paths and sizes of its files); images in
+            memory are identified by their pixels.
+        made_from: The fingerprint of the split that this one was made from, by leaving out examples or planting noise;
+            "" for none. The denoiser that is bundled for that split serves this one too.
+        kind: The kind of the examples; subclasses override it.
+        stored: The dtype of `images` if they are one tensor.
+        maker: The function that builds such a split from a user's data.
 
     Raises:
         DataError: If lengths differ, a label is out of range or a class has no example.
@@ -97,16 +96,16 @@ class Split:
         if not np.array_equal(labels, self.labels):
             raise DataError(f"{self.name}: expected integer labels, got {np.asarray(self.labels).dtype} values.")
         object.__setattr__(self, "labels", labels)
-        if len(self.labels) != len(self.images) or len(self.labels) == 0:
+        if len(labels) != len(self.images) or len(labels) == 0:
             raise DataError(
-                f"{self.name}: expected as many labels as {self.kind} and at least one, got {len(self.labels)} labels "
-                f"and {len(self.images)} {self.kind}."
+                f"{self.name}: expected as many labels as {self.kind} and at least one, got {len(labels)} labels and "
+                f"{len(self.images)} {self.kind}."
             )
-        wrong = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.classes)))
+        wrong = np.flatnonzero((labels < 0) | (labels >= len(self.classes)))
         if len(wrong):
             raise DataError(
                 f"{self.name}: labels must be in 0..{len(self.classes) - 1} for {len(self.classes)} classes, "
-                f"got {self.labels[wrong[0]]} at position {wrong[0]} ({len(wrong)} such labels)."
+                f"got {labels[wrong[0]]} at position {wrong[0]} ({len(wrong)} such labels)."
             )
         empty = [name for name, count in zip(self.classes, self.class_counts, strict=True) if count == 0]
         if empty:
@@ -130,7 +129,7 @@ class Split:
 
     @property
     def num_classes(self) -> int:
-        """C."""
+        """The number of classes, C."""
         return len(self.classes)
 
     @property
@@ -141,21 +140,21 @@ class Split:
 
     @property
     def form(self) -> tuple[int, int]:
-        """What a network must know of its inputs: the images' channels and their size in pixels."""
+        """The two numbers by which a network is built for these examples: the images' channels, and their height."""
         return self.shape[0], self.shape[1]
 
     def part(self, index: np.ndarray) -> Split:
-        """The examples at the positions int64[k] alone; they must be in memory."""
+        """The split with only the examples at the positions int64[k]; they must be in memory."""
         return replace(self, labels=self.labels[index], **self._at(index))
 
     def _at(self, index: np.ndarray) -> dict[str, Any]:
-        """The fields but for the labels, of length n, at some positions."""
+        """The fields of length n, without the labels, restricted to some positions."""
         import torch
 
         return {"images": self.images[torch.from_numpy(index)]}
 
     def _identity(self) -> bytes:
-        """What the examples are, beside their labels."""
+        """The bytes that identify the examples, without their labels."""
         return self.images.numpy().tobytes() if self.in_memory else self.content.encode()  # type: ignore[attr-defined]
 
     @cached_property
@@ -165,7 +164,7 @@ class Split:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The split's identity: its name and a digest of shape, labels and content."""
+        """The split's identity: its name and a digest of shape, number of classes, labels and content."""
         sha = hashlib.sha256(repr((tuple(self.images.shape), self.num_classes)).encode())
         sha.update(self.labels.tobytes())
         sha.update(self._identity())
@@ -173,8 +172,8 @@ class Split:
 
     @cached_property
     def statistics(self) -> tuple[list[float], list[float]]:
-        """Mean and standard deviation of each channel, of pixels in [0, 1], over at most 10,000 images on a fixed
-        grid.
+        """The mean and standard deviation of each channel for pixels in [0, 1], over at most 10,000 images at even
+        distances.
         """
         import torch
 
@@ -191,7 +190,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """The training split, from which subsets are selected, and the test split, which no selection ever sees."""
+    """The training split, from which subsets are selected, and the test split, which no selection sees."""
 
     train: Split
     test: Split
@@ -211,22 +210,22 @@ class Dataset:
 
 
 def check_split(split: object) -> None:
-    """Raises DataError unless this is a split; a data set has two."""
+    """Raises DataError if this is not a `Split` (but a `Dataset`, say)."""
     if not isinstance(split, Split):
         hint = ": give its .train" if isinstance(split, Dataset) else ""
         raise DataError(f"expected a Split, got a {type(split).__name__}{hint}.")
 
 
-def check_images(split: Split, what: str) -> None:
-    """Raises DataError unless the split holds images, which `what` takes."""
+def check_images(split: Split, consumer: str) -> None:
+    """Raises DataError, which names the consumer of the images, unless the split holds images."""
     if split.kind != "images":
-        raise DataError(f"{what} takes images, and {split.name} holds {split.kind}: give a data set of images.")
+        raise DataError(f"{consumer} takes images, and {split.name} holds {split.kind}: give a data set of images.")
 
 
 def from_arrays(
     name: str, images: np.ndarray | Tensor, labels: np.ndarray, classes: Sequence[str] | None = None
 ) -> Split:
-    """A split from arrays in memory.
+    """The split of images in memory.
 
     Arguments:
         name: The data set's name.
@@ -235,7 +234,8 @@ def from_arrays(
         classes: The class names; "0", "1", ... by default.
 
     Raises:
-        DataError: If the images are NaN, out of range or of another shape, or a label is.
+        DataError: If a pixel is NaN or out of range, the images have another shape, or a label is no integer or out of
+            range.
     """
     import torch
 
@@ -266,25 +266,26 @@ def from_arrays(
 def labelled(
     name: str, labels: np.ndarray | Sequence[int], classes: Sequence[str] | None
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The labels as an array, and the class names: "0", "1", ... where none are given.
+    """The labels as an array, and the class names, by default "0", "1", ...
 
     Raises:
-        DataError: If the labels are no integers.
+        DataError: If the labels are not integers.
     """
     labels = np.asarray(labels)
     if not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"{name}: expected integer labels, got {labels.dtype} values; class names go into `classes`.")
-    names = classes if classes is not None else [str(c) for c in range(int(labels.max(initial=0)) + 1)]
-    return labels, tuple(names)
+    return labels, tuple(map(str, range(int(labels.max(initial=0)) + 1)) if classes is None else classes)
 
 
 def scaled(images: Tensor) -> Tensor:
-    """Images uint8[B, C, H, W] as a diffusion model sees them: float32[B, C, H, W] in [-1, 1]."""
+    """Images uint8[B, C, H, W] scaled for a diffusion model, float32[B, C, H, W] in [-1, 1]."""
     return images.float() / 127.5 - 1
 
 
 def stratified(labels: np.ndarray, share: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Two ascending index arrays: all but `share` of the examples, and that share, with equal class shares in both."""
+    """The positions of all but a share of the examples, and those of that share, both ascending; the class shares are
+    equal in both.
+    """
     from sklearn.model_selection import train_test_split
 
     rest, part = train_test_split(np.arange(len(labels)), test_size=share, stratify=labels, random_state=seed)

@@ -1,7 +1,7 @@
-"""Texts as splits: the numbers of their words stand in the place of images.
+"""Splits of texts, whose words are numbered; the numbers take the place of pixels.
 
 A text is cut into words by scikit-learn's `CountVectorizer` (lower case, runs of letters, digits and underscores, of
-one character and more). The vocabulary is made from the training texts alone; the test texts are read by it too.
+one character and more). The vocabulary comes from the training texts alone, and numbers the test texts too.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from .split import DataError, Kind, Split, labelled
 
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["PADDING", "UNKNOWN", "TextSplit", "Vocabulary", "check_no_size", "from_texts", "words_of"]
 
 PADDING, UNKNOWN = 0, 1
-"""The numbers that stand for no word, and for a word that is not in the vocabulary."""
+"""The numbers of the padding behind a text's words, and of every word that is not in the vocabulary."""
 
 LONGEST = 256
-"""The most words of a text that are read where nothing else is asked for."""
+"""The most words of a text that are read by default."""
 
 
 def words_of(text: str) -> list[str]:
@@ -43,14 +44,14 @@ def _analyzer() -> Callable[[str], list[str]]:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words that have a number. Those of `words` are 2, 3, ...; any other is `UNKNOWN`.
+    """The numbers of words: 2, 3, ... for those in `words`, and `UNKNOWN` for any other.
 
     Arguments:
-        words: Distinct words, as `words_of` gives them.
-        length: L, the words of a text that are read; what follows them is cut off.
+        words: Distinct words, as `words_of` returns them.
+        length: L, the number of words of a text that are read; the rest is cut off.
 
     Raises:
-        DataError: If the length is not positive, or a word is there twice.
+        DataError: If the length is not positive, or a word appears twice.
     """
 
     words: tuple[str, ...] = field(repr=False)
@@ -64,37 +65,39 @@ class Vocabulary:
             )
 
     @classmethod
-    def of(cls, texts: Iterable[str], most: int = 20_000, least: int = 2, length: int | None = None) -> Vocabulary:
-        """The most frequent words of the training texts, by the number of texts they are in; ties by the alphabet.
+    def from_texts(
+        cls, texts: Iterable[str], most: int = 20_000, least: int = 2, length: int | None = None
+    ) -> Vocabulary:
+        """The vocabulary of the words that are in the most training texts; ties are broken alphabetically.
 
         Arguments:
             texts: The training texts.
-            most: The most words.
-            least: In how many texts a word must be.
-            length: L; by default as many words as 95 % of the texts have at most, and no more than `LONGEST`.
+            most: The greatest number of words.
+            least: The number of texts that a word must be in.
+            length: L; by default the 95 % quantile of the texts' lengths, at most `LONGEST`.
         """
         cut = [words_of(text) for text in texts]
         counts = Counter(word for words in cut for word in set(words))
-        known = sorted((word for word, count in counts.items() if count >= least), key=lambda w: (-counts[w], w))
+        frequent = sorted((word for word, count in counts.items() if count >= least), key=lambda w: (-counts[w], w))
         if length is None:
-            fitting = np.quantile([len(words) for words in cut] or [1], 0.95, method="higher")
-            length = int(np.clip(fitting, 1, LONGEST))
-        return cls(tuple(known[:most]), length)
+            quantile = np.quantile([len(words) for words in cut] or [1], 0.95, method="higher")
+            length = int(np.clip(quantile, 1, LONGEST))
+        return cls(tuple(frequent[:most]), length)
 
     def __len__(self) -> int:
-        """How many numbers there are, padding and the unknown word included."""
+        """The number of different numbers, V: those of the words, of padding and of unknown words."""
         return 2 + len(self.words)
 
     def numbers(self, texts: Sequence[str]) -> Tensor:
-        """The numbers of the words of each text, padded at the end, int32[n, 1, 1, L]; a text without any word is one
+        """The numbers of the words of each text, padded at the end, int32[n, 1, 1, L]; a text without words gets one
         unknown word.
         """
         import torch
 
         rows = np.full((len(texts), self.length), PADDING, np.int32)
         for row, text in zip(rows, texts, strict=True):
-            found = [self._number.get(word, UNKNOWN) for word in words_of(text)[: self.length]] or [UNKNOWN]
-            row[: len(found)] = found
+            numbers = [self._number.get(word, UNKNOWN) for word in words_of(text)[: self.length]] or [UNKNOWN]
+            row[: len(numbers)] = numbers
         return torch.from_numpy(rows)[:, None, None]
 
     @cached_property
@@ -104,12 +107,12 @@ class Vocabulary:
 
 @dataclass(frozen=True, eq=False)
 class TextSplit(Split):
-    """Labelled texts. `images` are the numbers of their words, int32[n, 1, 1, L], in 0..V - 1 for the V numbers of the
-    vocabulary: what indexes, counts or shapes a split takes them for images of one row. Networks get int64.
+    """Labelled texts. `images` are the numbers of their words, int32[n, 1, 1, L] in 0..V - 1 for the V numbers of the
+    vocabulary, so that code for images, such as indexing, works for texts too. Networks get int64.
 
     Arguments:
         texts: The texts themselves, with length n.
-        vocabulary: What numbered their words.
+        vocabulary: The vocabulary that numbered their words.
 
     Raises:
         DataError: As `Split`; or if texts, numbers and vocabulary do not fit together.
@@ -132,18 +135,22 @@ class TextSplit(Split):
             )
 
     @property
+    @override
     def form(self) -> tuple[int, int]:
-        """What a network must know of its inputs: V, the numbers of the vocabulary, and L, the words of a text."""
+        """The two numbers by which a network is built for these examples: V, and L."""
         return len(self.vocabulary), self.vocabulary.length
 
     @cached_property
+    @override
     def statistics(self) -> tuple[list[float], list[float]]:
-        """None: numbers of words have no mean."""
+        """Two empty lists: numbers of words have no mean."""
         return [], []
 
+    @override
     def _at(self, index: np.ndarray) -> dict[str, Any]:
         return super()._at(index) | {"texts": tuple(self.texts[i] for i in index)}
 
+    @override
     def _identity(self) -> bytes:
         return json.dumps([self.texts, self.vocabulary.words]).encode()
 
@@ -155,14 +162,14 @@ def from_texts(
     classes: Sequence[str] | None = None,
     vocabulary: Vocabulary | None = None,
 ) -> TextSplit:
-    """A split from texts.
+    """The split of labelled texts.
 
     Arguments:
         name: The data set's name.
         texts: The texts, with length n.
         labels: Integer labels, with length n.
         classes: The class names; "0", "1", ... by default.
-        vocabulary: For a test split, the training split's; by default one is made from the texts.
+        vocabulary: That of these texts by default; for a test split, give the training split's.
 
     Raises:
         DataError: If a text is no string, or a label is out of range.
@@ -171,12 +178,12 @@ def from_texts(
     wrong = next((i for i, text in enumerate(texts) if not isinstance(text, str)), None)
     if wrong is not None:
         raise DataError(f"{name}: expected strings, got {texts[wrong]!r} at position {wrong}: repair or leave it out.")
-    vocabulary = vocabulary or Vocabulary.of(texts)
+    vocabulary = vocabulary or Vocabulary.from_texts(texts)
     numbers = vocabulary.numbers(texts)
     return TextSplit(name, numbers, *labelled(name, labels, classes), texts=texts, vocabulary=vocabulary)
 
 
 def check_no_size(name: str, size: int | None) -> None:
-    """Raises DataError if a size in pixels was asked for."""
+    """Raises DataError if a size in pixels is given."""
     if size is not None:
         raise DataError(f"{name} holds texts, which have no size in pixels, got {size}: leave the size out.")

@@ -1,14 +1,15 @@
 """The glosses of WordNet's synsets, labelled by the lexicographer file that each synset comes from.
 
-A gloss is a definition with, for some, example sentences; the 45 files are the parts of speech and their domains
-("noun.food", "verb.motion"). The files `data.noun`, `data.verb`, `data.adj` and `data.adv` hold a synset a line,
+A gloss is a definition, sometimes with example sentences; each of the 45 lexicographer files is a part of speech and a
+domain ("noun.food", "verb.motion"). The files `data.noun`, `data.verb`, `data.adj` and `data.adv` hold one synset on
+each line,
 
     synset_offset lex_filenum ss_type w_cnt word lex_id ... | gloss
 
-after a head of lines that begin with two spaces.
+after a header of lines that begin with two spaces.
 
 WordNet 3.0 is copyright 2006 by Princeton University, whose licence permits use, copying, modification and distribution
-for any purpose and without fee, if its notice stays (it is the head of each file).
+for any purpose and without fee, if its notice stays (it is the header of each file).
 
 References:
     WordNet: A Lexical Database for English (Miller, 1995), https://doi.org/10.1145/219717.219748
@@ -31,7 +32,7 @@ __all__ = ["CLASSES", "wordnet_glosses"]
 
 DEBIAN_WORDNET = Path("/usr/share/wordnet")
 PARTS = {"noun": "n", "verb": "v", "adj": "as", "adv": "r"}
-"""The files, and the types of synsets in each."""
+"""The files by part of speech, and the types of synsets in each."""
 
 CLASSES = (
     "adj.all", "adj.pert", "adv.all", "noun.Tops", "noun.act", "noun.animal", "noun.artifact", "noun.attribute",
@@ -48,15 +49,15 @@ SYNSET = re.compile(r"\d{8} (\d\d) ([nvasr]) [^|]*\| *(.*\w.*)")
 
 
 def wordnet_glosses(root: Path | None = None, size: int | None = None) -> Dataset:
-    """WordNet's glosses with a fixed stratified tenth held out: 105,325 to train on, 11,703 to test on; 45 classes.
+    """WordNet's glosses in a fixed stratified split: 105,325 training and 11,703 test texts of 45 classes.
 
-    Of glosses that have the same words in the same order (see `words_of`), whatever their classes, the first is kept,
-    nouns before verbs, adjectives and adverbs: no text is in both splits, nor twice in one.
+    Of glosses with the same words in the same order (see `words_of`), whatever their classes, only the first is used,
+    nouns before verbs, adjectives and adverbs; so no text is in both splits, nor twice in one.
 
     Arguments:
-        root: The folder with the four files, or the one above its `dict/`; by default that of Debian's package
+        root: The folder with the four files, or the one that holds them in `dict/`; by default that of Debian's package
             wordnet-base.
-        size: None; texts have no size.
+        size: None; texts have no size in pixels.
 
     Raises:
         DataError: If a file is missing or damaged, or a class has fewer than two glosses.
@@ -98,9 +99,9 @@ def _synsets(path: Path, part: str) -> Iterator[tuple[str, int]]:
         raise DataError(f"{path} is cut off after line {len(lines)}: fetch it again.")
     classes = {number for number, name in enumerate(CLASSES) if name.startswith(f"{part}.")}
     for number, line in enumerate(lines, start=1):
-        found = SYNSET.fullmatch(line)
-        if found and found[2] in PARTS[part] and int(found[1]) in classes:
-            yield found[3].strip(), int(found[1])
+        match = SYNSET.fullmatch(line)
+        if match and match[2] in PARTS[part] and int(match[1]) in classes:
+            yield match[3].strip(), int(match[1])
         elif not line.startswith("  "):
             raise DataError(
                 f"{path} is damaged in line {number}: expected a synset of one of {part}'s files, with a gloss, got "

@@ -1,5 +1,5 @@
-"""At home in DeepCore (https://github.com/PatrickZH/DeepCore): this library's methods under `--selection`, and
-DeepCore's methods in this library's tables. The only room that imports `deepcore`.
+"""DeepCore (https://github.com/PatrickZH/DeepCore): this library's methods under its `--selection`, and its methods in
+this library's tables. The only room that imports `deepcore`.
 
 `import drd_plugin` is enough where DeepCore is importable. `configure()` sets a method's options. Without DeepCore,
 `method_class("DRD+CCS")` gives the same class on a stand-in for its base, and `Args` stands for its arguments.

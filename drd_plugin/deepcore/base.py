@@ -1,4 +1,4 @@
-"""What DeepCore expects of a method, for scripts and tests without a checkout of DeepCore."""
+"""Stand-ins for DeepCore's arguments and its base class of methods, for scripts and tests without a checkout."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ class Args:
 
 
 class CoresetMethod:
-    """The contract of DeepCore's class of this name.
+    """The stand-in for DeepCore's class of this name.
 
     Arguments:
         dst_train: The training set, with `classes` and `targets`.
         args: DeepCore's arguments, or `Args`.
         fraction: The share that is kept, in (0, 1].
-        random_seed: The seed of everything.
+        random_seed: The seed of all random draws.
 
     Raises:
         ValueError: If the fraction is not in (0, 1].
@@ -93,5 +93,5 @@ class CoresetMethod:
         self.coreset_size = round(self.n_train * fraction)
 
     def select(self, **kwargs: Any) -> dict[str, Any]:
-        """Gives `indices`, and perhaps `scores` and `weights`."""
+        """The selection: `indices`, and perhaps `scores` and `weights`."""
         raise NotImplementedError

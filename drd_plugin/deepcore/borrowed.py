@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,17 +21,16 @@ from ..core.job import Job
 from ..core.provenance import git_commit
 from ..core.registry import unknown
 from ..core.seeds import Seeds
+from ..data import Split
+from ..methods import Selector
 from ..scores import Score
 from ..selection.workbench import Networks, TrainingWorkbench
-from .bridge import arguments, host_dataset, on_gpu, quiet, with_own_randomness
+from ..strategies import Workbench
+from ..training.recipe import Recipe
+from .bridge import arguments, host_dataset, isolated, on_gpu
 from .compat import OF_METHODS, repaired
-from .host import deepcore, methods_of, where
-from .trial import failure, made_up
-
-if TYPE_CHECKING:
-    from ..data import Split
-    from ..strategies import Workbench
-    from ..training.recipe import Recipe
+from .host import deepcore, methods_of, package_folder
+from .trial import failure, random_split
 
 __all__ = ["MAIN", "DeepCoreMethod", "method_family"]
 
@@ -41,11 +40,11 @@ MAIN: dict[str, Any] = {
 """What main.py passes to every method by default."""
 
 PARAMETERS = {"dst_train", "args", "fraction", "random_seed", "kwargs", "self", "dst_test", "dst_val"}
-"""What a method's constructor takes that is no setting."""
+"""The parameters of a method's constructor that are no settings."""
 
 
 @dataclass(frozen=True)
-class DeepCoreMethod:
+class DeepCoreMethod(Selector):
     """A method of DeepCore.
 
     Arguments:
@@ -60,41 +59,41 @@ class DeepCoreMethod:
 
     @property
     def ordering(self) -> None:
-        """None; DeepCore's methods train proxies of their own."""
+        """None: DeepCore's methods order examples by themselves."""
 
     @property
     def scores(self) -> list[Score]:
-        """None."""
+        """Empty, since DeepCore's methods train proxies of their own."""
         return []
 
     @property
     def needs_features(self) -> bool:
-        """See `drd_plugin.methods.Selector`: no."""
+        """False, for the same reason."""
         return False
 
     @property
     def spec(self) -> list[Any]:
-        """See `drd_plugin.methods.Selector`."""
+        """The class, its settings and the commit of DeepCore, which determine the selection."""
         return [{"deepcore": self.method, "settings": dict(self.settings), "commit": commit()}]
 
     def why_not(self, split: Split, proxy: Recipe, device: str) -> str:
-        """See `drd_plugin.methods.Selector`: it selects from forty made-up images of this size, after one epoch."""
+        """Why the method cannot select from forty random images of this size, after one epoch; empty if it can."""
         if split.kind != "images":
             return f"DeepCore takes images, and {split.name} holds {split.kind}"
         quick = proxy.for_epochs(1)
-        networks = Networks(made_up(split.shape), quick, quick, Seeds.all(0), Job(device, progress=False))
+        networks = Networks(random_split(split.shape), quick, quick, Seeds.all(0), Job(device, progress=False))
         return failure(lambda: self._select(networks, 0.5, 0))
 
     def configured(self, name: str, settings: Mapping[str, Any]) -> DeepCoreMethod:
-        """See `drd_plugin.methods.Selector`.
+        """The same method under another name, with other settings.
 
         Raises:
             UnknownName: If the method's constructor has no such argument.
         """
-        known = settings_of(_class(self.method))
+        names = _parameters(_class_of(self.method))
         for key in settings:
-            if key not in known:
-                raise unknown(f"setting of DeepCore's {self.method}", key, known)
+            if key not in names:
+                raise unknown(f"setting of DeepCore's {self.method}", key, names)
         return DeepCoreMethod(name, self.method, {**self.settings, **settings})
 
     def select(
@@ -105,8 +104,8 @@ class DeepCoreMethod:
         workbench: Workbench | None = None,
         budget: int | np.ndarray | None = None,
     ) -> Subset:
-        """See `drd_plugin.methods.Method.select`. DeepCore has one seed for all: for methods that train, the proxy's;
-        and it rounds the fraction by itself.
+        """Selects a subset, see `drd_plugin.methods.Method.select`. DeepCore has a single seed, that of the proxy for
+        methods that train, and it rounds the fraction by itself.
 
         Raises:
             ValueError: If there is no workbench that trains.
@@ -116,7 +115,7 @@ class DeepCoreMethod:
         return self._select(workbench.networks, fraction, seed)
 
     def _select(self, networks: Networks, fraction: float, seed: int) -> Subset:
-        kind, split, args = _class(self.method), networks.split, arguments(networks)
+        kind, split, args = _class_of(self.method), networks.split, arguments(networks)
         one_seed = networks.seeds.proxy if _trains(kind) else seed
         settings = {
             **MAIN,
@@ -125,8 +124,8 @@ class DeepCoreMethod:
             "torchvision_pretrain": False,
             **self.settings,
         }
-        settings = {key: value for key, value in settings.items() if key in settings_of(kind)}
-        with quiet(), with_own_randomness(), on_gpu(args), repaired(OF_METHODS):
+        settings = {key: value for key, value in settings.items() if key in _parameters(kind)}
+        with isolated(), on_gpu(args), repaired(OF_METHODS):
             result = kind(host_dataset(split), args, fraction, one_seed, **settings).select()
         weights = result.get("weights")
         return Subset(
@@ -153,13 +152,13 @@ def method_family(name: str) -> DeepCoreMethod:
         DeepCoreMissing: If DeepCore is not importable.
         UnknownName: If it has no such method.
     """
-    _class(name)
+    _class_of(name)
     return DeepCoreMethod(f"deepcore:{name}", name)
 
 
 def commit() -> str | None:
     """The commit of the checkout of DeepCore."""
-    folder = where()
+    folder = package_folder()
     return None if folder is None else git_commit(folder.parent)
 
 
@@ -167,14 +166,14 @@ def _trains(kind: type) -> bool:
     return any(base.__name__ == "EarlyTrain" for base in kind.__mro__)
 
 
-def _class(name: str) -> type:
-    known = methods_of(deepcore("methods"))
-    if name not in known:
-        raise unknown("method of DeepCore", name, known)
-    return known[name]
+def _class_of(name: str) -> type:
+    methods = methods_of(deepcore("methods"))
+    if name not in methods:
+        raise unknown("method of DeepCore", name, methods)
+    return methods[name]
 
 
-def settings_of(kind: type) -> list[str]:
+def _parameters(kind: type) -> list[str]:
     """The keyword arguments of a method of DeepCore, its base classes' included."""
     names = (name for base in kind.__mro__ if base is not object for name in inspect.signature(base).parameters)
     return [name for name in dict.fromkeys(names) if name not in PARAMETERS]

@@ -1,4 +1,4 @@
-"""Data, recipe and randomness of this library, as DeepCore's methods want them."""
+"""Data and recipes of this library in DeepCore's form, and the context in which DeepCore's methods run."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..selection.workbench import Networks
 from ..training.nets import build
 from .base import Args
 from .datasets import SplitDataset
-from .host import OurNet, deepcore
+from .host import NetForDeepCore, deepcore
 
-__all__ = ["arguments", "host_dataset", "on_gpu", "quiet", "with_own_randomness"]
+__all__ = ["arguments", "host_dataset", "isolated", "on_gpu"]
 
 
 def host_dataset(split: Split) -> SplitDataset:
-    """A split as a normalising data set.
+    """A split as a data set of torch's that normalises its images.
 
     Raises:
         DataError: If it holds no images.
@@ -33,10 +33,10 @@ def host_dataset(split: Split) -> SplitDataset:
 
 
 def arguments(networks: Networks) -> Args:
-    """DeepCore's arguments for a proxy's recipe; networks of this library are made known to DeepCore.
+    """DeepCore's arguments for a proxy's recipe; a network of this library is added to DeepCore's.
 
     Raises:
-        ValueError: If the recipe's optimiser is none that DeepCore's methods can make.
+        ValueError: If DeepCore's methods do not have the recipe's optimiser.
     """
     recipe, split = networks.proxy, networks.split
     if recipe.optimizer == "adamw":
@@ -67,34 +67,29 @@ def _model(net: str) -> str:
         return net.removeprefix("deepcore:")
     name = f"drd_plugin:{net}"
 
-    def make(channel: int, num_classes: int, im_size: tuple[int, int], pretrained: bool = False) -> OurNet:
+    def make(channel: int, num_classes: int, im_size: tuple[int, int], pretrained: bool = False) -> NetForDeepCore:
         if pretrained:
             raise NotImplementedError(f"{net} has no pretrained weights.")
-        return OurNet(build(net, channel, im_size[0], num_classes, seed=int(torch.randint(2**31, ()))))
+        return NetForDeepCore(build(net, channel, im_size[0], num_classes, seed=int(torch.randint(2**31, ()))))
 
     vars(deepcore("nets")).setdefault(name, make)
     return name
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """DeepCore prints every batch, and today's packages warn of its code; not in here."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def on_gpu(args: Args) -> contextlib.AbstractContextManager[object]:
-    """The GPU that the arguments name as the current one; DeepCore would leave it so."""
+    """A context in which the GPU that the arguments name is the current one; DeepCore would leave it so."""
     return torch.cuda.device(args.gpu[0]) if args.gpu else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
-def with_own_randomness() -> Iterator[None]:
-    """DeepCore seeds the global generators of torch and NumPy; they are as they were afterwards."""
+def isolated() -> Iterator[None]:
+    """A context that hides what DeepCore prints for every batch and what today's packages warn of in its code, and that
+    restores the global generators of torch and NumPy, which DeepCore seeds.
+    """
     before = np.random.get_state()  # noqa: NPY002
     try:
-        with seeded(0):
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), seeded(0):
+            warnings.simplefilter("ignore")
             yield
     finally:
         np.random.set_state(before)  # noqa: NPY002

@@ -1,4 +1,4 @@
-"""DeepCore's checkpoints: subsets that it trains on through `--resume`, and results for this library's tables.
+"""DeepCore's checkpoints: subsets are exported for its `--resume`, and its results imported into this library's tables.
 
 An exported checkpoint holds nothing but numbers in lists and dictionaries, so that every version of torch reads it.
 Result checkpoints are read weights-only, with the few plain types that DeepCore puts in; anything else is refused.
@@ -26,7 +26,7 @@ NAME = re.compile(
     r"(?P<dataset>[^_]+)_(?P<net>.+?)_(?P<method>.+)_exp(?P<exp>\d+)_epoch(?P<epochs>\d+)_(?P<date>[^_]+)_"
     r"(?P<fraction>[\d.]+)_(?:(?P<cross>.+)_)?(?P<best>[\d.]+|unknown)\.ckpt"
 )
-"""How DeepCore calls its checkpoints."""
+"""The names that DeepCore gives its checkpoints."""
 
 
 def export_checkpoint(subset: Subset, out: Path) -> None:
@@ -40,8 +40,8 @@ def export_checkpoint(subset: Subset, out: Path) -> None:
     if subset.weights is not None:
         content["weights"] = torch.from_numpy(subset.weights)
     with write_aside(out) as aside:
-        said = {"method": subset.method, "fraction": subset.provenance.get("fraction", len(subset) / subset.n)}
-        torch.save({"exp": 0, "subset": content, "sel_args": said}, aside)
+        fraction = subset.provenance.get("fraction", len(subset) / subset.n)
+        torch.save({"exp": 0, "subset": content, "sel_args": {"method": subset.method, "fraction": fraction}}, aside)
 
 
 def read_checkpoint(path: Path, trust: bool = False) -> Run:
@@ -70,7 +70,7 @@ def read_checkpoint(path: Path, trust: bool = False) -> Run:
     try:
         with repaired(["resume"]):
             content = torch.load(path, map_location="cpu", weights_only=not trust)
-        rec, indices, said = content["rec"], content["subset"]["indices"], content["sel_args"]
+        rec, indices, sel_args = content["rec"], content["subset"]["indices"], content["sel_args"]
         tests = [float(value) for value in rec.test_acc]
         steps = [int(value) for value in rec.test_step]
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
@@ -83,14 +83,14 @@ def read_checkpoint(path: Path, trust: bool = False) -> Run:
             f"{path} holds no results (missing: {error}): DeepCore writes them after the first test."
         ) from error
     epochs = int(named["epochs"])
-    made = {"device": "unknown", "processor": "unknown", "git": None, "created": named["date"]}
-    made["versions"] = {"DeepCore": "at an unknown commit"}
+    environment = {"device": "unknown", "processor": "unknown", "git": None, "created": named["date"]}
+    environment["versions"] = {"DeepCore": "at an unknown commit"}
     last = tests[-1] if steps and steps[-1] + 1 == epochs else math.nan
     best = int(np.argmax(tests)) if tests else 0
     return Run(
         key=digest([path.name]),
-        method=said.get("method", named["method"]),
-        fraction=said.get("fraction", float(named["fraction"])),
+        method=sel_args.get("method", named["method"]),
+        fraction=sel_args.get("fraction", float(named["fraction"])),
         k=len(indices),
         dataset=named["dataset"],
         fingerprint=f"deepcore:{named['dataset']}",
@@ -105,6 +105,5 @@ def read_checkpoint(path: Path, trust: bool = False) -> Run:
         seconds_select=math.nan,
         seconds_train=math.nan,
         device="unknown",
-        chosen="{}",
-        provenance=json.dumps({"file": path.name, "seeds": {}, "environment": made}),
+        provenance=json.dumps({"file": path.name, "seeds": {}, "environment": environment}),
     )

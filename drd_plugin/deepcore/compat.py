@@ -1,7 +1,7 @@
-"""Repairs that let DeepCore's own code run on today's PyTorch, torchvision and NumPy. None is made unasked: the
-launcher's `--compat` does, `repaired()` does for a while, and DeepCore's files stay as they are.
+"""Repairs that let DeepCore's own code run on today's PyTorch, torchvision and NumPy. Only the launcher's `--compat`
+and the context `repaired()` apply them, and DeepCore's files stay as they are.
 
-Each repair is a context that changes what a name means, and changes it back.
+Each repair is a context that replaces an attribute of a module or class, and restores it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from torchvision import models
+from torchvision.models.inception import Inception_V3_Weights
 
 from ..core.registry import unknown
-from .host import DeepCoreMissing, deepcore, where
+from .host import DeepCoreMissing, deepcore, package_folder
 
 __all__ = ["OF_METHODS", "REPAIRS", "repaired", "script_utils"]
 
 
 def weights() -> AbstractContextManager[Any]:
     """`WeightedSubset` gives the weights again, with which Craig and GradMatch train (torch's `Subset` now fetches
-    whole batches past it).
+    batches without it).
     """
 
     def fetch(self: Any, indices: list[int]) -> list[Any]:
@@ -36,16 +38,16 @@ def weights() -> AbstractContextManager[Any]:
 
 
 def resume() -> AbstractContextManager[Any]:
-    """`--resume` reads DeepCore's checkpoints again, still weights-only: the few plain types in them are allowed, under
-    the names that NumPy 1 gave them too.
+    """`--resume` reads DeepCore's checkpoints again, still weights-only: the few plain types in them are allowed, also
+    under their names in NumPy 1.
     """
     core = getattr(np, "_core", None) or np.core
     constructors = [core.multiarray._reconstruct, core.multiarray.scalar]
     scalars = [type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int32, np.int64, np.bool_)]
-    before = [(of, f"numpy.core.multiarray.{of.__name__}") for of in constructors]
-    allowed = [SimpleNamespace, np.ndarray, np.dtype, *scalars, *constructors, *before]
-    known = torch.serialization.get_safe_globals()
-    return torch.serialization.safe_globals([one for one in allowed if one not in known])
+    renamed = [(constructor, f"numpy.core.multiarray.{constructor.__name__}") for constructor in constructors]
+    allowed = [SimpleNamespace, np.ndarray, np.dtype, *scalars, *constructors, *renamed]
+    present = torch.serialization.get_safe_globals()
+    return torch.serialization.safe_globals([entry for entry in allowed if entry not in present])
 
 
 def in1d() -> AbstractContextManager[Any]:
@@ -55,9 +57,7 @@ def in1d() -> AbstractContextManager[Any]:
 
 @contextlib.contextmanager
 def model_urls() -> Iterator[None]:
-    """The tables of pretrained weights that torchvision removed, which kCenterGreedy and Cal ask for."""
-    from torchvision import models
-
+    """The tables of pretrained weights that torchvision removed and kCenterGreedy and Cal read."""
     families = [getattr(models, name) for name in ("resnet", "vgg", "mobilenetv3", "inception")]
     with ExitStack() as stack:
         for family in families:
@@ -100,11 +100,11 @@ OF_METHODS: tuple[str, ...] = ("in1d", "model_urls", "forgetting", "deepfool")
 
 @contextlib.contextmanager
 def repaired(names: Iterable[str] = tuple(REPAIRS)) -> Iterator[None]:
-    """Repairs for the time of a `with` block.
+    """Applies repairs within a `with` block.
 
     Raises:
         UnknownName: If there is no such repair.
-        DeepCoreMissing: If DeepCore, or what the repair is of, is not importable.
+        DeepCoreMissing: If DeepCore, or the module that is repaired, is not importable.
     """
     with ExitStack() as stack:
         for name in names:
@@ -121,7 +121,7 @@ def script_utils() -> ModuleType:
         DeepCoreMissing: If `utils` is another module, or cannot be imported.
     """
     deepcore("methods")
-    folder, spec = where(), importlib.util.find_spec("utils")
+    folder, spec = package_folder(), importlib.util.find_spec("utils")
     expected = None if folder is None else folder.parent / "utils.py"
     if "utils" not in sys.modules and (spec is None or spec.origin != str(expected)):
         raise DeepCoreMissing(f"the module utils is not DeepCore's {expected}: put the checkout first on PYTHONPATH.")
@@ -134,9 +134,6 @@ def script_utils() -> ModuleType:
 
 
 def _urls() -> dict[str, str]:
-    """From a model's name to the address of its first ImageNet weights."""
-    from torchvision.models import get_model_weights, list_models
-    from torchvision.models.inception import Inception_V3_Weights
-
-    urls = {name: kinds[0].url for name in list_models() if (kinds := list(get_model_weights(name)))}
+    """The address of the first ImageNet weights of each model, by name."""
+    urls = {name: kinds[0].url for name in models.list_models() if (kinds := list(models.get_model_weights(name)))}
     return urls | {"inception_v3_google": Inception_V3_Weights.IMAGENET1K_V1.url}

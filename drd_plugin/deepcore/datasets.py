@@ -1,4 +1,4 @@
-"""Data sets that DeepCore lacks, as it wants them: functions of the data path that give (channel, im_size, num_classes,
+"""Data sets that DeepCore lacks, in its form: functions of the data path that return (channel, im_size, num_classes,
 class_names, mean, std, dst_train, dst_test).
 
 DeepCore augments CIFAR-10, CIFAR-100 and ImageNet alone; on others, networks see the images as they are.
@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torchvision.transforms import Normalize
+from torchvision.transforms.functional import resize
 
 from ..data import Dataset, Split, load
 
@@ -27,8 +29,8 @@ class SplitDataset(torch.utils.data.Dataset):
 
     Arguments:
         split: The images and labels.
-        transform: From an image, float32[C, H, W] in [0, 1], to what a network sees.
-        original: The same images as a diffusion model wants them, where they differ in size.
+        transform: From an image, float32[C, H, W] in [0, 1], to a network's input.
+        original: The same images as a diffusion model takes them, if they differ in size.
     """
 
     def __init__(self, split: Split, transform: Callable[[Tensor], Tensor], original: Split | None = None) -> None:
@@ -45,9 +47,8 @@ class SplitDataset(torch.utils.data.Dataset):
         """A batch, as torch's `DataLoader` asks for it."""
         index = torch.as_tensor(np.asarray(indices, np.int64))
         images = self.split.images[index].float() / 255
-        return [
-            (self.transform(image), label) for image, label in zip(images, self.targets[index].tolist(), strict=True)
-        ]
+        labels = self.targets[index].tolist()
+        return [(self.transform(image), label) for image, label in zip(images, labels, strict=True)]
 
 
 IMAGENET = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -55,18 +56,15 @@ IMAGENET = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 
 def tuple_of(data: Dataset, statistics: tuple[list[float], list[float]], original: Split | None = None) -> Tuple8:
-    """What a data set function of DeepCore returns."""
-    from torchvision.transforms import Normalize
-
-    channels, *size = data.train.shape
-    mean, std = statistics
+    """The tuple that a data set function of DeepCore returns."""
+    (channels, height, width), (mean, std) = data.train.shape, statistics
     train = SplitDataset(data.train, Normalize(mean, std), original)
     test = SplitDataset(data.test, Normalize(mean, std))
-    return channels, (size[0], size[1]), data.train.num_classes, train.classes, mean, std, train, test
+    return channels, (height, width), data.train.num_classes, train.classes, mean, std, train, test
 
 
 def Digits(data_path: str) -> Tuple8:  # noqa: N802
-    """scikit-learn's digits, embedded; enlarged from 8 to 28 pixels, since DeepCore's networks need as many."""
+    """scikit-learn's digits, embedded; enlarged from 8 to 28 pixels, which DeepCore's networks need."""
     data = load("digits")
     large = Dataset(enlarged(data.train, 28), enlarged(data.test, 28))
     return tuple_of(large, large.train.statistics, data.train)
@@ -84,6 +82,4 @@ def ImageWoof(data_path: str) -> Tuple8:  # noqa: N802
 
 def enlarged(split: Split, size: int) -> Split:
     """A split in memory with its images resized to `size` pixels."""
-    from torchvision.transforms.functional import resize
-
     return replace(split, images=resize(split.images, [size, size], antialias=True))

@@ -1,4 +1,4 @@
-"""What works here: versions, devices, caches, data sets, DeepCore, and each of DeepCore's methods, tried."""
+"""A check of this machine: versions, devices, caches, data sets, DeepCore, and a trial of each of its methods."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..data.catalog import DEBIAN_FASHION_MNIST
 from ..data.split import CACHE
 from .base import Args
 from .borrowed import MAIN
-from .bridge import host_dataset, quiet, with_own_randomness
+from .bridge import host_dataset, isolated
 from .compat import OF_METHODS, repaired, script_utils
-from .host import DeepCoreMissing, deepcore, methods_of, where
-from .trial import failure, made_up
+from .host import DeepCoreMissing, deepcore, methods_of, package_folder
+from .trial import failure, random_split
 
 __all__ = ["VARIANTS", "Verdict", "environment_rows", "examine"]
 
@@ -43,15 +43,22 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """The sixteen methods of DeepCore's paper: a class of `deepcore.methods` and its settings."""
 
+DATA: dict[str, list[Path]] = {
+    "fashion_mnist": [DEBIAN_FASHION_MNIST, CACHE / "FashionMNIST"],
+    "cifar10": [CACHE / "cifar-10-batches-py"],
+    "cifar100": [CACHE / "cifar-100-python"],
+}
+"""The folders in which a data set may lie."""
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a method of DeepCore did.
+    """Whether a method of DeepCore works here.
 
     Arguments:
-        works: Whether it selected as it is.
-        repairs: The repairs with which it does; empty if it works, or none helps.
-        reason: Why it does not, as it is.
+        works: Whether it works without repairs.
+        repairs: The repairs that it needs; empty if it works without, or none helps.
+        reason: Why it does not work without repairs.
     """
 
     works: bool
@@ -66,9 +73,9 @@ class Verdict:
 
 
 def examine(name: str) -> Verdict:
-    """Tries one of `VARIANTS` on a handful of made-up images, as main.py would call it: as it is, and with all
-    repairs, of which those that make no difference are not named. A method that gives weights must hand them to a
-    training batch.
+    """The verdict on one of `VARIANTS`: it is tried on a few random images, as main.py would call it, without repairs
+    and with all, of which the verdict names those that make a difference. Where a method gives weights, they must reach
+    a training batch.
 
     Raises:
         DeepCoreMissing: If DeepCore is not importable.
@@ -89,7 +96,7 @@ def examine(name: str) -> Verdict:
 def _needed(kind: str, settings: dict[str, Any], repairs: tuple[str, ...]) -> tuple[str, ...]:
     """The repairs without those that make no difference."""
     for repair in repairs:
-        fewer = tuple(one for one in repairs if one != repair)
+        fewer = tuple(other for other in repairs if other != repair)
         repairs = repairs if _failure(kind, settings, fewer) else fewer
     return repairs
 
@@ -100,8 +107,8 @@ def _failure(kind: str, settings: dict[str, Any], repairs: tuple[str, ...]) -> s
     args = Args(model="LeNet", selection_batch=20, workers=0, channel=1, im_size=(28, 28), num_classes=4, device=device)
 
     def attempt() -> None:
-        with quiet(), with_own_randomness(), repaired(repairs):
-            data = host_dataset(made_up())
+        with isolated(), repaired(repairs):
+            data = host_dataset(random_split())
             result = getattr(deepcore("methods"), kind)(data, args, 0.5, 0, epochs=1, **{**MAIN, **settings}).select()
             _check(data, result)
 
@@ -120,7 +127,7 @@ def _check(data: Any, result: dict[str, Any]) -> None:
 
 
 def environment_rows() -> Iterator[tuple[str, str]]:
-    """What is installed and found, as rows of a table."""
+    """The rows of a table of the installed packages, devices, caches and data sets."""
     yield "python, packages", ", ".join(f"{name} {number}" for name, number in versions().items())
     yield "processor", f"{processor()}, {os.cpu_count()} cores"
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -129,12 +136,10 @@ def environment_rows() -> Iterator[tuple[str, str]]:
     hub = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME", Path.home() / ".cache/huggingface")) / "hub"
     yield "model cache (Hugging Face)", _folder(Path(hub))
     yield "data set digits", "embedded"
-    for name in ("fashion_mnist", "cifar10", "cifar100"):
-        yield f"data set {name}", _data(name)
-    yield (
-        "prefetch_generator",
-        _installed("prefetch_generator", "DeepCore's main.py needs it: pip install prefetch_generator"),
-    )
+    for name, folders in DATA.items():
+        place = next((str(path) for path in folders if path.is_dir()), "not here; downloaded when it is needed")
+        yield f"data set {name}", place
+    yield "prefetch_generator", _prefetch_generator()
     yield "DeepCore", _deepcore()
 
 
@@ -142,20 +147,11 @@ def _folder(path: Path) -> str:
     return f"{path}, {len(list(path.iterdir()))} entries" if path.is_dir() else f"{path} is not there"
 
 
-def _data(name: str) -> str:
-    places = {
-        "fashion_mnist": [DEBIAN_FASHION_MNIST, CACHE / "FashionMNIST"],
-        "cifar10": [CACHE / "cifar-10-batches-py"],
-        "cifar100": [CACHE / "cifar-100-python"],
-    }
-    return next((str(path) for path in places[name] if path.is_dir()), "not here; downloaded when asked for")
-
-
-def _installed(package: str, otherwise: str) -> str:
+def _prefetch_generator() -> str:
     try:
-        return version(package)
+        return version("prefetch_generator")
     except PackageNotFoundError:
-        return f"not installed; {otherwise}"
+        return "not installed; DeepCore's main.py needs it: pip install prefetch_generator"
 
 
 def _deepcore() -> str:
@@ -164,5 +160,5 @@ def _deepcore() -> str:
     except DeepCoreMissing as error:
         return str(error)
     except ImportError as error:
-        return f"{where()} cannot be imported: {error}"
-    return str(where())
+        return f"{package_folder()} cannot be imported: {error}"
+    return str(package_folder())

@@ -15,20 +15,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ..core.registry import unknown
 from ..training.nets import Net
 
 __all__ = [
     "DeepCoreMissing",
-    "OurNet",
+    "NetForDeepCore",
     "available",
     "deepcore",
     "impostor",
     "methods_of",
     "net_family",
-    "nets_of",
-    "where",
+    "package_folder",
 ]
 
 ADDRESS = "https://github.com/PatrickZH/DeepCore"
@@ -38,24 +38,23 @@ class DeepCoreMissing(ValueError):
     """DeepCore is not importable, or another package has taken its name."""
 
 
-def where() -> Path | None:
-    """The folder of the importable package `deepcore`, whatever it is."""
+def package_folder() -> Path | None:
+    """The folder of the importable package `deepcore`, DeepCore's or another; None if there is none."""
     spec = importlib.util.find_spec("deepcore")
-    if spec is None:
-        return None
-    places = list(spec.submodule_search_locations or [])
-    return Path(places[0]) if places else Path(spec.origin or "")
+    return None if spec is None else Path(next(iter(spec.submodule_search_locations or []), spec.origin or ""))
 
 
 def available() -> bool:
     """Whether the importable `deepcore` is DeepCore."""
-    folder = where()
+    folder = package_folder()
     return folder is not None and (folder / "methods").is_dir() and (folder / "nets").is_dir()
 
 
 def impostor() -> str:
-    """What to say of a package that only has the name."""
-    return f"the package deepcore in {where()} is not DeepCore ({ADDRESS}) but an unrelated one, as PyPI has it."
+    """The message about an unrelated package called `deepcore`."""
+    return (
+        f"the package deepcore in {package_folder()} is not DeepCore ({ADDRESS}) but an unrelated one, as PyPI has it."
+    )
 
 
 def deepcore(module: str) -> ModuleType:
@@ -64,8 +63,7 @@ def deepcore(module: str) -> ModuleType:
     Raises:
         DeepCoreMissing: If DeepCore is not importable.
     """
-    folder = where()
-    if folder is None:
+    if package_folder() is None:
         raise DeepCoreMissing(
             f"DeepCore is not importable: clone {ADDRESS} and put the checkout on PYTHONPATH (it is not on PyPI)."
         )
@@ -75,18 +73,19 @@ def deepcore(module: str) -> ModuleType:
 
 
 def nets_of(module: ModuleType) -> dict[str, Callable[..., nn.Module]]:
-    """The networks by name: what takes a channel count, a class count and an image size."""
-    found = {}
-    for name, thing in vars(module).items():
-        if name[0].isupper() and callable(thing) and thing.__module__.startswith("deepcore."):
-            parameters = list(inspect.signature(thing).parameters)
-            if parameters[:3] == ["channel", "num_classes", "im_size"]:
-                found[name] = thing
-    return found
+    """The networks by name: callables that take a channel count, a class count and an image size."""
+    return {
+        name: thing
+        for name, thing in vars(module).items()
+        if name[0].isupper()
+        and callable(thing)
+        and thing.__module__.startswith("deepcore.")
+        and list(inspect.signature(thing).parameters)[:3] == ["channel", "num_classes", "im_size"]
+    }
 
 
 def methods_of(module: ModuleType) -> dict[str, type]:
-    """DeepCore's own methods by name; not the bases, and not what was added to the module."""
+    """DeepCore's own methods by name, without their base classes and without what was added to the module."""
     return {
         name: thing
         for name, thing in vars(module).items()
@@ -149,7 +148,7 @@ def _runs(net: nn.Module, images: Tensor) -> bool:
     return True
 
 
-def _contiguous(module: nn.Module, given: Any, output: Any) -> Any:
+def _contiguous(module: nn.Module, inputs: Any, output: Any) -> Any:
     return output.contiguous() if isinstance(output, Tensor) else output
 
 
@@ -167,8 +166,8 @@ class DeepCoreNet(Net):
         nn.Module.__init__(self)
         self.backbone, self.channels_last = _Embedding(net), channels_last
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
-        """See `Net`."""
         return self.backbone.net(images)
 
 
@@ -185,7 +184,7 @@ class _Embedding(nn.Module):
         return self.net.embedding_recorder.embedding
 
 
-class OurNet(nn.Module):
+class NetForDeepCore(nn.Module):
     """A `Net` as DeepCore's methods expect a network.
 
     Arguments:
@@ -202,6 +201,6 @@ class OurNet(nn.Module):
         return self.net.head[-1]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits."""
+        """Logits, float32[B, C]."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.no_grad):
             return self.net.head(self.embedding_recorder(self.net.backbone(images)))

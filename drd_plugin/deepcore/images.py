@@ -1,8 +1,8 @@
 """The images of a DeepCore data set as they are before normalisation, as a `Split`.
 
-DeepCore's data sets normalise in their `transform`; a diffusion model wants the images themselves. The transform is
-read step by step: what settles an image's size or type is kept, normalisation and random augmentation are left out, and
-anything else is refused, since nobody can tell what it does to an image.
+DeepCore's data sets normalise in their `transform`; a diffusion model takes the images themselves. Of the transform,
+the steps that set an image's size or type are preserved, normalisation and random augmentation are left out, and any
+other step is refused, since its effect on an image is unknown.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
+from torchvision.transforms import Compose
+from typing_extensions import override
 
 from ..data import DataError, Split
 from .datasets import SplitDataset
 
 __all__ = ["labels_of", "original_of", "relabelled", "split_of"]
 
-KEPT = {
+PRESERVED = {
     "CenterCrop", "ConvertImageDtype", "Grayscale", "Identity", "PILToTensor", "Pad", "RGB", "Resize", "ToDtype",
     "ToImage", "ToPILImage", "ToPureTensor", "ToTensor",
 }  # fmt: skip
-"""Steps that settle an image's size or type."""
+"""Steps that set an image's size or type."""
 
 LEFT_OUT = {
     "AugMix", "AutoAugment", "ColorJitter", "GaussianBlur", "Normalize", "RandAugment", "RandomAdjustSharpness",
@@ -39,7 +41,7 @@ LEFT_OUT = {
 """Normalisation, and random augmentation that keeps the size."""
 
 NAMES = {"FashionMNIST": "fashion_mnist", "CIFAR10": "cifar10", "CIFAR100": "cifar100"}
-"""torchvision's classes whose images and labels are those of one of this library's data sets."""
+"""The names in this library of torchvision's data sets that have the same images and labels."""
 
 IN_MEMORY = 2**30
 """The most bytes of images that are read into memory."""
@@ -65,16 +67,16 @@ def split_of(dst_train: Any, workers: int = 0) -> Split:
         )
     labels, plain = labels_of(dst_train), _plain(dst_train)
     name = NAMES.get(type(dst_train).__name__, type(dst_train).__name__.lower())
-    images = _Lazy(plain, workers)
-    array = _array(plain, images)
-    if array is None and images.bytes <= IN_MEMORY:
-        array = images.all()
-    content = "" if array is not None else images.sample_digest()
-    return Split(name, images if array is None else array, labels, tuple(map(_class_name, classes)), content)
+    lazy = _Lazy(plain, workers)
+    images = _array(plain, lazy)
+    if images is None and lazy.bytes <= IN_MEMORY:
+        images = lazy.all()
+    content = lazy.sample_digest() if images is None else ""
+    return Split(name, lazy if images is None else images, labels, tuple(map(_class_name, classes)), content)
 
 
 def original_of(dst_train: Any, split: Split) -> Split:
-    """The split whose images a diffusion model sees: that of the data set, unless it holds others for that."""
+    """The split whose images a diffusion model takes: that of the data set, unless it has others for the purpose."""
     return relabelled(dst_train.original, split.labels) if isinstance(dst_train, SplitDataset) else split
 
 
@@ -84,7 +86,7 @@ def relabelled(split: Split, labels: np.ndarray) -> Split:
 
 
 def _class_name(name: Any) -> str:
-    """torchvision's ImageNet has several names for a class."""
+    """A class's name, as text; torchvision's ImageNet has several names for a class."""
     return ", ".join(name) if isinstance(name, tuple) else str(name)
 
 
@@ -112,9 +114,7 @@ def _plain(dst_train: Any) -> Any:
     """A shallow copy of the data set, whose items are not normalised."""
     plain = copy.copy(dst_train)
     if getattr(dst_train, "transform", None) is not None:
-        from torchvision.transforms import Compose
-
-        plain.transform = Compose([step for step in _steps(dst_train.transform) if _is_kept(step)])
+        plain.transform = Compose([step for step in _steps(dst_train.transform) if _is_preserved(step)])
     return plain
 
 
@@ -131,21 +131,21 @@ def _steps(transform: Any) -> Iterator[Any]:
         yield from _steps(step)
 
 
-def _is_kept(step: Any) -> bool:
-    """Whether a step belongs to the image. One that applies others at random does not, if they do not."""
+def _is_preserved(step: Any) -> bool:
+    """Whether a step is preserved. One that applies others at random is left out if all of these are."""
     name = type(step).__name__
-    if name in ("RandomApply", "RandomChoice", "RandomOrder") and not any(map(_is_kept, step.transforms)):
+    if name in ("RandomApply", "RandomChoice", "RandomOrder") and not any(map(_is_preserved, step.transforms)):
         return False
-    if name not in KEPT | LEFT_OUT:
+    if name not in PRESERVED | LEFT_OUT:
         raise DataError(
             f"the data set's transform has the step {step}, and what the image is without it cannot be told: select "
             "with a transform of known steps (resizing, cropping, ToTensor, Normalize), and set the other afterwards."
         )
-    return name in KEPT
+    return name in PRESERVED
 
 
 def _array(plain: Any, images: _Lazy) -> Tensor | None:
-    """The whole set at once, where the data set holds it as an array `data` that agrees with its items."""
+    """All images, uint8[n, C, H, W], if the data set holds them as an array `data` that agrees with its items."""
     data = getattr(plain, "data", None)
     if not isinstance(data, (np.ndarray, Tensor)) or len(data) != len(images):
         return None
@@ -161,8 +161,8 @@ def _array(plain: Any, images: _Lazy) -> Tensor | None:
     return None
 
 
-class _Lazy:
-    """A torch data set behind the indexing of an image tensor.
+class _Lazy(torch.utils.data.Dataset[Tensor]):
+    """The images of a torch data set, indexed like an image tensor.
 
     Arguments:
         dataset: Its items are (image, label).
@@ -176,6 +176,7 @@ class _Lazy:
     def __len__(self) -> int:
         return self.shape[0]
 
+    @override
     def __getitem__(self, index: Tensor) -> Tensor:
         """The images at the positions int64[B], as uint8[B, C, H, W]."""
         images = [_pixels(self.dataset, i) for i in index.tolist()]
@@ -189,13 +190,13 @@ class _Lazy:
 
     @property
     def bytes(self) -> int:
-        """The size of the whole set in memory."""
+        """The size of all images in memory."""
         return int(np.prod(self.shape))
 
     def all(self) -> Tensor:
-        """The whole set, uint8[n, C, H, W]."""
+        """All images, uint8[n, C, H, W]."""
         images, batches = torch.empty(self.shape, dtype=torch.uint8), torch.arange(len(self)).split(500)
-        loader = DataLoader(_Batches(self), sampler=batches, batch_size=None, num_workers=self.workers)
+        loader = DataLoader(self, sampler=batches, batch_size=None, num_workers=self.workers)
         for index, batch in zip(batches, loader, strict=True):
             images[index] = batch
         return images
@@ -204,14 +205,6 @@ class _Lazy:
         """A digest of at most 256 images on a fixed grid."""
         index = torch.linspace(0, len(self) - 1, min(len(self), 256)).long()
         return hashlib.sha256(self[index].numpy().tobytes()).hexdigest()
-
-
-class _Batches(torch.utils.data.Dataset):
-    def __init__(self, images: _Lazy) -> None:
-        self.images = images
-
-    def __getitem__(self, index: Tensor) -> Tensor:
-        return self.images[index]
 
 
 def _pixels(dataset: Any, i: int) -> Tensor:

@@ -15,7 +15,6 @@ from .compat import repaired
 from .host import deepcore, methods_of
 from .methods import method_class
 from .options import VARIABLE, configure, read_options
-from .registration import add
 
 __all__ = ["run_script"]
 
@@ -56,7 +55,7 @@ def run_script(
         if "/" in selection:
             raise ValueError(f"{selection} has a slash, and DeepCore makes file names of it: give --settings instead.")
         try:
-            add(methods, selection, method_class(selection, methods.CoresetMethod))
+            setattr(methods, selection, method_class(selection, methods.CoresetMethod))
         except UnknownName as error:
             raise ValueError(f"{error} DeepCore's own: {', '.join(sorted(methods_of(methods)))}.") from None
     if settings and selection is not None:
@@ -68,7 +67,7 @@ def run_script(
         with repaired(repairs):
             runpy.run_path(str(script), run_name="__main__")
     except Exception as error:
-        if _is_ours(error):
+        if _raised_by_library(error):
             raise
         traceback.print_exc()
         if not repairs:
@@ -77,8 +76,8 @@ def run_script(
         sys.exit(1)
 
 
-def _is_ours(error: Exception) -> bool:
-    """Whether this library raised the error, whose message says enough; others want their traceback."""
+def _raised_by_library(error: Exception) -> bool:
+    """Whether this library raised the error, so that its message is enough; other errors need their traceback."""
     *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
     return str(innermost.f_globals.get("__name__")).startswith("drd_plugin")
 

@@ -1,5 +1,4 @@
-"""DeepCore's `CoresetMethod` for each method of this library, made from the same scores and strategies that the harness
-runs.
+"""DeepCore's `CoresetMethod` for each method of this library, with the scores and strategies that the harness runs.
 
 A method is called as DeepCore calls its own, `METHOD(dst_train, args, fraction, random_seed, **kwargs).select()`, and
 gives `indices` (int64) and `scores` (in the order of the data set). All networks are DeepCore's `model`, trained by the
@@ -45,16 +44,15 @@ from .resize import resized_for_score
 
 __all__ = ["PluginMethod", "device_of", "method_class", "pair", "proxy_of", "recipe_of"]
 
-
 log = logging.getLogger(__name__)
 
 
 class PluginMethod:
-    """What all methods of this library share inside DeepCore.
+    """Base class of this library's methods inside DeepCore.
 
-    Where `args.save_path` names a folder, scores are kept and found again in its subfolder `scores`, so that another
+    Where `args.save_path` names a folder, scores are stored in its subfolder `scores` and read again, so that another
     fraction, or another method that watches the same proxy, costs no second one, and a killed run goes on; the subset
-    is written there with its provenance.
+    is written to the folder with its provenance.
 
     Arguments:
         dst_train: The training set, with `classes` and `targets`.
@@ -91,10 +89,12 @@ class PluginMethod:
         self.proxy = proxy_of(args, epochs, self.split)
         self.recipe = recipe_of(args, self.split)
         self.budget = self._budget()
+        save_path = getattr(args, "save_path", "")
+        self.folder = Path(save_path) if save_path else None
         self.subset: Subset | None = None
 
     def select(self, **kwargs: Any) -> dict[str, np.ndarray]:
-        """Selects; the `Subset` with its provenance stays in `self.subset`."""
+        """The selection, `indices` and `scores`; the `Subset` with its provenance is in `self.subset`."""
         _log_once(f"{self.selection} = {' + '.join(map(repr, self.method.spec))}, on {self.device}")
         scores, method = self._cache(), self.method
         if self.balance and not method.strategy.classwise:
@@ -105,22 +105,21 @@ class PluginMethod:
         return {"indices": self.subset.indices, "scores": scores.get(method.score, self.seeds).values}
 
     def _cache(self) -> ScoreCache:
-        """All the scores that the method needs; kept, and found again, in `args.save_path` where there is one, with all
-        that can watch the same proxy.
+        """The cache of the method's scores; in `args.save_path`, where there is one, with all that can watch the same
+        proxy.
         """
-        folder = getattr(self.args, "save_path", "")
-        watching = fitting_folds(self.proxy).values() if folder else ()
+        watching = fitting_folds(self.proxy).values() if self.folder else ()
         return ScoreCache(
             self.split,
             self.proxy,
             together=[*self.method.scores, *watching],
             features=self.method.needs_features,
             resize=lambda score: resized_for_score(self.original, score),
-            job=Job(self.device, folder=Path(folder) / "scores" if folder else None),
+            job=Job(self.device, folder=self.folder and self.folder / "scores"),
         )
 
     def _budget(self) -> int | np.ndarray:
-        """DeepCore's number of examples, of each class where the selection is balanced."""
+        """The number of examples as DeepCore rounds it, for each class if the selection is balanced."""
         if self.balance:
             of_class = np.array([round(self.fraction * int(count)) for count in self.split.class_counts])
             try:
@@ -135,7 +134,7 @@ class PluginMethod:
         return budget
 
     def _report(self, subset: Subset) -> None:
-        """Says how windows were judged, and writes the subset where there is a folder for it."""
+        """Logs how windows were judged, and writes the subset if there is a folder for it."""
         judged = subset.chosen.get("accuracies")
         if judged:
             start, origin = 100 * subset.chosen["start"], subset.chosen["origin"]
@@ -143,12 +142,11 @@ class PluginMethod:
                 f"{self.selection} keeps the window from {start:.0f} % ({origin} first); {len(judged)} windows were "
                 f"judged at {min(judged):.1f} to {max(judged):.1f} % accuracy"
             )
-        folder = getattr(self.args, "save_path", "")
-        if folder:
-            made = digest([self.method.spec, self.recipe, self.proxy, self.balance, self.split.fingerprint])
-            name = f"{self.selection}_{self.fraction:g}_seed{self.seeds.selection}_{made}.subset.json"
-            subset.save(Path(folder) / name)
-            _log_once(f"the subset and its provenance are in {Path(folder) / name}")
+        if self.folder:
+            key = digest([self.method.spec, self.recipe, self.proxy, self.balance, self.split.fingerprint])
+            path = self.folder / f"{self.selection}_{self.fraction:g}_seed{self.seeds.selection}_{key}.subset.json"
+            subset.save(path)
+            _log_once(f"the subset and its provenance are in {path}")
 
 
 def method_class(selection: str, base: type = CoresetMethod) -> type:
@@ -182,7 +180,7 @@ def pair(selection: str) -> Method:
 
 @cache
 def _log_once(text: str) -> None:
-    """Logs a line the first time alone: a script of DeepCore selects again in each of its experiments."""
+    """Logs a line the first time only, since a script of DeepCore selects again in each of its experiments."""
     log.info(text)
 
 
@@ -194,62 +192,49 @@ def device_of(args: Any) -> str:
 
 
 def proxy_of(args: Any, epochs: int | None, split: Split) -> Recipe:
-    """How DeepCore's arguments would have a proxy trained.
+    """The recipe of a proxy by DeepCore's arguments.
 
     Raises:
         ValueError: If the optimiser is not one of SGD, Adam and AdamW.
     """
-    return Recipe(
-        epochs=args.selection_epochs if epochs is None else epochs,
-        optimizer=_optimizer(args.selection_optimizer),
-        lr=args.selection_lr,
-        momentum=args.selection_momentum,
-        nesterov=args.selection_nesterov,
-        weight_decay=args.selection_weight_decay,
-        batch_size=args.selection_batch,
-        schedule="constant",
-        **_shared(args, split),
-    )
+    epochs = args.selection_epochs if epochs is None else epochs
+    return _recipe(args, "selection_", split, epochs=epochs, batch_size=args.selection_batch, schedule="constant")
 
 
 def recipe_of(args: Any, split: Split) -> Recipe:
-    """How DeepCore's arguments have a network trained on a subset.
+    """The recipe of a network on a subset by DeepCore's arguments.
 
     Raises:
         ValueError: If the optimiser is not one of SGD, Adam and AdamW.
     """
+    min_lr = min(args.min_lr, args.lr)
+    return _recipe(args, "", split, epochs=args.epochs, batch_size=args.train_batch, schedule="cosine", min_lr=min_lr)
+
+
+def _recipe(args: Any, prefix: str, split: Split, **settings: Any) -> Recipe:
+    """A recipe with the optimiser's settings from the arguments with this prefix."""
+    optimizer = getattr(args, f"{prefix}optimizer")
+    optimizers: dict[str, Any] = {"SGD": "sgd", "Adam": "adam", "AdamW": "adamw"}
+    if optimizer not in optimizers:
+        raise ValueError(f"the optimiser is {optimizer!r}: expected one of {', '.join(optimizers)}.")
+    for name in ("lr", "momentum", "nesterov", "weight_decay"):
+        settings[name] = getattr(args, prefix + name)
     return Recipe(
-        epochs=args.epochs,
-        optimizer=_optimizer(args.optimizer),
-        lr=args.lr,
-        min_lr=min(args.min_lr, args.lr),
-        momentum=args.momentum,
-        nesterov=args.nesterov,
-        weight_decay=args.weight_decay,
-        batch_size=args.train_batch,
-        schedule="cosine",
-        **_shared(args, split),
+        net=net_name(args.model, split),
+        optimizer=optimizers[optimizer],
+        warmup=0.0,
+        decay_all=True,
+        precision="float32",
+        evaluations=1,
+        **settings,
     )
 
 
-def _shared(args: Any, split: Split) -> dict[str, Any]:
-    return {
-        "net": net_name(args.model, split), "warmup": 0.0, "decay_all": True, "precision": "float32", "evaluations": 1,
-    }  # fmt: skip
-
-
-def _optimizer(name: str) -> Any:
-    optimizers = {"SGD": "sgd", "Adam": "adam", "AdamW": "adamw"}
-    if name not in optimizers:
-        raise ValueError(f"the optimiser is {name!r}: expected one of {', '.join(optimizers)}.")
-    return optimizers[name]
-
-
 def net_name(model: str, split: Split) -> str:
-    """The network that DeepCore calls `model`: DeepCore's where it is importable, else this library's of that kind.
+    """The network that DeepCore calls `model`, by name: DeepCore's if it is importable, else this library's equivalent.
 
     Raises:
-        DataError: If DeepCore is not importable and there is none of that kind.
+        DataError: If DeepCore is not importable and there is no equivalent.
     """
     if available():
         return f"deepcore:{model}"

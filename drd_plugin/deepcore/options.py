@@ -1,5 +1,5 @@
-"""Options without flags: DeepCore's parser is closed, so settings come from `configure()`, or from a TOML file that the
-environment variable DRD_PLUGIN_CONFIG names.
+"""Options without flags: DeepCore's parser takes no new ones, so settings come from `configure()`, or from a TOML file
+that the environment variable DRD_PLUGIN_CONFIG names.
 
 A file has a table for each selection, with the fields of its score and its strategy:
 
@@ -19,11 +19,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..methods.published import parse
+
 __all__ = ["configure", "read_options", "settings_of"]
 
 VARIABLE = "DRD_PLUGIN_CONFIG"
 
-_given: dict[str, dict[str, Any]] = {}
+_options: dict[str, dict[str, Any]] = {}
 
 
 def configure(selection: str, **settings: Any) -> None:
@@ -37,21 +39,19 @@ def configure(selection: str, **settings: Any) -> None:
         UnknownName: If there is no such method, or it has no such field.
         ValueError: If a value does not fit its field.
     """
-    from ..methods.published import parse
-
     parse(selection).configured(selection, settings)
-    _given.setdefault(selection, {}).update(settings)
+    _options.setdefault(selection, {}).update(settings)
 
 
 def settings_of(selection: str) -> dict[str, Any]:
-    """The options that are set for a selection.
+    """The options of a selection: those of the file, and over them those of `configure()`.
 
     Raises:
         ValueError: If the file cannot be read.
     """
     path = os.environ.get(VARIABLE)
-    of_file = read_options(Path(path)).get(selection, {}) if path else {}
-    return {**of_file, **_given.get(selection, {})}
+    from_file = read_options(Path(path)).get(selection, {}) if path else {}
+    return {**from_file, **_options.get(selection, {})}
 
 
 def read_options(path: Path) -> Mapping[str, dict[str, Any]]:
@@ -61,8 +61,6 @@ def read_options(path: Path) -> Mapping[str, dict[str, Any]]:
         UnknownName: If there is no such method, or it has no such field.
         ValueError: If the file cannot be read, or a value does not fit its field.
     """
-    from ..methods.published import parse
-
     if not path.is_file():
         raise ValueError(f"there is no file {path}, which should hold the options: a table for each selection.")
     try:

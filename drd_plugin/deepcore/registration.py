@@ -1,4 +1,4 @@
-"""Telling DeepCore of this library's methods and data sets, before or after it is imported."""
+"""Adds this library's methods and data sets to DeepCore, whether it is imported already or later."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from types import ModuleType
 
-__all__ = ["add", "method_names", "register_datasets", "register_methods", "watch"]
+__all__ = ["method_names", "register_datasets", "register_methods", "watch"]
 
 
 def watch() -> None:
@@ -19,37 +19,31 @@ def watch() -> None:
 
 
 def register_methods(module: ModuleType) -> None:
-    """Adds a class for each method to `deepcore.methods`; names that are taken stay as they are."""
+    """Adds a class for each method to `deepcore.methods`; names that it has already stay as they are."""
     from .methods import method_class
 
     for name in method_names():
-        add(module, name, method_class(name, module.CoresetMethod))
+        vars(module).setdefault(name, method_class(name, module.CoresetMethod))
 
 
 def register_datasets(module: ModuleType) -> None:
-    """Adds the data sets that DeepCore lacks to `deepcore.datasets`; names that are taken stay as they are."""
+    """Adds the data sets that DeepCore lacks to `deepcore.datasets`; names that it has already stay as they are."""
     from . import datasets
 
     for name in datasets.__all__:
-        add(module, name, getattr(datasets, name))
+        vars(module).setdefault(name, getattr(datasets, name))
 
 
 def method_names() -> Iterator[str]:
-    """The published methods, and all pairs of a score and a strategy."""
-    from ..methods.published import PUBLISHED
+    """The names of the published methods, and of all pairs of a score and a strategy."""
+    from ..methods.published import OWN_STRATEGIES, PUBLISHED
     from ..scores import SCORES
-    from ..strategies import STRATEGIES, Hardest
+    from ..strategies import STRATEGIES
 
     yield from PUBLISHED
-    own = [name for name, method in PUBLISHED.items() if method.strategy != Hardest()]
-    for left in dict.fromkeys([*PUBLISHED, *SCORES]):
-        for right in dict.fromkeys([*own, *STRATEGIES]):
-            yield f"{left}+{right}"
-
-
-def add(module: ModuleType, name: str, thing: object) -> None:
-    """Adds a name to a module unless it is taken."""
-    vars(module).setdefault(name, thing)
+    for score in dict.fromkeys([*PUBLISHED, *SCORES]):
+        for strategy in dict.fromkeys([*OWN_STRATEGIES, *STRATEGIES]):
+            yield f"{score}+{strategy}"
 
 
 def _warn_of_impostor(module: ModuleType) -> None:

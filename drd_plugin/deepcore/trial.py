@@ -1,4 +1,4 @@
-"""Trying a method of DeepCore on a handful of made-up images."""
+"""Trials of DeepCore's methods on a few random images."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 
 from ..data import Split, from_arrays
 
-__all__ = ["failure", "made_up"]
+__all__ = ["failure", "random_split"]
 
 
-def made_up(shape: tuple[int, int, int] = (1, 28, 28)) -> Split:
-    """Forty images of this size in four classes."""
+def random_split(shape: tuple[int, int, int] = (1, 28, 28)) -> Split:
+    """Forty random images of this size in four classes."""
     pixels = np.random.default_rng(0).integers(0, 256, (40, *shape)).astype(np.uint8)
     return from_arrays("made_up", pixels, np.arange(40) % 4)
 
 
 def failure(attempt: Callable[[], Any]) -> str:
-    """What goes wrong, in a line; empty if nothing does."""
+    """The error of an attempt, in a line; empty if it succeeds."""
     try:
         attempt()
     except Exception as error:

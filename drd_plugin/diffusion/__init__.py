@@ -1,5 +1,4 @@
-"""Class-conditional diffusion models: loading and fitting them, reconstructing images with them, and choosing the
-timestep.
+"""Class-conditional diffusion models: loading them, fitting them, reconstructing images, and choosing the timestep.
 
 The names are listed in `__init__.pyi`; nothing heavy is imported until one is used.
 """

@@ -1,4 +1,4 @@
-"""Work in batches that shrink when the device's memory does not hold them."""
+"""Computation in batches that shrink when the device's memory does not hold them."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ __all__ = ["Batches", "forward_batch", "image_batch"]
 
 
 def forward_batch(most: int, shape: tuple[int, ...], device: torch.device) -> int:
-    """How many latents of this shape go through a denoiser at once: at most `most`, and at most 2^20 values; on a CPU
-    2^16, beyond which the maps within leave the cache.
+    """The number of latents of this shape for one forward pass of a denoiser: at most `most`, and at most 2^20 values
+    (2^16 on a CPU, since the network's maps must fit into the cache).
     """
     return max(1, min(most, (2**16 if device.type == "cpu" else 2**20) // math.prod(shape)))
 
 
 def image_batch(shape: tuple[int, ...]) -> int:
-    """How many images of this shape go through a VAE, or a distance's network, at once: at most 2^21 values, since the
-    maps within are some hundred times as large.
+    """The number of images of this shape for one pass through a VAE or the network of a distance: at most 2^21 values,
+    since the network's maps are about a hundred times as large.
     """
     return max(1, 2**21 // math.prod(shape))
 
 
 class Batches:
-    """Batches of at most so many items; once the device runs out of memory, of half as many from then on.
+    """Computes in batches; each time the device runs out of memory, their size is halved from then on.
 
     Arguments:
-        most: Items in a batch.
+        most: The greatest number of items in a batch.
     """
 
     def __init__(self, most: int) -> None:
@@ -40,15 +40,15 @@ class Batches:
         """The results for all items, in order, joined along the first axis.
 
         Arguments:
-            items: What is cut along its first axis.
-            compute: From a batch of items to its results, one row an item.
+            items: The items, cut into batches along the first axis.
+            compute: From a batch of items to its results, one row for each item.
 
         Raises:
             torch.OutOfMemoryError: If a single item does not fit.
         """
-        results, done = [], 0
-        while done < len(items):
-            part = items[done : done + self.most]
+        results, finished = [], 0
+        while finished < len(items):
+            part = items[finished : finished + self.most]
             try:
                 results.append(compute(part))
             except torch.OutOfMemoryError:
@@ -57,5 +57,5 @@ class Batches:
                 self.most = len(part) // 2
                 warnings.warn(f"out of memory: going on with batches of {self.most}.", stacklevel=2)
                 continue
-            done += len(part)
+            finished += len(part)
         return torch.cat(results)

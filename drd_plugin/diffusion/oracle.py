@@ -1,9 +1,9 @@
-r"""What is exactly known of the analytic mixture, to hold estimates against: log p(c | x_t), and the mutual information
-of noised images and classes with its slope.
+r"""Exact quantities of the analytic mixture, to compare estimates with: log p(c | x_t), and the mutual information of
+noised images and classes with its slope.
 
-For classes of equal weight, I(x_t; c) = log C + E log p(c | x_t), and Lemma 1 of the paper says that its derivative is
-the mean derivative of log p(c | x_t) along the paths x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) eps. The derivative is also
-known from the smallest mean squared errors, over the signal-to-noise ratio r = a / (1 - a):
+For classes of equal weight, I(x_t; c) = log C + E log p(c | x_t). Lemma 1 of the paper says that its derivative is the
+mean derivative of log p(c | x_t) along the paths x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) eps. The derivative with respect
+to the signal-to-noise ratio r = a / (1 - a) also follows from the smallest mean squared errors:
 
     d I(x_t; c) / d r = 1/2 E || E[x_0 | x_t] - E[x_0 | x_t, c] ||^2
 
@@ -27,7 +27,7 @@ from ..data import Split, from_arrays
 from .denoisers.mixture import GaussianMixture
 from .reconstruction import signal
 
-__all__ = ["Information", "agreement", "drawn_split", "information", "log_posterior", "random_mixture"]
+__all__ = ["Information", "agreement", "information", "log_posterior", "random_mixture", "sample_split"]
 
 
 def random_mixture(
@@ -43,33 +43,34 @@ def random_mixture(
 
     Arguments:
         classes: The number of classes.
-        components: The Gaussians of each class, with means half as far apart as those of the classes.
-        dimension: The number of elements of an image, which has one row of them.
-        spread: The standard deviation of the classes' means in each element.
+        components: The number of Gaussians of each class, with means half as far apart as those of the classes.
+        dimension: The number of values of an image, which is one row of them.
+        spread: The standard deviation of the classes' means in each value.
         variance: The variance of each Gaussian.
-        siblings: How many classes in a row share a mean of their own, from which each is as far as its own random share
-            of `spread`, from a quarter to the whole of it.
-        seed: Decides the means.
+        siblings: The number of successive classes that form a family. If it is above 1, each family has a random mean
+            with the standard deviation `spread`, and the means of its classes have around it a standard deviation of a
+            random share, from 1/4 to 1, of `spread`.
+        seed: Determines the means.
     """
     chance = torch.Generator().manual_seed(seed)
     means = torch.randn(classes, 1, dimension, generator=chance, dtype=torch.float64)
     if siblings > 1:
         families = -(-classes // siblings)
-        apart = torch.empty(families, 1, 1, dtype=torch.float64).uniform_(0.25, 1, generator=chance)
+        shares = torch.empty(families, 1, 1, dtype=torch.float64).uniform_(0.25, 1, generator=chance)
         common = torch.randn(families, 1, dimension, generator=chance, dtype=torch.float64)
-        means = (apart * means.view(families, siblings, dimension) + common).view(classes, 1, dimension)
+        means = (shares * means.view(families, siblings, dimension) + common).view(classes, 1, dimension)
     if components > 1:
         means = means + 0.5 * torch.randn(classes, components, dimension, generator=chance, dtype=torch.float64)
     return GaussianMixture(spread * means, torch.full((classes, components), variance))
 
 
-def drawn_split(mixture: GaussianMixture, per_class: int, seed: int = 0) -> Split:
-    """Images drawn from the mixture, rounded to 8 bits; values outside [-1, 1] are cut off.
+def sample_split(mixture: GaussianMixture, per_class: int, seed: int = 0) -> Split:
+    """A split of images drawn from the mixture, clipped to [-1, 1] and rounded to 8 bits.
 
     Arguments:
         mixture: The mixture.
         per_class: The number of images of each class.
-        seed: Decides them.
+        seed: Determines the images.
     """
     labels = torch.arange(mixture.num_classes).repeat_interleave(per_class)
     x_0 = mixture.sample(labels, torch.Generator().manual_seed(seed))
@@ -77,7 +78,7 @@ def drawn_split(mixture: GaussianMixture, per_class: int, seed: int = 0) -> Spli
 
 
 def agreement(mixture: GaussianMixture, values: Tensor, x_0: Tensor, labels: Tensor) -> np.ndarray:
-    """How a score ranks images by likelihood: its Spearman correlation with -log q(x_0 | c) in each class, float64[C].
+    """The Spearman correlation of a score with -log q(x_0 | c) in each class, float64[C].
 
     Arguments:
         mixture: The mixture.
@@ -88,8 +89,8 @@ def agreement(mixture: GaussianMixture, values: Tensor, x_0: Tensor, labels: Ten
     from scipy.stats import spearmanr
 
     exact = -mixture.log_likelihood(x_0, labels).numpy()
-    of = [(labels == c).numpy() for c in range(mixture.num_classes)]
-    return np.array([spearmanr(values.numpy()[members], exact[members]).statistic for members in of])
+    classes = [(labels == c).numpy() for c in range(mixture.num_classes)]
+    return np.array([spearmanr(values.numpy()[members], exact[members]).statistic for members in classes])
 
 
 def log_posterior(mixture: GaussianMixture, x_t: Tensor, a: Tensor) -> Tensor:
@@ -98,7 +99,7 @@ def log_posterior(mixture: GaussianMixture, x_t: Tensor, a: Tensor) -> Tensor:
     Arguments:
         mixture: The mixture.
         x_t: Noised images, [B, ...].
-        a: a_t of each, float64[B].
+        a: a_t of each image, float64[B].
     """
     count = mixture.num_classes
     every = torch.arange(count).repeat(len(x_t))
@@ -108,11 +109,11 @@ def log_posterior(mixture: GaussianMixture, x_t: Tensor, a: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Information:
-    """The mutual information of x_t and c in nats, and both sides of Lemma 1 as slopes over the ratio r.
+    """The mutual information of x_t and c in nats, and both sides of Lemma 1 as derivatives with respect to r.
 
     Arguments:
         steps: Grid steps, int64[S].
-        ratio: r at each, float64[S].
+        ratio: r at each step, float64[S].
         information: log C + E log p(c | x_t) of each class, float64[C, S]; I(x_t; c) is their mean.
         by_paths: E d/dr log p(c | x_t) of each class, float64[C, S]; their mean is Lemma 1's right side.
         by_errors: d I(x_t; c) / d r by the mean squared errors, Lemma 1's left side, float64[S].
@@ -140,9 +141,9 @@ def information(
     Arguments:
         mixture: The mixture.
         steps: Grid steps, int64[S] with S >= 2, rising.
-        per_class: Images of each class, each with one noise that all steps share.
+        per_class: The number of images of each class; the noise of an image is the same at all steps.
         grid: The number of steps of the sampling grid.
-        seed: Decides images and noise.
+        seed: Determines images and noise.
     """
     chance = torch.Generator().manual_seed(seed)
     labels = torch.arange(mixture.num_classes).repeat_interleave(per_class)

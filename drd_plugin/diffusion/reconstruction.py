@@ -1,8 +1,8 @@
-"""Partial DDIM reconstruction: noise an image to a step of the sampling grid, and denoise it back.
+"""Partial DDIM reconstruction: noises an image to a step of the sampling grid, and denoises it.
 
-The grid has T' of the model's T training timesteps with `leading` spacing: step i stands for the timestep i * (T //
-T'), so with T = 1000 and T' = 50 the grid is 0, 20, ..., 980, and the step below step 0 is the clean image (a = 1).
-Predicted images are never clipped.
+The grid has T' of the model's T training timesteps with `leading` spacing: step i is the timestep i * (T // T'), so
+with T = 1000 and T' = 50 the grid is 0, 20, ..., 980; below step 0 is the clean image (a = 1). Predicted images are
+never clipped.
 
 References:
     Denoising Diffusion Implicit Models (Song et al., 2021), https://arxiv.org/abs/2010.02502
@@ -21,7 +21,7 @@ __all__ = ["add_noise", "reconstruct", "sampling_grid", "signal"]
 
 
 def sampling_grid(train_timesteps: int, steps: int) -> Tensor:
-    """The training timestep of each step of the sampling grid, int64[steps], rising.
+    """The training timesteps of the sampling grid's steps, int64[steps], rising.
 
     Raises:
         ValueError: If there are more steps than training timesteps.
@@ -37,10 +37,10 @@ def signal(denoiser: Denoiser, steps: int) -> Tensor:
 
 
 def add_noise(denoiser: Denoiser, x_0: Tensor, noise: Tensor, start: Tensor, steps: int) -> Tensor:
-    """x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) noise (Eq. 1).
+    """x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) noise (Eq. 1), shaped like x_0.
 
     Arguments:
-        denoiser: Gives a_t.
+        denoiser: The model with the a_t.
         x_0: Latents, float32[B, ...].
         noise: Standard normal, shaped like x_0.
         start: The grid step of each latent, int64[B].
@@ -53,12 +53,12 @@ def add_noise(denoiser: Denoiser, x_0: Tensor, noise: Tensor, start: Tensor, ste
 def reconstruct(
     denoiser: Denoiser, x_0: Tensor, noise: Tensor, start: Tensor, labels: Tensor, steps: int = 50
 ) -> Tensor:
-    """x'_{0:t}: each latent noised to its own step and denoised by DDIM (Eq. 4) with the conditional branch alone.
+    """x'_{0:t}: each latent noised to its own step and denoised by DDIM (Eq. 4) with only the conditional branch.
 
-    Takes start + 1 forward passes for each latent; latents that start lower join the batch when it reaches their step.
+    It takes start + 1 forward passes for each latent; latents with a lower start join the batch at their step.
 
     Arguments:
-        denoiser: Predicts the noise.
+        denoiser: The diffusion model.
         x_0: Latents, float32[B, ...].
         noise: Standard normal, shaped like x_0.
         start: The grid step of each latent, int64[B], in 0..steps - 1.

@@ -1,4 +1,4 @@
-"""Images as a denoiser takes them."""
+"""Images in the size that a denoiser takes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["resized_for"]
 
 
 def resized_for(denoiser: str, split: Split) -> Split:
-    """The split as a denoiser wants its images, where these lie in files: decoded again in its size, and cropped as its
-    training images were, by ADM's rule for a model with a VAE (DiT), by this library's for one that `drd-plugin fit`
-    made. Images in memory stay as they are.
+    """The split with its images decoded in the size that a denoiser takes, and cropped like the denoiser's training
+    images: by ADM's rule for a model with a VAE (DiT), by this library's for one that `drd-plugin fit` made. A split in
+    memory is returned unchanged.
 
     Arguments:
-        denoiser: The denoiser's name, see `drd_plugin.diffusion.denoisers.load.denoiser_folder`.
+        denoiser: The denoiser's name; see `drd_plugin.diffusion.denoisers.load.denoiser_folder`.
         split: The training split.
 
     Raises:

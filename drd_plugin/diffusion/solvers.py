@@ -1,9 +1,9 @@
-"""Few-step solvers of the reverse process, started at the reconstruction's timestep.
+"""Few-step solvers of the reverse process, which start at the reconstruction's timestep.
 
-DDIM takes a forward pass for each step of the sampling grid below the start. A solver of second order takes a given
-number of larger steps from the start to zero and ends at the clean image: DPM-Solver++ at even distances of the
-logarithm of the signal-to-noise ratio, UniPC at the noise levels of Karras et al.; even distances in timesteps lose
-ten times as much. On the analytic mixture six such steps come nearer to the exact path than the 21 of DDIM.
+DDIM takes a forward pass for each step of the sampling grid from the start. A solver of second order takes a given
+number of larger steps from the start to the clean image: DPM-Solver++ at even distances of the logarithm of the
+signal-to-noise ratio, UniPC at the noise levels of Karras et al.; with even distances in timesteps, the error is ten
+times as large. On the analytic mixture, six such steps are nearer to the exact path than 21 of DDIM.
 
 References:
     DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models (Lu et al., 2022),
@@ -12,7 +12,7 @@ References:
     https://arxiv.org/abs/2302.04867
     Elucidating the Design Space of Diffusion-Based Generative Models (Karras et al., 2022),
     https://arxiv.org/abs/2206.00364
-    Both as diffusers has them: https://huggingface.co/docs/diffusers/api/schedulers/overview
+    Both in the implementation of diffusers: https://huggingface.co/docs/diffusers/api/schedulers/overview
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def reconstruct_by(
 
     Arguments:
         solver: `ddim`, `dpmsolver++` (second order) or `unipc` (second order).
-        denoiser: Predicts the noise.
+        denoiser: The diffusion model.
         x_0: Latents, float32[B, ...].
         noise: Standard normal, shaped like x_0.
         start: The grid step of each latent, int64[B].
         labels: The class of each latent, int64[B].
-        steps: The number of steps of the sampling grid, of which `start` counts.
-        solver_steps: Forward passes of the solvers of higher order, at most.
+        steps: The number of steps of the sampling grid, to which `start` refers.
+        solver_steps: The most forward passes of a solver of second order.
 
     Returns:
         The reconstructed latents, shaped like x_0.
@@ -62,16 +62,16 @@ def reconstruct_by(
     x_t, out = add_noise(denoiser, x_0, noise, start, steps), torch.empty_like(x_0)
     grid = sampling_grid(len(denoiser.alphas_cumprod), steps)
     for step in start.unique().tolist():
-        here = (start == step).nonzero().squeeze(1)
-        if step == 0:  # one step to the end, whatever the solver
-            out[here] = reconstruct(denoiser, x_0[here], noise[here], start[here], labels[here], steps)
-            continue
-        out[here] = solve(solver, denoiser, x_t[here], int(grid[step]), labels[here], solver_steps)
+        rows = (start == step).nonzero().squeeze(1)
+        if step == 0:  # a single step, the same for all solvers
+            out[rows] = reconstruct(denoiser, x_0[rows], noise[rows], start[rows], labels[rows], steps)
+        else:
+            out[rows] = solve(solver, denoiser, x_t[rows], int(grid[step]), labels[rows], solver_steps)
     return out
 
 
 def forwards_of(solver: Solver, start: np.ndarray, solver_steps: int, steps: int, train_timesteps: int) -> np.ndarray:
-    """The forward passes that a reconstruction from each grid step takes, int64 shaped like start."""
+    """The number of forward passes of a reconstruction from each grid step, int64, shaped like start."""
     if solver == "ddim":
         return start + 1
     timesteps = sampling_grid(train_timesteps, steps).numpy()[start]
@@ -87,16 +87,16 @@ def solve(
     solver_steps: int,
     clipped: bool = False,
 ) -> Tensor:
-    """From one timestep to the clean image by a solver of second order.
+    """The clean latents that a solver of second order reaches from one timestep, shaped like x.
 
     Arguments:
         solver: `dpmsolver++` or `unipc`.
-        denoiser: Predicts the noise.
+        denoiser: The diffusion model.
         x: Latents noised to the timestep, [B, ...].
         timestep: One of the model's training timesteps, from 1.
         labels: The class of each latent, int64[B].
-        solver_steps: Forward passes, at most.
-        clipped: Whether each estimate of x_0 is clipped to [-1, 1], as pixel models are sampled from pure noise.
+        solver_steps: The most forward passes.
+        clipped: Whether each estimate of x_0 is clipped to [-1, 1], as is usual for sampling pixels from pure noise.
     """
     import diffusers
 
@@ -110,7 +110,7 @@ def solve(
         num_train_timesteps=len(betas),
         trained_betas=betas.tolist(),
         solver_order=2,
-        timestep_spacing="linspace",  # of a schedule that ends at the start: its first step is the start itself
+        timestep_spacing="linspace",  # the schedule ends at the start, so the first step is the start itself
         final_sigmas_type="zero",
         thresholding=clipped,
         sample_max_value=1.0,

@@ -10,6 +10,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
+from typing_extensions import override
 
 from ..core.registry import check_least
 from .base import Choice, Dynamic, Examples, Moment, State
@@ -19,7 +20,7 @@ __all__ = ["Bandit"]
 
 @dataclass(frozen=True)
 class Bandit(Dynamic):
-    """Common to both: the statistics, and that a choice holds for some epochs. What was never seen comes first.
+    """Base class of the bandits: moving averages, and choices that hold for some epochs. Unseen examples come first.
 
     Arguments:
         alpha: The weight of the newest loss in the moving averages, in (0, 1].
@@ -35,8 +36,8 @@ class Bandit(Dynamic):
         if not 0 < self.alpha <= 1:
             raise ValueError(f"expected alpha in (0, 1], got {self.alpha}.")
 
+    @override
     def begin(self, examples: Examples) -> State:
-        """See `Dynamic`."""
         n = len(examples)
         return {
             "mean": np.full(n, np.inf),
@@ -45,15 +46,17 @@ class Bandit(Dynamic):
             "until": np.zeros(1, np.int64),
         }
 
+    @override
     def observe(self, state: State, index: np.ndarray, signal: np.ndarray) -> None:
-        """See `Dynamic`; the variance is that about the mean before."""
-        mean, first = state["mean"][index], np.isinf(state["mean"][index])
-        apart = np.where(first, 0.0, signal - np.where(first, 0.0, mean))
-        state["variance"][index] += self.alpha * (apart**2 - state["variance"][index])
-        state["mean"][index] = np.where(first, signal, np.where(first, 0.0, mean) + self.alpha * apart)
+        """The variance is about the mean before the update."""
+        mean = np.where(np.isinf(state["mean"][index]), signal, state["mean"][index])
+        difference = signal - mean
+        state["variance"][index] += self.alpha * (difference**2 - state["variance"][index])
+        state["mean"][index] = mean + self.alpha * difference
 
+    @override
     def choose(self, state: State, examples: Examples, moment: Moment) -> Choice:
-        """See `Dynamic`; a choice of another size than the epoch is to have does not hold."""
+        """A choice does not hold for an epoch of another size."""
         held = state["chosen"][state["chosen"] >= 0]
         if moment.epoch >= state["until"][0] or len(held) != moment.k:
             held = self.draw(state, moment)

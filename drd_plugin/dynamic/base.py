@@ -1,8 +1,8 @@
-"""What a dynamic method is: a frozen dataclass that chooses the examples of each epoch anew.
+"""The base class of dynamic methods: frozen dataclasses that choose the examples of each epoch anew.
 
-A method looks at what it was told before the training (`Examples`), at its own statistics (`State`), and at what the
-training says about the examples that it used; it never asks the training network for more. What it draws comes from a
-generator of the seed and the epoch, so that its choices depend on nothing else.
+A method uses values that were computed before the training (`Examples`), its own statistics (`State`), and what the
+training reports of the examples that it used; it never asks the training network for more. Random draws come from a
+generator of the seed and the epoch, so that the choices depend on nothing else.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from ..strategies import Workbench
 if TYPE_CHECKING:
     from torch import Tensor
 
-
 __all__ = ["Choice", "Dynamic", "Examples", "Moment", "State"]
 
 State = dict[str, np.ndarray]
@@ -29,13 +28,13 @@ State = dict[str, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """What a method knows of the training set before the training.
+    """The training set as a method sees it: the labels, and values computed before the training.
 
     Arguments:
         labels: int64[n].
         num_classes: C.
         fingerprint: The data set's fingerprint; "" where it has none.
-        values: What the method asked for, float64[n] each, by name.
+        values: What the method's `prepare` returned, float64[n] each, by name.
 
     Raises:
         ValueError: If there are no examples, or a value has another length or is not finite.
@@ -62,7 +61,7 @@ class Examples:
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """Where the training is.
+    """How far the training is when an epoch begins.
 
     Arguments:
         epoch: The epoch, from 0.
@@ -70,7 +69,7 @@ class Moment:
         pruned_progress: Progress through the pruned phase (the epochs before `full_last`), in [0, 1].
         k: How many examples the epoch is to have.
         uses: How often each example was used so far, int64[n].
-        rng: Draws for this epoch.
+        rng: The epoch's random generator.
     """
 
     epoch: int
@@ -83,12 +82,12 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The examples of an epoch.
+    """The examples of an epoch and their loss weights.
 
     Arguments:
         index: Distinct positions, int64[k], in any order.
         weights: A loss weight for each, float[k]; None where all are 1.
-        total: What the weights promise to sum up to; None where they promise nothing.
+        total: The sum that the weights must have; None where any sum will do.
     """
 
     index: np.ndarray = field(repr=False)
@@ -97,10 +96,10 @@ class Choice:
 
 
 class Dynamic(ABC):
-    """Common to all dynamic methods.
+    """Base class of the dynamic methods.
 
     Arguments:
-        sizes_itself: Whether the method decides how many examples an epoch has, so that a fraction means nothing to it.
+        sizes_itself: Whether the method itself determines the size of an epoch, so that a fraction has no effect.
     """
 
     sizes_itself: ClassVar[bool] = False
@@ -110,7 +109,7 @@ class Dynamic(ABC):
 
     @property
     def spec(self) -> Any:
-        """What decides its choices, ready for a digest."""
+        """The settings that determine the choices, ready for a digest."""
         return self
 
     @property
@@ -120,51 +119,51 @@ class Dynamic(ABC):
 
     @property
     def feature_space(self) -> str:
-        """The name of the feature space of whose factors `prepare` asks; empty for none."""
+        """The name of the feature space whose factors `prepare` asks the workbench for; empty for none."""
         return ""
 
     @property
     def needs_features(self) -> bool:
-        """Whether that is the proxy's."""
+        """Whether `feature_space` is that of the proxy."""
         return self.feature_space == "proxy"
 
     def prepare(self, workbench: Workbench) -> dict[str, np.ndarray]:
-        """Values of each example that the method is told before the training, float64[n] by name; none by default."""
+        """The values that the method needs before the training, float64[n] by name; none by default."""
         return {}
 
     def begin(self, examples: Examples) -> State:
-        """The statistics before the training; none by default."""
+        """The initial statistics; none by default."""
         return {}
 
     @abstractmethod
     def choose(self, state: State, examples: Examples, moment: Moment) -> Choice:
-        """Chooses the examples of an epoch; may change the statistics, in place."""
+        """The examples of an epoch; may change the statistics, in place."""
 
     def notes(self, examples: Examples, index: np.ndarray, pruned_progress: float) -> dict[str, float]:
-        """Numbers worth noting of an epoch, by name, for a benchmark's diary; none by default.
+        """Numbers that describe an epoch, by name, for a benchmark's diary; none by default.
 
         Arguments:
-            examples: What the method knows of the training set.
+            examples: The training set.
             index: The epoch's examples, int64[k].
             pruned_progress: See `Moment`.
         """
         return {}
 
     def signal(self, losses: Tensor, logits: Tensor | None) -> Tensor:
-        """What is remembered of a batch that was trained on, float32[B]; the losses by default.
+        """What `observe` receives of each example of a batch, float32[B]; the loss by default.
 
         Arguments:
             losses: float32[B], without weights.
-            logits: float32[B, C]; None where the training does not tell them.
+            logits: float32[B, C]; None where the training does not report them.
         """
         return losses
 
     def observe(self, state: State, index: np.ndarray, signal: np.ndarray) -> None:
-        """Takes what is remembered of examples into the statistics, in place; each comes at most once an epoch.
+        """Updates the statistics, in place; each example comes at most once an epoch.
 
         Arguments:
             state: The statistics.
             index: int64[B].
-            signal: float32[B].
+            signal: What `signal` returned for these examples, float32[B].
         """
         return

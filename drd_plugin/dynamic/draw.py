@@ -48,13 +48,13 @@ def shares(sizes: np.ndarray, k: int) -> np.ndarray:
 
 
 def gumbel(keys: np.ndarray, temperature: float, rng: np.random.Generator) -> np.ndarray:
-    """Keys with Gumbel noise times the temperature. The k largest are then a sample without replacement, in which the
-    next one is i with probability proportional to exp(key_i / temperature); at temperature 0 the keys as they are.
+    """Keys plus Gumbel noise times the temperature; at temperature 0 the keys as they are. The k largest are a sample
+    without replacement, whose next member is i with probability proportional to exp(key_i / temperature).
 
     Arguments:
         keys: float[n].
         temperature: At least 0.
-        rng: Draws.
+        rng: Draws the noise.
 
     References:
         Stochastic Beams and Where to Find Them (Kool et al., 2019), https://arxiv.org/abs/1903.06059

@@ -17,6 +17,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from typing_extensions import override
 
 from .bandit import Bandit
 from .base import Moment, State
@@ -27,7 +28,7 @@ __all__ = ["EpsilonGreedy"]
 
 @dataclass(frozen=True)
 class EpsilonGreedy(Bandit):
-    """The largest mean losses, and a share ε at random.
+    """Chooses the examples with the largest mean losses, but for a share ε of the choice, which is random.
 
     Arguments:
         epsilon: The share of a choice that is random, in [0, 1].
@@ -40,8 +41,8 @@ class EpsilonGreedy(Bandit):
         if not 0 <= self.epsilon <= 1:
             raise ValueError(f"epsilon is a share in [0, 1], got {self.epsilon}.")
 
+    @override
     def draw(self, state: State, moment: Moment) -> np.ndarray:
-        """See `Bandit`."""
         greedy = top(state["mean"], moment.k - math.floor(self.epsilon * moment.k + 0.5), moment.rng)
         rest = np.delete(np.arange(len(state["mean"])), greedy)
         return np.concatenate([greedy, moment.rng.choice(rest, moment.k - len(greedy), replace=False, shuffle=False)])

@@ -29,10 +29,10 @@ that it got up to any use of it then sum up to c_e exactly: over the training ea
 it is owed since its last use. So the weights begin small, at k_1 / n, as in a warm-up; their mean over all that was
 seen rises to 1; and an example that waited long weighs much.
 
-**How much of a curriculum.** γ decides it: the more used examples are held back, the more evenly all are used, and the
-less λ matters. With the default penalty the first epochs alone are clearly of frequent factors, and later ones nearly a
-random choice of what was used least; with γ = 0.1 rarity rises over three quarters of the training (the experiment
-`dynamic` has both).
+**How much of a curriculum** there is, γ determines: the more used examples are held back, the more evenly all are used,
+and the less λ matters. With the default penalty the first epochs alone are clearly of frequent factors, and later ones
+nearly a random choice of what was used least; with γ = 0.1 rarity rises over three quarters of the training (the
+experiment `dynamic` has both).
 
 References:
     Rethinking Representativeness and Diversity in Dynamic Data Selection (Zhou et al., 2026),
@@ -45,6 +45,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from typing_extensions import override
 
 from ..core.registry import check_least
 from ..factors.autoencoder import Autoencoder
@@ -59,20 +60,20 @@ __all__ = ["FactorCurriculum"]
 
 @dataclass(frozen=True)
 class FactorCurriculum(Dynamic):
-    """Frequent factors first, rare ones later, and examples that were used before less often.
+    """Prefers examples with frequent factors first, with rare ones later, and always those that were used less.
 
     Arguments:
         features: The feature space that the autoencoder is trained on, as `drd_plugin.factors` names them.
         autoencoder: The autoencoder.
-        representativeness: What r is: of the `factors`, or a score by name (DRD, ELBO), whose easiest examples are the
-            most representative.
-        rarity: What v is: of the `factors`, or a score by name, whose hardest examples are the rarest.
+        representativeness: The source of r: `factors`, or the name of a score (DRD, ELBO), whose easiest examples are
+            the most representative.
+        rarity: The source of v: `factors`, or the name of a score, whose hardest examples are the rarest.
         schedule: How λ rises: `cosine`, `sigmoid` or `linear`.
         gamma: The weight γ of the usage penalty, at least 0.
-        penalty: What it takes of the usage: `linear` u, `log` log(1 + u), or `relative` u over the mean usage.
+        penalty: The penalised function of the usage: `linear` u, `log` log(1 + u), or `relative` u over the mean usage.
         temperature: τ of the Gumbel noise, at least 0; 0 chooses the largest.
         within: Whether each `class` has its share, or `all` compete.
-        unbiased: Whether examples weigh what they are owed.
+        unbiased: Whether the loss weight of an example is what it is owed (see above); otherwise all weigh 1.
     """
 
     features: str = "proxy"
@@ -91,17 +92,18 @@ class FactorCurriculum(Dynamic):
         check_least(self, 0, "gamma", "temperature")
 
     @property
+    @override
     def needs_scores(self) -> tuple[str, ...]:
-        """See `Dynamic`."""
         return tuple(name for name in (self.representativeness, self.rarity) if name != "factors")
 
     @property
+    @override
     def feature_space(self) -> str:
-        """See `Dynamic`."""
         return self.features if "factors" in (self.representativeness, self.rarity) else ""
 
+    @override
     def prepare(self, workbench: Workbench) -> dict[str, np.ndarray]:
-        """See `Dynamic`; both values are ranks in [0, 1], within the classes or over all."""
+        """Both values are ranks in [0, 1], within the classes or over all."""
         factors = workbench.factors(self.features, self.autoencoder) if self.feature_space else None
         values = {}
         for name, source in (("representativeness", self.representativeness), ("rarity", self.rarity)):
@@ -113,14 +115,15 @@ class FactorCurriculum(Dynamic):
             values[name] = standardised(value, workbench.labels if self.within == "class" else None)
         return values
 
+    @override
     def begin(self, examples: Examples) -> State:
-        """See `Dynamic`; the even share of all examples seen, now and at each one's last use."""
+        """An even share of all examples seen so far (c_e above), and its value at each example's last use."""
         return {"even": np.zeros(1), "even_at_use": np.zeros(len(examples))}
 
+    @override
     def choose(self, state: State, examples: Examples, moment: Moment) -> Choice:
-        """See `Dynamic`."""
-        level, known = self.level(moment.pruned_progress), examples.values
-        score = (1 - level) * known["representativeness"] + level * known["rarity"]
+        level, values = self.level(moment.pruned_progress), examples.values
+        score = (1 - level) * values["representativeness"] + level * values["rarity"]
         keys = gumbel(score - self.gamma * self._penalty(moment.uses), self.temperature, moment.rng)
         if self.within == "all":
             index = top(keys, moment.k, moment.rng)
@@ -132,8 +135,9 @@ class FactorCurriculum(Dynamic):
         state["even_at_use"][index] = state["even"]
         return Choice(index, owed if self.unbiased else None)
 
+    @override
     def notes(self, examples: Examples, index: np.ndarray, pruned_progress: float) -> dict[str, float]:
-        """See `Dynamic`; λ as `level`, and the mean `rarity` of the epoch's examples."""
+        """λ as `level`, and the mean `rarity` of the epoch's examples."""
         return {"level": self.level(pruned_progress), "rarity": float(examples.values["rarity"][index].mean())}
 
     def level(self, pruned_progress: float) -> float:
@@ -141,8 +145,6 @@ class FactorCurriculum(Dynamic):
         return rise(self.schedule, pruned_progress)
 
     def _penalty(self, uses: np.ndarray) -> np.ndarray:
-        return {
-            "linear": lambda: uses,
-            "log": lambda: np.log1p(uses),
-            "relative": lambda: uses / max(uses.mean(), 1e-9),
-        }[self.penalty]()
+        if self.penalty == "linear":
+            return uses
+        return np.log1p(uses) if self.penalty == "log" else uses / max(uses.mean(), 1e-9)

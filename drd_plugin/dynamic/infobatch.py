@@ -1,4 +1,4 @@
-r"""InfoBatch: of the examples with a small loss a part is left out at random, and the others of them count for it.
+r"""InfoBatch: a random part of the examples with a small loss is left out, and the rest of these weigh more instead.
 
 With the last known loss of each example and their mean, an epoch leaves out the share r of the examples below the mean,
 at random, and weighs the rest of these by 1 / (1 - r), so that the expected gradient is that of the whole data set. The
@@ -22,6 +22,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from typing_extensions import override
 
 from .base import Choice, Dynamic, Examples, Moment, State
 
@@ -30,11 +31,11 @@ __all__ = ["InfoBatch"]
 
 @dataclass(frozen=True)
 class InfoBatch(Dynamic):
-    """Leaves out examples below the mean loss. How many an epoch has follows from the losses, not from a fraction.
+    """Leaves out examples below the mean loss. The size of an epoch follows from the losses, not from a fraction.
 
     Arguments:
         ratio: The share r of the examples below the mean that is left out, in [0, 1).
-        delta: The share of the training beyond which no epoch ends that leaves something out, in (0, 1].
+        delta: Epochs that end after this share of the training, in (0, 1], see all examples.
     """
 
     sizes_itself = True
@@ -47,18 +48,19 @@ class InfoBatch(Dynamic):
         if not 0 <= self.ratio < 1 or not 0 < self.delta <= 1:
             raise ValueError(f"expected ratio in [0, 1) and delta in (0, 1], got {self.ratio} and {self.delta}.")
 
+    @override
     def begin(self, examples: Examples) -> State:
-        """See `Dynamic`; the last loss of each example, infinite before the first, and when the epoch began."""
+        """The last loss of each example, infinite before the first, and the progress at which the epoch began."""
         return {"loss": np.full(len(examples), np.inf, np.float32), "began": np.zeros(1)}
 
+    @override
     def choose(self, state: State, examples: Examples, moment: Moment) -> Choice:
-        """See `Dynamic`."""
         loss, end = state["loss"], 2 * moment.progress - float(state["began"][0])
         state["began"][0] = moment.progress
-        seen = np.isfinite(loss)
-        if end > self.delta + 1e-9 or not seen.any():
+        finite = np.isfinite(loss)
+        if end > self.delta + 1e-9 or not finite.any():
             return Choice(np.arange(len(loss)))
-        below = loss < loss[seen].mean(dtype=np.float64)
+        below = loss < loss[finite].mean(dtype=np.float64)
         small, large = np.flatnonzero(below), np.flatnonzero(~below)
         stay = moment.rng.choice(small, math.floor((1 - self.ratio) * len(small) + 0.5), replace=False, shuffle=False)
         if not len(stay):
@@ -66,6 +68,6 @@ class InfoBatch(Dynamic):
         weights = np.concatenate([np.ones(len(large)), np.full(len(stay), len(small) / len(stay))])
         return Choice(np.concatenate([large, stay]), weights, total=len(loss))
 
+    @override
     def observe(self, state: State, index: np.ndarray, signal: np.ndarray) -> None:
-        """See `Dynamic`."""
         state["loss"][index] = signal

@@ -32,18 +32,18 @@ def dynamic_sampler(
     device: str = "auto",
     progress: bool = True,
 ) -> DynamicSampler:
-    """A sampler that chooses the examples of each epoch; what its method needs to know of them is computed.
+    """A sampler that chooses the examples of each epoch; scores and factors that its method needs are computed first.
 
     Arguments:
         split: The training split.
         method: A dynamic method, or its name as `drd_plugin.dynamic.parse_dynamic` reads it.
-        fraction: The share of an epoch, in (0, 1]; a method that decides it itself passes it over.
-        epochs: How many epochs the training has; None for `drd_plugin.train`, which tells the sampler how far it is.
+        fraction: The share of the examples in an epoch, in (0, 1]; no effect where the method itself determines it.
+        epochs: The number of epochs; None for `drd_plugin.train`, which reports its progress to the sampler.
         slope: See `Plan`.
         full_last: See `Plan`.
-        seed: Of everything that is drawn, and of what is computed before.
-        proxy: How the proxy is trained that gives features and scores, in epochs.
-        folder: Where these are kept and found again; in memory by default.
+        seed: The seed of all random draws, of the scores and of the factors.
+        proxy: How the proxy that scores and factors need is trained, in epochs.
+        folder: Where scores and factors are stored and read again; in memory by default.
         device: `auto`, or a torch device.
         progress: Whether to show progress bars.
 

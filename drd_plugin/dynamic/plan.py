@@ -16,7 +16,7 @@ class Plan:
 
     Arguments:
         fraction: The mean share, in (0, 1], of the epochs that do not see all.
-        slope: By which part of itself the share rises over these epochs, linearly: from fraction (1 - slope) to
+        slope: The relative rise of the share over these epochs, linearly from fraction (1 - slope) to
             fraction (1 + slope). Negative where it falls.
         full_last: The last share of the training in which an epoch is the whole data set, in [0, 1).
 
@@ -57,19 +57,12 @@ class Plan:
         return n if progress >= 1 - self.full_last - 1e-9 else self._count(n, self.pruned_progress(progress))
 
     def check(self, n: int) -> None:
-        """Refuses a plan that leaves an epoch at the beginning or the end of the training no example.
-
-        Arguments:
-            n: The number of examples of the data set.
-
-        Raises:
-            ValueError: If it does.
-        """
+        """Raises ValueError if an epoch at the beginning or the end of a training on n examples would have none."""
         for end in (0.0, 1.0):
             self._count(n, end)
 
-    def _count(self, n: int, part: float) -> int:
-        share = self.fraction * (1 + self.slope * (2 * part - 1))
+    def _count(self, n: int, pruned_progress: float) -> int:
+        share = self.fraction * (1 + self.slope * (2 * pruned_progress - 1))
         size = min(n, math.floor(share * n + 0.5))
         if size == 0:
             raise ValueError(f"an epoch with a share of {share:g} of {n} examples has none: give a larger fraction.")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 from .base import Choice, Dynamic, Examples, Moment, State
 
 __all__ = ["RandomDynamic"]
@@ -18,6 +20,6 @@ __all__ = ["RandomDynamic"]
 class RandomDynamic(Dynamic):
     """k distinct examples, uniformly at random, each epoch anew."""
 
+    @override
     def choose(self, state: State, examples: Examples, moment: Moment) -> Choice:
-        """See `Dynamic`."""
         return Choice(moment.rng.choice(len(examples), moment.k, replace=False, shuffle=False))

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from typing_extensions import override
 
-from ..strategies.base import capped, largest_remainders
+from ..strategies.base import fill_shares, largest_remainders
 from .base import Choice, Dynamic, Examples, Moment, State
 from .draw import gumbel, top_within
 
@@ -35,7 +36,7 @@ class RCAP(Dynamic):
 
     Arguments:
         beta: The temperature β of the softmax within a class, above 0; small ones prefer large losses more.
-        aggregate: What a class's share follows: its summed `loss`, or the official code's `importance`.
+        aggregate: What determines a class's share: its summed `loss`, or the official code's `importance`.
     """
 
     beta: float = 1.0
@@ -46,25 +47,25 @@ class RCAP(Dynamic):
         if self.beta <= 0:
             raise ValueError(f"beta is a temperature above 0, got {self.beta}.")
 
+    @override
     def begin(self, examples: Examples) -> State:
-        """See `Dynamic`."""
         n, largest = len(examples), np.log(examples.num_classes)
         return {"loss": np.full(n, largest), "largest": np.array([largest]), "chosen": np.ones(n, bool)}
 
+    @override
     def observe(self, state: State, index: np.ndarray, signal: np.ndarray) -> None:
-        """See `Dynamic`."""
         state["loss"][index] = np.clip(signal, 0, state["largest"])
 
+    @override
     def choose(self, state: State, examples: Examples, moment: Moment) -> Choice:
-        """See `Dynamic`."""
         labels, count = examples.labels, examples.num_classes
         sizes = np.bincount(labels, minlength=count)
         weights = state["loss"]
         if self.aggregate == "importance":
             weight = np.exp(state["loss"] / self.beta)
             weights = state["chosen"] * weight / np.bincount(labels, weight, count)[labels]
-        wanted = np.sqrt(np.bincount(labels, weights, count) * sizes / len(labels))
-        numbers = largest_remainders(capped(wanted, sizes, moment.k), moment.k)
+        shares = np.sqrt(np.bincount(labels, weights, count) * sizes / len(labels))
+        numbers = largest_remainders(fill_shares(shares, sizes, moment.k), moment.k)
         index = top_within(gumbel(state["loss"] / self.beta, 1.0, moment.rng), labels, numbers, moment.rng)
         state["chosen"][:] = False
         state["chosen"][index] = True

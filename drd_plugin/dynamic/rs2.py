@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from typing_extensions import override
 
 from .base import Choice, Dynamic, Examples, Moment, State
 
@@ -30,19 +31,20 @@ __all__ = ["RS2"]
 class RS2(Dynamic):
     """The next k examples of a random order of all."""
 
+    @override
     def begin(self, examples: Examples) -> State:
-        """See `Dynamic`; `order` is the present order, of which the first `place` examples were given."""
+        """`order` is the present order, of which the first `place` examples were used."""
         return {"order": np.arange(len(examples)), "place": np.array([len(examples)])}
 
+    @override
     def choose(self, state: State, examples: Examples, moment: Moment) -> Choice:
-        """See `Dynamic`."""
         place = int(state["place"][0])
-        taken = state["order"][place : place + moment.k].copy()
+        index = state["order"][place : place + moment.k].copy()
         state["place"][0] = place + moment.k
-        if missing := moment.k - len(taken):
+        if missing := moment.k - len(index):
             fresh = moment.rng.permutation(len(examples))
-            last = np.isin(fresh, taken, assume_unique=True)
+            last = np.isin(fresh, index, assume_unique=True)
             state["order"][:] = np.concatenate([fresh[~last], fresh[last]])
             state["place"][0] = missing
-            taken = np.concatenate([taken, state["order"][:missing]])
-        return Choice(taken)
+            index = np.concatenate([index, state["order"][:missing]])
+        return Choice(index)

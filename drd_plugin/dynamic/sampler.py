@@ -1,4 +1,4 @@
-"""`DynamicSampler`: a dynamic method as a plain sampler of PyTorch's, with a state that can be written down."""
+"""`DynamicSampler`: a dynamic method as a sampler of PyTorch's that can be stored and resumed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
+from typing_extensions import override
 
 from ..artifacts import ArtifactError
 from ..core.provenance import digest
@@ -23,10 +24,10 @@ __all__ = ["DynamicSampler"]
 
 
 class DynamicSampler(Sampler[int]):
-    """Positions of the examples of an epoch, in random order.
+    """Yields the positions of an epoch's examples, in random order.
 
-    The training begins an epoch with `set_epoch`, and tells what came of each batch with `update`, which the method
-    sees before it chooses again:
+    The training begins an epoch with `set_epoch`, and reports the losses of each batch with `update`; the method
+    observes them before it chooses again:
 
         for epoch in range(epochs):
             sampler.set_epoch(epoch)
@@ -41,15 +42,15 @@ class DynamicSampler(Sampler[int]):
     batch more: wrap a loop of your own in `DistributedDataParallel.join()`, which lets the others wait.
 
     Arguments:
-        method: Chooses.
-        examples: What it knows of the training set.
+        method: Chooses the examples of each epoch.
+        examples: The training set as the method sees it.
         plan: How many examples an epoch has.
-        epochs: How many epochs the training has; None where `set_epoch` is told the progress.
-        seed: Of everything that is drawn.
-        us: The processes that share the training; those of `torch.distributed` by default, as they are at each epoch.
+        epochs: How many epochs the training has; None where the training gives `set_epoch` its progress.
+        seed: The seed of all random draws.
+        team: The processes that share the training; those of `torch.distributed` by default, as they are at each epoch.
 
     Raises:
-        ValueError: If there is no epoch, or the plan leaves one at the beginning or the end no example.
+        ValueError: If there are no epochs, or an epoch at the beginning or the end would have no examples.
 
     Attributes:
         index: The epoch's examples in the order of presentation, of all processes, int64[k].
@@ -76,8 +77,8 @@ class DynamicSampler(Sampler[int]):
         self.weights: Tensor | None = None
         self.uses = np.zeros(len(examples), np.int64)
         self._state = method.begin(examples)
-        self._told: list[tuple[Tensor, Tensor]] = []
-        self._start = self._given = 0
+        self._feedback: list[tuple[Tensor, Tensor]] = []
+        self._start = self._position = 0
 
     @property
     def team(self) -> Team:
@@ -85,15 +86,16 @@ class DynamicSampler(Sampler[int]):
         return current_team() if self._team is None else self._team
 
     def set_epoch(self, epoch: int, progress: float | None = None) -> None:
-        """Chooses the examples of an epoch; does nothing if it is the present one already (of a state that was loaded).
+        """Chooses the examples of an epoch; does nothing if it is the present one, as after `load_state_dict`.
 
         Arguments:
             epoch: From 0.
-            progress: The share of the training that lies behind, in [0, 1); `epoch / epochs` by default.
+            progress: Progress through the training, in [0, 1); `epoch / epochs` by default.
 
         Raises:
             FloatingPointError: If a loss of the last epoch was NaN or infinite.
-            ValueError: If the epoch lies behind, the progress is not known, or the choice cannot be used.
+            ValueError: If the epoch is before the present one, the progress is missing or not in [0, 1), or the choice
+                is not valid.
         """
         if epoch == self.epoch:
             return
@@ -105,21 +107,21 @@ class DynamicSampler(Sampler[int]):
             progress = epoch / self.epochs
         if not 0 <= progress < 1:
             raise ValueError(f"epoch {epoch} of {self.epochs}: expected a progress in [0, 1), got {progress}.")
-        self._listen()
+        self._observe()
         rng = generator(self.seed, f"dynamic {epoch}")
         k = self.plan.size(len(self.examples), progress)
         moment = Moment(epoch, progress, self.plan.pruned_progress(progress), k, self.uses, rng)
         choice = self.method.choose(self._state, self.examples, moment)
-        index = _checked(choice, len(self.examples), self.method)
-        self.uses[index] += 1
-        self.epoch, self._start, self._given = epoch, 0, 0
-        self.index, self.weights = torch.from_numpy(rng.permutation(index)), self._full(choice)
+        _check_choice(choice, len(self.examples), self.method)
+        self.uses[choice.index] += 1
+        self.epoch, self._start, self._position = epoch, 0, 0
+        self.index, self.weights = torch.from_numpy(rng.permutation(choice.index)), self._all_weights(choice)
 
+    @override
     def __iter__(self) -> Iterator[int]:
-        share = self._share()
-        start, self._start = self._start, 0
-        for self._given, position in enumerate(share[start:].tolist(), start + 1):
-            yield position
+        share, start, self._start = self._share(), self._start, 0
+        for self._position, example in enumerate(share[start:].tolist(), start + 1):
+            yield example
 
     def __len__(self) -> int:
         """The number of examples that this process has in the epoch."""
@@ -136,7 +138,7 @@ class DynamicSampler(Sampler[int]):
         return self.weights[index.cpu()].to(index.device)
 
     def update(self, index: Tensor, losses: Tensor, logits: Tensor | None = None) -> None:
-        """What came of a batch.
+        """Takes the losses of a batch, which the method observes before it chooses again.
 
         Arguments:
             index: int64[B].
@@ -144,25 +146,26 @@ class DynamicSampler(Sampler[int]):
             logits: float[B, C], for methods whose `signal` reads them.
         """
         signal = self.method.signal(losses.detach().float(), None if logits is None else logits.detach().float())
-        self._told.append((index.to(signal.device), signal))
+        self._feedback.append((index.to(signal.device), signal))
 
-    def state_dict(self, taken: int | None = None) -> dict[str, Any]:
-        """Everything that decides what comes: plain numbers, a text, and tensors. All processes get the same.
+    def state_dict(self, position: int | None = None) -> dict[str, Any]:
+        """The state to resume a training from: plain numbers, a text, and tensors; the same in all processes.
 
         Arguments:
-            taken: How many examples of this epoch the training has taken from this process's share; by default those
-                that were yielded, which are too many where workers of a `DataLoader` read ahead.
+            position: How many examples of its share of the epoch this process has trained on; by default those that
+                were yielded, which are too many where workers of a `DataLoader` read ahead.
         """
-        self._listen()
-        place = self.team.same(self._given if taken is None else taken) * self._processes
-        tensors = {"index": self.index, "uses": self.uses, **{f"method.{key}": of for key, of in self._state.items()}}
+        self._observe()
+        place = self.team.broadcast(self._position if position is None else position) * self.team.processes
+        arrays = {"index": self.index, "uses": self.uses}
+        arrays |= {f"method.{name}": array for name, array in self._state.items()}
         if self.weights is not None:
-            tensors["weights"] = self.weights
-        copies = {key: torch.as_tensor(of).clone() for key, of in tensors.items()}
+            arrays["weights"] = self.weights
+        copies = {name: torch.as_tensor(array).clone() for name, array in arrays.items()}
         return {"identity": self.identity, "epoch": self.epoch, "place": place, **copies}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes over what `state_dict` gave; the next iteration goes on where it was, with any number of processes.
+        """Restores a state from `state_dict`; the next iteration goes on from there, with any number of processes.
 
         Raises:
             ArtifactError: If it is the state of another data set, method, plan or seed.
@@ -173,46 +176,37 @@ class DynamicSampler(Sampler[int]):
             )
         self.epoch, self.index, self.weights = state["epoch"], state["index"].clone(), state.get("weights")
         self.uses = state["uses"].numpy().copy()
-        for key in self._state:
-            self._state[key] = state[f"method.{key}"].numpy().copy()
-        self._told.clear()
-        self._start = self._given = max(0, -(-(state["place"] - self._rank) // self._processes))
+        self._state = {name: state[f"method.{name}"].numpy().copy() for name in self._state}
+        self._feedback.clear()
+        self._start = self._position = max(0, -(-(state["place"] - self.team.rank) // self.team.processes))
 
     @cached_property
     def identity(self) -> str:
-        """A digest of what decides the choices beside what the training says, after the method's name."""
+        """The method's name, and a digest of all that determines the choices beside the reported losses."""
         arrays = {"labels": self.examples.labels, **self.examples.values}
-        known = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()}
-        made = [self.method.spec, self.plan, self.epochs, self.seed, self.examples.fingerprint, known]
-        return f"{type(self.method).__name__} {digest(made)}"
-
-    @property
-    def _rank(self) -> int:
-        state = self.team.state
-        return 0 if state is None else state.process_index
-
-    @property
-    def _processes(self) -> int:
-        state = self.team.state
-        return 1 if state is None else state.num_processes
+        digests = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()}
+        settings = [self.method.spec, self.plan, self.epochs, self.seed, self.examples.fingerprint, digests]
+        return f"{type(self.method).__name__} {digest(settings)}"
 
     def _share(self) -> Tensor:
-        return self.index[self._rank :: self._processes]
+        """The examples of the epoch that this process yields."""
+        return self.index[self.team.rank :: self.team.processes]
 
-    def _full(self, choice: Choice) -> Tensor | None:
+    def _all_weights(self, choice: Choice) -> Tensor | None:
+        """`weights` of a choice."""
         if choice.weights is None:
             return None
         weights = torch.zeros(len(self.examples))
         weights[torch.from_numpy(choice.index)] = torch.as_tensor(choice.weights, dtype=torch.float32)
         return weights
 
-    def _listen(self) -> None:
-        """Hands the method what the training has said since the last time, of all processes."""
+    def _observe(self) -> None:
+        """Passes the losses that all processes have reported since the last call to the method."""
         team = self.team
         nothing = torch.empty(0, dtype=torch.int64, device=team.device), torch.empty(0, device=team.device)
-        columns = map(torch.cat, zip(*self._told or [nothing], strict=True))
-        index, signal = (column.cpu().numpy() for column in team.together(*columns))
-        self._told.clear()
+        columns = map(torch.cat, zip(*self._feedback or [nothing], strict=True))
+        index, signal = (column.cpu().numpy() for column in team.gather(*columns))
+        self._feedback.clear()
         broken = index[~np.isfinite(signal)]
         if len(broken):
             raise FloatingPointError(
@@ -223,8 +217,8 @@ class DynamicSampler(Sampler[int]):
             self.method.observe(self._state, index, signal)
 
 
-def _checked(choice: Choice, n: int, method: Dynamic) -> np.ndarray:
-    """The positions of a choice that can be used."""
+def _check_choice(choice: Choice, n: int, method: Dynamic) -> None:
+    """Raises ValueError unless the positions and weights of a choice are valid."""
     index, whose = choice.index, type(method).__name__
     if not len(index) or index.min() < 0 or index.max() >= n or np.bincount(index).max() > 1:
         raise ValueError(f"{whose} must choose distinct positions in 0..{n - 1}, at least one; it chose {index}.")
@@ -234,4 +228,3 @@ def _checked(choice: Choice, n: int, method: Dynamic) -> np.ndarray:
             raise ValueError(f"{whose} must give a finite, non-negative weight for each of {len(index)}: {weights}.")
         if choice.total is not None and abs(weights.sum() - choice.total) > 1e-3 * choice.total:
             raise ValueError(f"{whose} promised weights with sum {choice.total:g}, and gave {weights.sum():g}.")
-    return index

@@ -1,4 +1,4 @@
-"""λ of the progress p in [0, 1]: smooth ways from 0 to 1."""
+"""Schedules of λ: functions of the progress p in [0, 1] that rise from 0 to 1."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Shape = Literal["cosine", "sigmoid", "linear"]
 
 
 def rise(shape: Shape, progress: float, steepness: float = 10.0) -> float:
-    """λ, which rises from 0 at the beginning to 1 at the end of the training; 1/2 in the middle.
+    """λ at progress p: 0 at the beginning, 1/2 in the middle and 1 at the end.
 
     Arguments:
         shape: `cosine`: (1 - cos πp) / 2; `sigmoid`: the logistic function of steepness (p - 1/2), stretched to reach 0

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from typing_extensions import override
 
 from ..core.registry import check_least
 from .bandit import Bandit
@@ -26,7 +27,7 @@ __all__ = ["UCB"]
 
 @dataclass(frozen=True)
 class UCB(Bandit):
-    """The largest upper confidence bounds.
+    """Chooses the examples with the largest upper confidence bounds of the loss.
 
     Arguments:
         c: How much the spread counts, at least 0.
@@ -40,7 +41,7 @@ class UCB(Bandit):
         super().__post_init__()
         check_least(self, 0, "c")
 
+    @override
     def draw(self, state: State, moment: Moment) -> np.ndarray:
-        """See `Bandit`."""
         spread = state["variance"] if self.bound == "variance" else np.sqrt(state["variance"])
         return top(state["mean"] + self.c * spread, moment.k, moment.rng)

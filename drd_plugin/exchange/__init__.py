@@ -1,4 +1,4 @@
-"""To and from other tools: score files that were made elsewhere, and what a subset becomes outside."""
+"""Exchange with other tools: imported score files, and exported subsets."""
 
 from .exporting import as_hf, as_torch, check_empty, export_subset
 from .importing import import_scores

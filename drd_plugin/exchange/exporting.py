@@ -1,12 +1,12 @@
-"""What a `Subset` becomes for other tools.
+"""Exports of a `Subset` for other tools.
 
-- `json`: a plain list of the indices, and nothing else.
-- `npy`: the indices as int64[k]; the weights of OUT.npy, where there are some, as float32[k] in OUT.weights.npy.
+- `json`: a plain list of the indices.
+- `npy`: the indices as int64[k] in OUT.npy; the weights, if there are any, as float32[k] in OUT.weights.npy.
 - `list`: a text file with the absolute path of each selected image, one a line, in the order of the indices.
 - `links`: a folder CLASS/IMAGE of symbolic links to the selected images, which is a data set of its own
   (`--dataset image_folder --root OUT`). Classes of which nothing was selected have no folder.
 
-Only `npy` writes weights. Where the subset came from stays in its own file, as `drd-plugin select` writes it.
+Only `npy` writes weights. None writes the provenance, which is in the file that `drd-plugin select` wrote.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def as_torch(subset: Subset, dataset: Any) -> torch.utils.data.Subset:
         dataset: The data set of n examples, in the order of the split that was scored.
 
     Raises:
-        ArtifactError: If it has another length.
+        ArtifactError: If the data set has another length.
     """
     from torch.utils import data
 
@@ -70,9 +70,9 @@ def export_subset(subset: Subset, out: Path | str, form: str, split: Split | Non
 
     Raises:
         UnknownName: If the form is unknown.
-        ArtifactError: If the subset was made for another split, or the folder holds something.
+        ArtifactError: If the subset was made for another split, or the folder is not empty.
         DataError: If the images are no files, or a class's name cannot be a folder's.
-        OSError: If it cannot be written, or there are no symbolic links.
+        OSError: If the export cannot be written, or the file system has no symbolic links.
     """
     if form not in FORMS:
         raise unknown("form of a subset", form, FORMS)
@@ -83,7 +83,7 @@ def export_subset(subset: Subset, out: Path | str, form: str, split: Split | Non
 
 
 def check_empty(out: Path) -> None:
-    """Raises ArtifactError unless a path is free, or an empty folder."""
+    """Raises ArtifactError unless the path does not exist, or is an empty folder."""
     if out.exists() and not (out.is_dir() and next(out.iterdir(), None) is None):
         raise ArtifactError(f"{out} is there already, and no empty folder: give another one, or remove it.")
 
@@ -94,11 +94,11 @@ def _json(subset: Subset, out: Path, split: Split | None) -> None:
 
 
 def _npy(subset: Subset, out: Path, split: Split | None) -> None:
-    """An older export gives way with its weights; the indices come last, so that beside them all is there."""
-    beside = out.with_name(f"{out.name.removesuffix('.npy')}.weights.npy")
-    for path in (out, beside):
+    """Writes the indices last, so that where they exist, the weights do; an older export is removed first."""
+    weights = out.with_name(f"{out.name.removesuffix('.npy')}.weights.npy")
+    for path in (out, weights):
         path.unlink(missing_ok=True)
-    for path, array in ((beside, subset.weights), (out, subset.indices)):
+    for path, array in ((weights, subset.weights), (out, subset.indices)):
         if array is not None:
             with write_aside(path) as aside, aside.open("wb") as file:
                 np.save(file, array)
@@ -111,7 +111,7 @@ def _list(subset: Subset, out: Path, split: Split | None) -> None:
 
 
 def _links(subset: Subset, out: Path, split: Split | None) -> None:
-    """Where two images of a class have the same name, all of that class get their index in front of it."""
+    """If two images of a class have the same name, the links of that class have the index in front of the name."""
     check_empty(out)
     classes: dict[str, list[tuple[int, Path]]] = {}
     for index, name, file in _selected(subset, split):
@@ -131,8 +131,8 @@ def _selected(subset: Subset, split: Split | None) -> list[tuple[int, str, Path]
     if split is not None:
         check_images(split, "an export as list or links")
     if split is None or not isinstance(split.images, FolderImages):
-        given = "no split was given" if split is None else f"those of {split.name} are in memory or in a table"
-        raise DataError(f"list and links need images that are files of a folder, but {given}: export npy or json.")
+        reason = "no split was given" if split is None else f"those of {split.name} are in memory or in a table"
+        raise DataError(f"list and links need images that are files of a folder, but {reason}: export npy or json.")
     paths, labels = split.images.paths, split.labels
     return [(i, split.classes[labels[i]], paths[i].absolute()) for i in subset.indices.tolist()]
 

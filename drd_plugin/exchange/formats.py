@@ -1,4 +1,4 @@
-"""The formats of score files, read without running what is in them."""
+"""Readers of score files of other tools, none of which runs code from the file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["read_csv", "read_dictionary"]
 
 
 def read_csv(path: Path, column: str, index: str, n: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Two columns of a CSV, and its column `label` where there is one.
+    """The scores of a CSV, and the labels if there is a column `label`.
 
     Arguments:
         path: The file, with a line of names above the rows.
@@ -29,8 +29,8 @@ def read_csv(path: Path, column: str, index: str, n: int) -> tuple[np.ndarray, n
         n: The number of examples.
 
     Returns:
-        The scores, float64[n], and the labels, float64[n] or None, in the order of the data set; NaN for what is no
-        number.
+        The scores, float64[n], and the labels, float64[n] or None, in the order of the data set; NaN for a text that is
+        no number.
 
     Raises:
         ArtifactError: If the file is damaged, a column is missing, or the positions are not 0..n-1 once each.
@@ -43,7 +43,7 @@ def read_csv(path: Path, column: str, index: str, n: int) -> tuple[np.ndarray, n
         raise ArtifactError(
             f"{path} cannot be read as CSV ({error}): expected a line of names above the rows."
         ) from error
-    absent = [wanted for wanted in (index, column) if wanted not in frame]
+    absent = [name for name in (index, column) if name not in frame]
     if absent:
         raise ArtifactError(
             f"{path} has no column {' and no column '.join(absent)}, only {', '.join(frame)}: say which column holds "
@@ -53,21 +53,21 @@ def read_csv(path: Path, column: str, index: str, n: int) -> tuple[np.ndarray, n
     return _numbers(frame[column])[order], _numbers(frame["label"])[order] if "label" in frame else None
 
 
-def _positions(path: Path, given: Series, n: int) -> np.ndarray:
-    """The positions that a column gives, float64[n], each of 0..n-1 once."""
+def _positions(path: Path, column: Series, n: int) -> np.ndarray:
+    """The positions in a column, float64[n], each of 0..n-1 once."""
     import pandas as pd
 
-    index = _numbers(given)
-    for problem, found in (
-        ("are no integers", given[index != np.floor(index)]),
-        ("are out of range", given[(index < 0) | (index >= n)]),
-        ("come more than once", given[pd.Series(index).duplicated().to_numpy()]),
+    index = _numbers(column)
+    for problem, rows in (
+        ("are no integers", column[index != np.floor(index)]),
+        ("are out of range", column[(index < 0) | (index >= n)]),
+        ("come more than once", column[pd.Series(index).duplicated().to_numpy()]),
         ("are missing", pd.Series(np.setdiff1d(np.arange(n), index))),
     ):
-        if len(found):
+        if len(rows):
             raise ArtifactError(
-                f"{path}: expected each index in 0..{n - 1} once, got {len(index)} rows; {len(found)} indices "
-                f"{problem} (the first: {found[:5].tolist()}). Number the examples from 0, as the data set has them."
+                f"{path}: expected each index in 0..{n - 1} once, got {len(index)} rows; {len(rows)} indices "
+                f"{problem} (the first: {rows[:5].tolist()}). Number the examples from 0, in the order of the data set."
             )
     return index
 
@@ -79,7 +79,7 @@ def _numbers(column: Series) -> np.ndarray:
 
 
 def read_dictionary(path: Path, key: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """An entry of a dictionary of tensors, and its entry `targets` where there is one, float64 of their shapes.
+    """The entry `key` of a dictionary of tensors, and the entry `targets` or None, as float64 of their shapes.
 
     Raises:
         ArtifactError: If the file cannot be read weights-only, or is no dictionary of tensors.
@@ -87,7 +87,7 @@ def read_dictionary(path: Path, key: str) -> tuple[np.ndarray, np.ndarray | None
     """
     from torch import Tensor
 
-    content = _loaded(path)
+    content = _load(path)
     entries = content.items() if isinstance(content, Mapping) else ()
     arrays = {str(name): value.detach().double().numpy() for name, value in entries if isinstance(value, Tensor)}
     if not arrays:
@@ -97,11 +97,11 @@ def read_dictionary(path: Path, key: str) -> tuple[np.ndarray, np.ndarray | None
     return arrays[key], arrays.get("targets")
 
 
-def _loaded(path: Path) -> Any:
+def _load(path: Path) -> Any:
     import torch
 
     try:
-        with warnings.catch_warnings(action="ignore"):  # what is refused need not be warned about
+        with warnings.catch_warnings(action="ignore"):  # a file that is refused needs no warnings
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of several kinds, none of which has a common base
         hint = (

@@ -1,7 +1,7 @@
-"""Scores that were made elsewhere, as this library's `Scores`.
+"""Importing the scores of other tools as `Scores`.
 
 - `.csv`: the columns `index` and `score`, and perhaps `label`; the rows in any order.
-- `.npy`: float[n] in the order of the data set, which nothing in the file can prove.
+- `.npy`: float[n] in the order of the data set, which cannot be checked.
 - `.pt`, `.pth`, `.pickle`, `.pkl`: the dictionary of CCS and D2 pruning, of tensors of length n, whose `targets` prove
   the order. It is read weights-only: a raw pickle, as both write it, must be rewritten first.
 
@@ -11,7 +11,7 @@ References:
     D2 Pruning: Message Passing for Balancing Diversity and Difficulty in Data Pruning (Maharana et al., 2024),
     https://arxiv.org/abs/2310.07931 https://github.com/adymaharana/d2pruning
 
-Differences: the entries of these dictionaries are variants of what this library computes under the same names:
+Differences: the entries of these dictionaries are variants of this library's scores of the same names:
 `accumulated_margin` is the sum of what AUM[margin=probabilities] averages, `el2n` is EL2N[first_epochs=10,
 outputs=train, aggregate=sum], and `forgetting` is Forgetting[variant=ccs].
 """
@@ -35,7 +35,7 @@ __all__ = ["import_scores"]
 FORMATS = {".csv": "csv", ".npy": "npy", ".pt": "torch", ".pth": "torch", ".pickle": "torch", ".pkl": "torch"}
 
 KEYS = {"Forgetting": "forgetting", "EL2N": "el2n", "AUM": "accumulated_margin"}
-"""What CCS calls the scores that have another name here."""
+"""CCS's names of the scores that have another name here."""
 
 
 def import_scores(
@@ -51,13 +51,13 @@ def import_scores(
     """Scores of a training split from a file that another tool has written.
 
     Arguments:
-        path: The file; its ending says the format.
+        path: The file; its ending determines the format.
         split: The training split that was scored, of n examples.
-        name: What the score is called from now on.
+        name: The name for the score.
         higher_is_harder: Whether a larger value means a harder example; a registered score's own direction by default.
         column: The column of a CSV with the scores.
         index: The column of a CSV with the positions in the data set, each of 0..n-1 once, in any order.
-        key: The entry of a dictionary; by default what CCS calls `name`, else `name` itself.
+        key: The entry of a dictionary; by default CCS's name of the score `name`, else `name` itself.
 
     Returns:
         One estimate of each example's score, float32[n, 1].
@@ -66,7 +66,7 @@ def import_scores(
         ArtifactError: If the file is missing, damaged or a raw pickle, does not give each example one finite number, or
             holds other labels than the split.
         UnknownName: If the format or the entry is unknown.
-        ValueError: If the direction is not known, or an argument does not go with the format.
+        ValueError: If the direction is unknown, or an argument does not go with the format.
     """
     check_split(split)
     path = Path(path)
@@ -74,20 +74,20 @@ def import_scores(
     if (key is not None and kind != "torch") or ((column, index) != ("score", "index") and kind != "csv"):
         raise ValueError(f"{path}: `column` and `index` go with .csv files, and `key` with dictionaries: leave it out.")
     labels: np.ndarray | None = None
-    said: dict[str, Any] = {}
+    place: dict[str, Any] = {}
     if kind == "csv":
-        (values, labels), said = read_csv(path, column, index, len(split)), {"column": column}
+        (values, labels), place = read_csv(path, column, index, len(split)), {"column": column}
     elif kind == "torch":
-        said = {"key": key or KEYS.get(name, name)}
-        values, labels = read_dictionary(path, said["key"])
+        place = {"key": key or KEYS.get(name, name)}
+        values, labels = read_dictionary(path, place["key"])
     else:
         values = load_array(path)
     values = _finite(path, values, len(split))
     if labels is not None:
         _check_labels(path, labels, split)
-    said = {"file": path.name, "sha256": sha256(path), "format": kind} | said
-    made = {"imported": said, "score": {"name": name}, "dataset": split.name, "fingerprint": split.fingerprint}
-    return Scores(name, values[:, None], split.labels, harder, split.fingerprint, made)
+    origin = {"file": path.name, "sha256": sha256(path), "format": kind} | place
+    provenance = {"imported": origin, "score": {"name": name}, "dataset": split.name, "fingerprint": split.fingerprint}
+    return Scores(name, values[:, None], split.labels, harder, split.fingerprint, provenance)
 
 
 def _format(path: Path) -> str:
@@ -98,13 +98,13 @@ def _format(path: Path) -> str:
     return FORMATS[path.suffix.lower()]
 
 
-def _direction(name: str, given: bool | None) -> bool:
-    if given is None and name not in SCORES:
+def _direction(name: str, higher_is_harder: bool | None) -> bool:
+    if higher_is_harder is None and name not in SCORES:
         raise ValueError(
             f"{name} is none of this library's scores ({', '.join(SCORES)}), so which way is hard must be said: give "
             "higher_is_harder (--harder higher, or lower)."
         )
-    return SCORES[name].higher_is_harder if given is None else given
+    return SCORES[name].higher_is_harder if higher_is_harder is None else higher_is_harder
 
 
 def _finite(path: Path, values: np.ndarray, n: int) -> np.ndarray:
@@ -126,13 +126,13 @@ def _finite(path: Path, values: np.ndarray, n: int) -> np.ndarray:
 
 
 def _check_labels(path: Path, labels: np.ndarray, split: Split) -> None:
-    """Refuses labels, float64[n], that are not the split's."""
+    """Raises ArtifactError unless the labels, float64[n], are those of the split."""
     if labels.shape != split.labels.shape:
         raise ArtifactError(f"{path}: expected {len(split)} labels, got {labels.shape}.")
-    apart = np.flatnonzero(labels != split.labels)
-    if len(apart):
-        first = apart[0]
+    wrong = np.flatnonzero(labels != split.labels)
+    if len(wrong):
+        first = wrong[0]
         raise ArtifactError(
-            f"{path}: {len(apart)} of {len(split)} labels are not those of {split.name}, the first at index {first}: "
+            f"{path}: {len(wrong)} of {len(split)} labels are not those of {split.name}, the first at index {first}: "
             f"expected {split.labels[first]}, got {labels[first]:g}. The file is for other data, or in another order."
         )

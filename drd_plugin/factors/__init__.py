@@ -1,4 +1,5 @@
-"""The factors of a data set: the units of a sparse autoencoder of its features, and what they say of each example.
+"""The factors of a data set: the units of a sparse autoencoder of its features, and how common and how rare they make
+each example.
 
     factors = factors_of(split, "proxy", Autoencoder(k=8), seed=0)
     core = standardised(factors.representativeness, split.labels)

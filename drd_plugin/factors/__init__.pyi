@@ -8,7 +8,7 @@ from .features import feature_space as feature_space
 from .make import factors_into as factors_into
 from .make import factors_of as factors_of
 from .sheet import draw_sheet as draw_sheet
-from .sheet import shown_units as shown_units
+from .sheet import pick_units as pick_units
 from .sheet import write_table as write_table
 from .sources import FEATURES as FEATURES
 from .sources import find_source as find_source

@@ -1,4 +1,4 @@
-"""Features that need not fit into memory: files that are mapped, written row by row, and looked over in one pass."""
+"""Features that need not fit into memory: mapped from files, written block by block, and surveyed in one pass."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
 
 from ..artifacts import ArtifactError, write_aside
 from ..artifacts.files import load_array
@@ -20,39 +21,37 @@ from ..artifacts.files import load_array
 __all__ = ["Survey", "chunks", "map_rows", "survey", "write_rows"]
 
 AT_ONCE = 2**22
-"""Values that are read at once."""
+"""How many values are read at a time."""
 
 
 def map_rows(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
-    """The features in a file, mapped into memory, so that rows are read when they are asked for; and what the file says
-    of them, `fingerprint` and `provenance`, where it is one of this library's.
+    """The features in a file, mapped into memory so that rows are read on demand, and the file's header: `fingerprint`
+    and `provenance` where this library wrote it, else nothing.
 
     Arguments:
-        path: A .npy file, or a safetensors file whose only tensor, or that called `features`, is meant.
+        path: A .npy file, or a safetensors file; of several tensors, the one called `features` is read.
 
     Returns:
-        The features, float16, float32 or float64[n, d], and what is known of them.
+        The features, float16, float32 or float64[n, d], and the header.
 
     Raises:
         ArtifactError: If there is no such file, or it holds something else.
     """
     if not path.exists():
         raise ArtifactError(f"there is no file {path} of features.")
-    values, said = _mapped_tensor(path) if path.suffix == ".safetensors" else (load_array(path, mapped=True), {})
+    values, header = _map_tensor(path) if path.suffix == ".safetensors" else (load_array(path, mapped=True), {})
     if values.ndim != 2 or not values.size or values.dtype not in ("float16", "float32", "float64"):
         raise ArtifactError(
             f"{path} holds {values.dtype} of shape {values.shape}: expected features, floating-point numbers of shape "
             "[n, d] of 16, 32 or 64 bits."
         )
-    return values, said
+    return values, header
 
 
-def _mapped_tensor(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
-    from safetensors import SafetensorError, safe_open
-
+def _map_tensor(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
-            names, header = list(file.keys()), (file.metadata() or {}).get("drd_plugin", "")
+            names, header = list(file.keys()), (file.metadata() or {}).get("drd_plugin")
             name = "features" if "features" in names or len(names) != 1 else names[0]
             return file.get_tensor(name).numpy(), json.loads(header or "{}")
     except (SafetensorError, TypeError, ValueError) as error:
@@ -63,47 +62,47 @@ def _mapped_tensor(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
 
 
 def write_rows(path: Path, rows: Iterable[np.ndarray], n: int, fingerprint: str, provenance: Mapping[str, Any]) -> None:
-    """Writes features to a safetensors file while they come, as `Features.save` writes them whole; the seconds that
-    passed meanwhile join the provenance.
+    """Writes features to a safetensors file block by block, in the format of `Features.save`; the seconds that this
+    takes join the provenance.
 
     Arguments:
-        path: The file, which appears whole or not at all; one that another process has written meanwhile stays.
+        path: The file, which appears complete or not at all; one that another process has written meanwhile stays.
         rows: float32[B, d] in the order of the data set, n in all.
         n: The number of rows.
         fingerprint: The data set's fingerprint.
         provenance: How they are made, ready for JSON.
 
     Raises:
-        ArtifactError: If other rows come.
+        ArtifactError: If there are more or fewer rows.
     """
     start, rest = time.perf_counter(), iter(rows)
     first = next(rest)
     shape = (n, first.shape[1])
-    said = {"kind": "features", "fingerprint": fingerprint, "provenance": dict(provenance)}
-    room = len(_head(shape, said)) + 64  # for the seconds, which are known in the end
+    content = {"kind": "features", "fingerprint": fingerprint, "provenance": dict(provenance)}
+    room = len(_header(shape, content)) + 64  # for the seconds, which come last
     with write_aside(path, first=True) as aside, aside.open("wb") as file:
         file.seek(8 + room)
         for block in chain([first], rest):
             file.write(np.ascontiguousarray(block, "<f4").tobytes())
         if file.tell() != 8 + room + 4 * math.prod(shape):
             raise ArtifactError(f"{path} was to hold {n} rows of {shape[1]} features, but others came.")
-        said["provenance"] = {**provenance, "seconds": round(time.perf_counter() - start, 3)}
+        content["provenance"] = {**provenance, "seconds": round(time.perf_counter() - start, 3)}
         file.seek(0)
-        file.write(room.to_bytes(8, "little") + _head(shape, said).ljust(room))
+        file.write(room.to_bytes(8, "little") + _header(shape, content).ljust(room))
 
 
-def _head(shape: tuple[int, int], said: Mapping[str, Any]) -> bytes:
+def _header(shape: tuple[int, int], content: Mapping[str, Any]) -> bytes:
     """The header of a safetensors file of one tensor."""
     entry = {"dtype": "F32", "shape": shape, "data_offsets": [0, 4 * math.prod(shape)]}
-    return json.dumps({"__metadata__": {"format": "pt", "drd_plugin": json.dumps(said)}, "features": entry}).encode()
+    return json.dumps({"__metadata__": {"format": "pt", "drd_plugin": json.dumps(content)}, "features": entry}).encode()
 
 
 def chunks(features: np.ndarray, width: int = 1) -> Iterator[tuple[int, np.ndarray]]:
-    """Consecutive rows in float32, with the position of the first.
+    """Blocks of consecutive rows in float32, each with the position of its first row.
 
     Arguments:
         features: Numbers of shape [n, d].
-        width: How many numbers each row becomes, where those are more than d.
+        width: How many values a row needs in memory, where that is more than d.
     """
     step = max(1, AT_ONCE // max(width, features.shape[1]))
     for start in range(0, len(features), step):
@@ -112,7 +111,7 @@ def chunks(features: np.ndarray, width: int = 1) -> Iterator[tuple[int, np.ndarr
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """What one pass over features tells.
+    """The moments and the digest of features.
 
     Arguments:
         mean: The mean of each feature, float64[d].
@@ -126,7 +125,7 @@ class Survey:
 
 
 def survey(features: np.ndarray) -> Survey:
-    """Looks over features once.
+    """The moments and the digest of features, in one pass.
 
     Arguments:
         features: Numbers of shape [n, d], in memory or mapped.
@@ -144,9 +143,9 @@ def survey(features: np.ndarray) -> Survey:
                 f"examples {start} to {start + len(rows) - 1}): look at this example, and at the network."
             )
         sha.update(rows.tobytes())
-        apart = rows - origin
-        total += apart.sum(axis=0)
-        square += float(np.square(apart).sum())
+        shifted = rows - origin
+        total += shifted.sum(axis=0)
+        square += float(np.square(shifted).sum())
     mean = total / len(features)
     variance = square / len(features) - float(np.square(mean).sum())
     if not variance > 0:

@@ -1,10 +1,10 @@
-"""`Factors`: what a sparse autoencoder made of a data set, in one folder.
+"""`Factors`: a sparse autoencoder and the codes of a data set, in one folder.
 
 - `autoencoder.safetensors`: its weights;
 - `codes.safetensors`: the active units of each example;
 - `units.parquet`: the columns `unit` and `frequency`;
 - `examples.parquet`: the columns `index`, `representativeness`, `rarity` and `active` (how many units are);
-- `factors.json`: where they came from; it is written last, so a folder that has it is whole.
+- `factors.json`: where they came from; it is written last, so a folder that has it is complete.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors import safe_open
 
 from ..artifacts import ArtifactError, check_fingerprint, write_aside
 from ..core.provenance import digest
+from ..data import Split
 from .codes import Codes
+from .network import SparseAutoencoder
 from .statistics import frequencies, rarity, representativeness
-
-if TYPE_CHECKING:
-    from ..data import Split
-    from .network import SparseAutoencoder
 
 __all__ = ["Factors"]
 
@@ -34,14 +35,14 @@ METADATA = b"drd_plugin"
 
 @dataclass(frozen=True, eq=False)
 class Factors:
-    """The factors of a data set's examples.
+    """The factors of a data set: the units of a sparse autoencoder, and the active ones of each example.
 
     Arguments:
         autoencoder: The trained autoencoder.
         codes: The active units of each example.
         fingerprint: The data set's fingerprint.
         provenance: The source and digest of the features, the autoencoder's settings, the seed, how well it did
-            (`quality`), and the seconds of each stage (0 for features that were at hand), ready for JSON.
+            (`quality`), and the seconds of each stage (0 for features that were not computed), ready for JSON.
 
     Raises:
         ValueError: If no unit is active for any example.
@@ -95,9 +96,9 @@ class Factors:
             "active": self.codes.active,
         }
         _write_table(folder / "examples.parquet", examples, mark)
-        said = {"kind": "factors", "fingerprint": self.fingerprint, "provenance": dict(self.provenance)}
+        content = {"kind": "factors", "fingerprint": self.fingerprint, "provenance": dict(self.provenance)}
         with write_aside(folder / "factors.json") as aside:
-            aside.write_text(json.dumps(said, indent=2) + "\n")
+            aside.write_text(json.dumps(content, indent=2) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> Factors:
@@ -106,37 +107,30 @@ class Factors:
         Raises:
             ArtifactError: If it holds no factors, or a file is damaged or of another run.
         """
-        from .network import SparseAutoencoder
-
         folder = Path(folder)
         try:
-            said = json.loads((folder / "factors.json").read_text())
-            fingerprint, provenance = said["fingerprint"], said["provenance"]
+            content = json.loads((folder / "factors.json").read_text())
+            fingerprint, provenance = content["fingerprint"], content["provenance"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"{folder} holds no factors as `drd-plugin factors` writes them ({error}).") from error
         weights, codes = folder / "autoencoder.safetensors", folder / "codes.safetensors"
-        found = cls(SparseAutoencoder.load(weights), Codes.load(codes), fingerprint, provenance)
-        if {_mark_of(weights), _mark_of(codes)} != {found._mark}:
+        factors = cls(SparseAutoencoder.load(weights), Codes.load(codes), fingerprint, provenance)
+        if {_mark_of(weights), _mark_of(codes)} != {factors._mark}:
             raise ArtifactError(f"{folder} holds files of different runs: remove it, and make the factors again.")
-        return found
+        return factors
 
     @property
     def _mark(self) -> str:
-        """What the files of one run have in common."""
+        """The digest that all files of one run carry."""
         return digest([self.fingerprint, self.provenance])
 
 
 def _mark_of(path: Path) -> str:
-    from safetensors import safe_open
-
     with safe_open(path, "np") as file:
         return json.loads(file.metadata()["drd_plugin"])["mark"]
 
 
 def _write_table(path: Path, columns: Mapping[str, np.ndarray], mark: str) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     table = pa.table(dict(columns)).replace_schema_metadata({METADATA: mark})
     with write_aside(path) as aside:
         pq.write_table(table, aside, write_page_checksum=True)

@@ -13,8 +13,8 @@ References:
     https://github.com/openai/sparse_autoencoder
 
 Differences: b_pre begins at the mean, not at the geometric median of a part. Features are divided by one number, so
-that their variances add up to d, instead of being standardised each for itself, and the norm of an example, which tells
-something, is kept. The learning rate falls to zero over the last fifth of the steps, there is no moving average of the
+that their variances add up to d, instead of being standardised one by one, which keeps the norm of an example, since it
+is informative. The learning rate falls to zero over the last fifth of the steps, there is no moving average of the
 weights, and steps are smaller and fewer: language models give billions of features, a data set a thousand to a million.
 
 `overcomplete` 0.3.0, which has a TopK autoencoder with a unit-norm dictionary and an initialisation from it, lacks the
@@ -27,7 +27,7 @@ language models, with their tool chains (nnsight and wandb; transformer-lens), a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..core.registry import check_fields, check_least
 
@@ -37,12 +37,12 @@ MOST_UNITS = 8192
 """The most units by default."""
 
 LONGEST = 10_000
-"""The most examples by default for which a living unit is silent."""
+"""The most examples in a row, by default, for which a living unit is silent."""
 
 
 @dataclass(frozen=True)
 class Autoencoder:
-    """How a sparse autoencoder is trained. What is None is settled by the number of examples n and of features d.
+    """How a sparse autoencoder is trained. Fields that are None follow from the number of examples n and of features d.
 
     Arguments:
         units: The number of units m; by default four for each feature, but at least eight examples for each unit, and
@@ -51,7 +51,7 @@ class Autoencoder:
         steps: Optimiser steps; by default 500, and at least four passes over the data set.
         batch_size: Examples a step; a smaller data set is one batch.
         lr: Adam's learning rate, for features whose variances add up to d; by default 1 / (20 sqrt(m)).
-        aux_k: How many dead units the auxiliary loss takes; by default half as many as there are features.
+        aux_k: How many dead units enter the auxiliary loss; by default half as many as there are features.
         aux_weight: The auxiliary loss's weight alpha; 0 for none.
         dead_after: A unit counts as dead when it was not active for so many examples in a row; by default for one pass
             over the data set, and at most 10,000.
@@ -75,7 +75,7 @@ class Autoencoder:
             raise ValueError(f"expected at least as many units as are active, got units={self.units} and k={self.k}.")
 
     def settled(self, n: int, d: int) -> Autoencoder:
-        """With numbers for what is None.
+        """These settings with numbers for the fields that are None.
 
         Arguments:
             n: The number of examples.
@@ -83,13 +83,13 @@ class Autoencoder:
         """
         batch_size, k = min(self.batch_size, n), self.k or min(32, max(4, d // 8))
         units = self.units or max(k, min(4 * d, n // 8, MOST_UNITS))
-        return Autoencoder(
+        return replace(
+            self,
             units=units,
             k=min(k, units),
             steps=self.steps or max(500, -(-4 * n // batch_size)),
             batch_size=batch_size,
             lr=self.lr or 1 / (20 * math.sqrt(units)),
             aux_k=self.aux_k or max(1, d // 2),
-            aux_weight=self.aux_weight,
             dead_after=self.dead_after or min(n, LONGEST),
         )

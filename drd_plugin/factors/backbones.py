@@ -2,7 +2,7 @@
 download.
 
 Images are resized, cropped and normalised as the weights ask; grey ones are repeated to three channels. Such features
-are external knowledge, which a table should say.
+are external knowledge, which a table should mention.
 """
 
 from __future__ import annotations
@@ -10,30 +10,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torchvision import models
 from tqdm.auto import tqdm
+from typing_extensions import override
 
 from ..core.job import Job
 from ..core.registry import unknown
-from ..data import DataError
+from ..data import DataError, Split
 from ..training.loader import Loader
-
-if TYPE_CHECKING:
-    from ..data import Split
+from .features import FeatureSource
 
 __all__ = ["TimmFeatures", "TorchvisionFeatures", "headless"]
 
 BATCH = 64
-"""Images at once, which become large, however small they are in the data set."""
+"""Images a batch; small ones too are enlarged to what the network takes."""
 
 
 @dataclass(frozen=True)
-class TorchvisionFeatures:
-    """What enters the last linear layer of a torchvision classifier with its default weights.
+class TorchvisionFeatures(FeatureSource):
+    """The inputs of the last linear layer of a torchvision classifier with its default weights.
 
     Arguments:
         network: Its name, `resnet18`.
@@ -41,22 +41,17 @@ class TorchvisionFeatures:
 
     network: str
 
+    @override
     def identity(self, split: Split, seed: int) -> Mapping[str, Any]:
-        """See `FeatureSource`."""
         return {"weights": str(self._weights())}
 
+    @override
     def rows(self, split: Split, seed: int, job: Job) -> Iterator[np.ndarray]:
-        """See `FeatureSource`.
-
-        Raises:
-            DataError: If the weights cannot be downloaded, or the images are neither grey nor coloured.
-        """
-        from torchvision.models import get_model
-
+        """Raises DataError if the weights cannot be downloaded, or the images are neither grey nor coloured."""
         weights = self._weights()
         try:
             weights.get_state_dict(check_hash=True, weights_only=True)  # the same file is next read without that care
-            network = get_model(self.network, weights=weights)
+            network = models.get_model(self.network, weights=weights)
         except (OSError, RuntimeError, UnpicklingError) as error:
             raise DataError(
                 f"the weights of torchvision:{self.network} are not to be had ({error}): put {weights.url} into "
@@ -65,8 +60,6 @@ class TorchvisionFeatures:
         return _rows(headless(network), weights.transforms(), split, job, self.network)
 
     def _weights(self) -> Any:
-        from torchvision import models
-
         names = models.list_models(module=models)
         if self.network not in names:
             raise unknown("network of torchvision", self.network, names)
@@ -74,7 +67,7 @@ class TorchvisionFeatures:
 
 
 @dataclass(frozen=True)
-class TimmFeatures:
+class TimmFeatures(FeatureSource):
     """The pooled features of a timm network with pretrained weights.
 
     Arguments:
@@ -83,17 +76,14 @@ class TimmFeatures:
 
     network: str
 
+    @override
     def identity(self, split: Split, seed: int) -> Mapping[str, Any]:
-        """See `FeatureSource`."""
-        of = self._timm().get_pretrained_cfg(self.network)
-        return {"weights": f"{of.architecture}.{of.tag}" if of.tag else of.architecture}
+        config = self._timm().get_pretrained_cfg(self.network)
+        return {"weights": f"{config.architecture}.{config.tag}" if config.tag else config.architecture}
 
+    @override
     def rows(self, split: Split, seed: int, job: Job) -> Iterator[np.ndarray]:
-        """See `FeatureSource`.
-
-        Raises:
-            DataError: If the weights cannot be downloaded, or the images are neither grey nor coloured.
-        """
+        """Raises DataError if the weights cannot be downloaded, or the images are neither grey nor coloured."""
         timm = self._timm()
         try:
             network = timm.create_model(self.network, pretrained=True, num_classes=0)
@@ -102,8 +92,8 @@ class TimmFeatures:
                 f"the weights of timm:{self.network} are not to be had ({error}): copy them into the cache of the "
                 "Hugging Face hub."
             ) from error
-        asked = timm.data.resolve_model_data_config(network)
-        return _rows(network, timm.data.create_transform(**asked), split, job, self.network)
+        config = timm.data.resolve_model_data_config(network)
+        return _rows(network, timm.data.create_transform(**config), split, job, self.network)
 
     def _timm(self) -> Any:
         try:
@@ -135,15 +125,15 @@ def headless(network: nn.Module) -> nn.Module:
 def _rows(
     network: nn.Module, prepare: Callable[[Tensor], Tensor], split: Split, job: Job, label: str
 ) -> Iterator[np.ndarray]:
-    """Features batch by batch; `prepare` is given float32[B, 3, H, W] in [0, 1]."""
+    """The features, batch by batch, of images float32[B, 3, H, W] in [0, 1] that `prepare` transforms."""
     channels = split.shape[0]
     if channels not in (1, 3):
         raise DataError(
             f"{split.name} has images of {channels} channels: pretrained networks take grey or coloured ones."
         )
-    on = job.torch_device
-    network.to(on).eval()
-    loader = Loader(split, on, ([0.0] * channels, [1.0] * channels))
+    device = job.torch_device
+    network.to(device).eval()
+    loader = Loader(split, device, ([0.0] * channels, [1.0] * channels))
     batches = torch.arange(len(split)).split(BATCH)
     bar = tqdm(loader.over(batches), label, len(batches), leave=False, disable=not job.progress, mininterval=1)
     for _, images in bar:

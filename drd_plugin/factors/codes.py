@@ -5,27 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..artifacts import ArtifactError
 from ..artifacts.files import load_tensors, save_tensors
-from ..core.device import resolve_device
-from .arrays import Survey, chunks
 
-if TYPE_CHECKING:
-    from .network import SparseAutoencoder
-
-__all__ = ["Codes", "encode"]
+__all__ = ["Codes"]
 
 
 @dataclass(frozen=True, eq=False)
 class Codes:
     """The active units of each example, strongest first, in the order of the data set.
 
-    TopK gives every example as many places, so two tables of k columns hold them, and no row pointers are needed; a
-    place whose activation is 0 is empty.
+    TopK gives every example k places, so two tables of k columns hold all units, without row pointers; a place whose
+    activation is 0 is empty.
 
     Arguments:
         index: The units, int32[n, k], in 0..units - 1.
@@ -73,7 +67,7 @@ class Codes:
         return row[np.argsort(-self.value[row, column], kind="stable")[:most]]
 
     def save(self, path: Path, mark: str = "") -> None:
-        """Writes them as safetensors, with what the files of one run have in common."""
+        """Writes the codes as safetensors, with the mark of their run."""
         import torch
 
         tensors = {"index": torch.from_numpy(self.index), "value": torch.from_numpy(self.value)}
@@ -87,34 +81,7 @@ class Codes:
             ArtifactError: If the file is damaged, or holds something else.
         """
         tensors, header = load_tensors(path)
-        said = json.loads(header or "{}")
-        if said.get("kind") != "codes":
+        content = json.loads(header or "{}")
+        if content.get("kind") != "codes":
             raise ArtifactError(f"{path} holds no codes as `drd-plugin factors` writes them, but {sorted(tensors)}.")
-        return cls(tensors["index"].numpy(), tensors["value"].numpy(), said["units"])
-
-
-def encode(net: SparseAutoencoder, features: np.ndarray, survey: Survey, device: str = "auto") -> tuple[Codes, float]:
-    """Encodes features in one pass, a part at a time.
-
-    Arguments:
-        net: The trained autoencoder.
-        features: Floating-point numbers [n, d], in memory or mapped.
-        survey: Their moments; see `drd_plugin.factors.arrays.survey`.
-        device: `auto`, or a torch device.
-
-    Returns:
-        The codes, and the explained variance: 1 less the squared error over the squared distance to the mean, summed
-        over all examples; at most 1.
-    """
-    import torch
-
-    on_device, n, error = resolve_device(device), len(features), 0.0
-    index, value, net = np.empty((n, net.k), np.int32), np.empty((n, net.k), np.float32), net.to(on_device)
-    for start, rows in chunks(features, net.units):
-        x = torch.from_numpy(np.ascontiguousarray(rows)).to(on_device)
-        active = net.encode(x)
-        index[start : start + len(rows)] = active.unit.int().cpu().numpy()
-        value[start : start + len(rows)] = active.value.cpu().numpy()
-        error += float((x - net.decode(active)).double().square().sum())
-    net.cpu()
-    return Codes(index, value, net.units), 1 - error / (survey.variance * n)
+        return cls(tensors["index"].numpy(), tensors["value"].numpy(), content["units"])

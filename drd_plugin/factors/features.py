@@ -1,4 +1,4 @@
-"""The features of a data set: what makes them, and where they are kept."""
+"""The features of a data set, and the sources that compute or read them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from typing_extensions import override
 
 from ..artifacts import ArtifactError, check_fingerprint
 from ..artifacts.files import sha256
 from ..core.job import Job
 from ..core.provenance import describe, digest
+from ..data import Split
 from .arrays import map_rows, write_rows
-
-if TYPE_CHECKING:
-    from ..data import Split
 
 __all__ = ["FeatureFile", "FeatureSource", "FeatureSpace", "feature_space"]
 
@@ -37,7 +36,7 @@ class FeatureSpace:
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def check(self, split: Split) -> None:
-        """Raises ArtifactError unless they can be the features of this split."""
+        """Raises ArtifactError unless these can be the features of this split."""
         if self.fingerprint:
             check_fingerprint(self.fingerprint, split.fingerprint, "the file of features")
         if len(self.values) != len(split):
@@ -48,10 +47,10 @@ class FeatureSpace:
 
 
 class FeatureSource(Protocol):
-    """Makes features of a split; a frozen dataclass, whose fields are its settings."""
+    """Computes the features of a split; a frozen dataclass, whose fields are its settings."""
 
     def identity(self, split: Split, seed: int) -> Mapping[str, Any]:
-        """What decides the features beside the fields and the split (the version of weights, a seed), ready for
+        """All that determines the features beside the fields and the split (the version of weights, a seed), ready for
         JSON.
         """
 
@@ -60,8 +59,8 @@ class FeatureSource(Protocol):
 
 
 @dataclass(frozen=True)
-class FeatureFile:
-    """Features that somebody else has made.
+class FeatureFile(FeatureSource):
+    """Reads features from a file.
 
     Arguments:
         path: A .npy or safetensors file; see `drd_plugin.factors.arrays.map_rows`.
@@ -69,39 +68,36 @@ class FeatureFile:
 
     path: Path = field(metadata={"identity": False})
 
+    @override
     def identity(self, split: Split, seed: int) -> Mapping[str, Any]:
-        """See `FeatureSource`.
-
-        Raises:
-            ArtifactError: If there is no such file.
-        """
+        """Raises ArtifactError if there is no such file."""
         if not self.path.exists():
             raise ArtifactError(f"there is no file {self.path} of features.")
         return {"sha256": sha256(self.path)}
 
+    @override
     def rows(self, split: Split, seed: int, job: Job) -> Iterator[np.ndarray]:
-        """See `FeatureSource`."""
         yield self.mapped().values
 
     def mapped(self) -> FeatureSpace:
         """The features, mapped into memory.
 
         Raises:
-            ArtifactError: If it is no file of features.
+            ArtifactError: If the file does not hold features.
         """
-        values, said = map_rows(self.path)
-        return FeatureSpace(values, said.get("fingerprint", ""), said.get("provenance", {}))
+        values, header = map_rows(self.path)
+        return FeatureSpace(values, header.get("fingerprint", ""), header.get("provenance", {}))
 
 
 def feature_space(split: Split, source: FeatureSource, seed: int = 0, job: Job = Job()) -> FeatureSpace:
-    """The features of a split: computed, or read where they were before.
+    """The features of a split: computed, or read where they were computed before.
 
     Arguments:
         split: The training split.
-        source: Makes them.
-        seed: Decides what is drawn in making them (a proxy's weights and order).
-        job: How and where; they are kept in its folder, in a file that a digest names, and mapped from there; in memory
-            where it has none.
+        source: The source of the features.
+        seed: The seed of what is random in them (a proxy's weights and order).
+        job: How and where; features are stored in its folder, in a file that a digest names, and mapped from there; in
+            memory where it has none.
 
     Raises:
         ArtifactError: If they are those of another data set, or of another number of examples.

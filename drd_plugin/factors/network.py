@@ -6,14 +6,18 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..artifacts import ArtifactError
 from ..artifacts.files import load_tensors, save_tensors
+from ..core.device import resolve_device
+from .arrays import Survey, chunks
+from .codes import Codes
 
-__all__ = ["Active", "SparseAutoencoder"]
+__all__ = ["Active", "SparseAutoencoder", "encode"]
 
 
 class Active(NamedTuple):
@@ -33,7 +37,7 @@ class SparseAutoencoder(nn.Module):
 
     Arguments:
         directions: The columns of W_dec, float32[m, d], each of unit norm, in rows; W_enc begins as the same.
-        pre_bias: b_pre in the features' own units, float32[d].
+        pre_bias: b_pre on the scale of the features, float32[d].
         scale: What features are divided by, positive.
         k: How many units may be active.
     """
@@ -48,7 +52,7 @@ class SparseAutoencoder(nn.Module):
 
     @property
     def units(self) -> int:
-        """m."""
+        """The number of units m."""
         return len(self.decoder)
 
     def before(self, x: Tensor) -> Tensor:
@@ -56,7 +60,7 @@ class SparseAutoencoder(nn.Module):
         return F.linear(x, self.encoder, self.latent_bias - self.encoder @ self.pre_bias)
 
     def top(self, before: Tensor, k: int | None = None) -> Active:
-        """The k strongest units, of those before TopK, float32[B, m]."""
+        """The k strongest of the units before TopK, float32[B, m]."""
         value, unit = before.topk(k or self.k, dim=1)
         return Active(unit, value.relu())
 
@@ -79,10 +83,10 @@ class SparseAutoencoder(nn.Module):
 
         Arguments:
             path: The file.
-            mark: What the files of one run have in common.
+            mark: The digest that all files of one run carry.
         """
-        said = {"kind": "autoencoder", "k": self.k, "scale": self.scale, "mark": mark}
-        save_tensors(self.state_dict(), path, json.dumps(said))
+        header = {"kind": "autoencoder", "k": self.k, "scale": self.scale, "mark": mark}
+        save_tensors(self.state_dict(), path, json.dumps(header))
 
     @classmethod
     def load(cls, path: Path) -> SparseAutoencoder:
@@ -92,11 +96,36 @@ class SparseAutoencoder(nn.Module):
             ArtifactError: If the file is damaged, or holds something else.
         """
         tensors, header = load_tensors(path)
-        said = json.loads(header or "{}")
-        if said.get("kind") != "autoencoder":
+        content = json.loads(header or "{}")
+        if content.get("kind") != "autoencoder":
             raise ArtifactError(
                 f"{path} holds no autoencoder as `drd-plugin factors` writes it, but {sorted(tensors)}."
             )
-        made = cls(tensors["decoder"], tensors["pre_bias"], said["scale"], said["k"])
-        made.load_state_dict(tensors)
-        return made.eval()
+        net = cls(tensors["decoder"], tensors["pre_bias"], content["scale"], content["k"])
+        net.load_state_dict(tensors)
+        return net.eval()
+
+
+def encode(net: SparseAutoencoder, features: np.ndarray, survey: Survey, device: str = "auto") -> tuple[Codes, float]:
+    """The codes of features, in one pass, block by block.
+
+    Arguments:
+        net: The trained autoencoder.
+        features: Floating-point numbers [n, d], in memory or mapped.
+        survey: Their moments; see `drd_plugin.factors.arrays.survey`.
+        device: `auto`, or a torch device.
+
+    Returns:
+        The codes, and the explained variance: 1 less the squared error over the squared distance to the mean, summed
+        over all examples; at most 1.
+    """
+    on_device, n, error = resolve_device(device), len(features), 0.0
+    index, value, net = np.empty((n, net.k), np.int32), np.empty((n, net.k), np.float32), net.to(on_device)
+    for start, rows in chunks(features, net.units):
+        x = torch.from_numpy(np.ascontiguousarray(rows)).to(on_device)
+        active = net.encode(x)
+        index[start : start + len(rows)] = active.unit.int().cpu().numpy()
+        value[start : start + len(rows)] = active.value.cpu().numpy()
+        error += float((x - net.decode(active)).double().square().sum())
+    net.cpu()
+    return Codes(index, value, net.units), 1 - error / (survey.variance * n)

@@ -5,25 +5,25 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
+from ..artifacts import Features
 from ..core.job import Job
 from ..core.provenance import digest
 from ..core.team import join_team
+from ..data import Split
 from ..scoring.recording import record_folds
 from ..training.recipe import PROXY, Recipe
-
-if TYPE_CHECKING:
-    from ..artifacts import Features
-    from ..data import Split
+from .features import FeatureSource
 
 __all__ = ["ProxyFeatures"]
 
 
 @dataclass(frozen=True)
-class ProxyFeatures:
+class ProxyFeatures(FeatureSource):
     """The penultimate features of a proxy after its training, of the un-augmented examples in `eval` mode.
 
     Arguments:
@@ -32,12 +32,13 @@ class ProxyFeatures:
 
     recipe: Recipe = PROXY
 
+    @override
     def identity(self, split: Split, seed: int) -> Mapping[str, Any]:
-        """See `FeatureSource`."""
         return {"seed": seed}
 
+    @override
     def rows(self, split: Split, seed: int, job: Job) -> Iterator[np.ndarray]:
-        """See `FeatureSource`. A training that was killed goes on.
+        """A killed training goes on where it stopped.
 
         Raises:
             FloatingPointError: If the training diverges.

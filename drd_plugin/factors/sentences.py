@@ -14,39 +14,35 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
+from typing_extensions import override
 
 from ..artifacts.files import sha256
 from ..core.job import Job
-from ..data import DataError
-
-if TYPE_CHECKING:
-    from ..data import Split
+from ..data import DataError, Split
+from .features import FeatureSource
 
 __all__ = ["MiniLM"]
 
 AT_ONCE = 1024
-"""Texts that are handed over at once; they are sorted by length and embedded in batches of 32."""
+"""How many texts are sorted by length at a time, to be embedded in batches of 32."""
 
 
 @dataclass(frozen=True)
-class MiniLM:
+class MiniLM(FeatureSource):
     """all-MiniLM-L6-v2: the mean over the tokens, scaled to unit norm."""
 
+    @override
     def identity(self, split: Split, seed: int) -> Mapping[str, Any]:
-        """See `FeatureSource`.
-
-        Raises:
-            DataError: If the split has no texts, or the package is missing.
-        """
+        """Raises DataError if the split has no texts, or the package is missing."""
         _texts(split)
         return {"weights": sha256(_folder() / "model.safetensors")}
 
+    @override
     def rows(self, split: Split, seed: int, job: Job) -> Iterator[np.ndarray]:
-        """See `FeatureSource`."""
         texts, model = _texts(split), _model(str(job.torch_device))
         starts = range(0, len(texts), AT_ONCE)
         for start in tqdm(starts, "minilm", leave=False, disable=not job.progress, mininterval=1):

@@ -1,4 +1,4 @@
-"""What the factors look like: the examples for which the most frequent and the rarest living units are most active."""
+"""Sheets of factors: the examples for which the most frequent and the rarest living units are most active."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib import pyplot as plt
+from tabulate import tabulate
 
 from ..artifacts import write_aside
+from ..data import Split
 from ..data.mosaic import cell_of, mosaic
+from .artifact import Factors
 
-if TYPE_CHECKING:
-    from ..data import Split
-    from .artifact import Factors
-
-__all__ = ["Shown", "draw_sheet", "shown_units", "write_table"]
+__all__ = ["UnitExamples", "draw_sheet", "pick_units", "write_table"]
 
 LONG = 160
 """The most characters of a text in a table."""
@@ -27,8 +26,8 @@ TITLES = {"frequent": "The most frequent units", "rare": "The rarest living unit
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
-    """A unit and its examples.
+class UnitExamples:
+    """A unit and the examples for which it is most active.
 
     Arguments:
         unit: Its number.
@@ -36,7 +35,7 @@ class Shown:
         count: The number of examples for which it is active.
         kind: `frequent` or `rare`.
         examples: Positions, strongest first, int64[at most columns].
-        most: The class of most examples for which it is active, and their share, in [0, 1].
+        most: The commonest class among the examples for which it is active, and its share of them, in [0, 1].
     """
 
     unit: int
@@ -47,8 +46,8 @@ class Shown:
     most: tuple[str, float]
 
 
-def shown_units(factors: Factors, split: Split, rows: int = 6, columns: int = 10) -> list[Shown]:
-    """The most frequent units, from the most frequent on, and the rarest living ones, up to the rarest.
+def pick_units(factors: Factors, split: Split, rows: int = 6, columns: int = 10) -> list[UnitExamples]:
+    """The most frequent units and the rarest living ones, by falling frequency.
 
     Arguments:
         factors: The factors of the split.
@@ -62,33 +61,31 @@ def shown_units(factors: Factors, split: Split, rows: int = 6, columns: int = 10
     rows = min(rows, -(-len(order) // 2))
     rare = order[max(rows, len(order) - rows) :]
     kinds = [("frequent", unit) for unit in order[:rows]] + [("rare", unit) for unit in rare]
-    return [_shown(factors, split, int(unit), kind, columns) for kind, unit in kinds]
+    return [_unit_examples(factors, split, int(unit), kind, columns) for kind, unit in kinds]
 
 
-def _shown(factors: Factors, split: Split, unit: int, kind: str, columns: int) -> Shown:
-    having = factors.codes.strongest(unit, len(factors))
-    counts = np.bincount(split.labels[having], minlength=split.num_classes)
+def _unit_examples(factors: Factors, split: Split, unit: int, kind: str, columns: int) -> UnitExamples:
+    examples = factors.codes.strongest(unit, len(factors))
+    counts = np.bincount(split.labels[examples], minlength=split.num_classes)
     most = split.classes[int(counts.argmax())], float(counts.max() / counts.sum())
-    return Shown(unit, float(factors.frequency[unit]), len(having), kind, having[:columns], most)
+    return UnitExamples(unit, float(factors.frequency[unit]), len(examples), kind, examples[:columns], most)
 
 
-def draw_sheet(shown: Sequence[Shown], split: Split, path: Path) -> None:
+def draw_sheet(units: Sequence[UnitExamples], split: Split, path: Path) -> None:
     """Writes a contact sheet as PNG: the frequent units above, the rare ones below, a row for each.
 
     Arguments:
-        shown: The units.
-        split: Whose images they are.
+        units: The units.
+        split: The split with the images.
         path: The file.
     """
-    from matplotlib import pyplot as plt
-
-    kinds = {kind: [of for of in shown if of.kind == kind] for kind in dict.fromkeys(of.kind for of in shown)}
-    columns, rows = max(len(of.examples) for of in shown), [len(units) for units in kinds.values()]
+    kinds = {kind: [unit for unit in units if unit.kind == kind] for kind in dict.fromkeys(unit.kind for unit in units)}
+    columns, rows = max(len(unit.examples) for unit in units), [len(part) for part in kinds.values()]
     size = (0.7 * columns + 1.8, 0.75 * sum(rows) + 0.5 * len(rows))
     figure, axes = plt.subplots(len(kinds), 1, figsize=size, height_ratios=rows, squeeze=False, layout="constrained")
-    for ax, (kind, units) in zip(axes.flat, kinds.items(), strict=True):
-        ax.imshow(mosaic(split, [of.examples for of in units]), interpolation="nearest")
-        ax.set_yticks([(row + 0.5) * cell_of(split) for row in range(len(units))], map(_caption, units), fontsize=7)
+    for ax, (kind, part) in zip(axes.flat, kinds.items(), strict=True):
+        ax.imshow(mosaic(split, [unit.examples for unit in part]), interpolation="nearest")
+        ax.set_yticks([(row + 0.5) * cell_of(split) for row in range(len(part))], map(_caption, part), fontsize=7)
         ax.set_title(
             f"{TITLES[kind]}, how many examples have them, and the commonest class of these", fontsize=8, loc="left"
         )
@@ -100,35 +97,35 @@ def draw_sheet(shown: Sequence[Shown], split: Split, path: Path) -> None:
     plt.close(figure)
 
 
-def _caption(of: Shown) -> str:
-    return f"unit {of.unit}: {_share(of)}\n{of.most[0]} ({100 * of.most[1]:.0f} %)"
+def _caption(unit: UnitExamples) -> str:
+    return f"unit {unit.unit}: {_share(unit)}\n{_most(unit)}"
 
 
-def _share(of: Shown) -> str:
-    if of.frequency >= 0.01:
-        return f"{100 * of.frequency:.1f} %"
-    return "1 example" if of.count == 1 else f"{of.count} examples"
+def _share(unit: UnitExamples) -> str:
+    if unit.frequency >= 0.01:
+        return f"{100 * unit.frequency:.1f} %"
+    return "1 example" if unit.count == 1 else f"{unit.count} examples"
 
 
-def write_table(shown: Sequence[Shown], texts: Sequence[str], path: Path) -> None:
+def _most(unit: UnitExamples) -> str:
+    return f"{unit.most[0]} ({100 * unit.most[1]:.0f} %)"
+
+
+def write_table(units: Sequence[UnitExamples], texts: Sequence[str], path: Path) -> None:
     """Writes a table of texts as Markdown, a row for each unit.
 
     Arguments:
-        shown: The units.
+        units: The units.
         texts: The split's texts.
         path: The file.
     """
-    from tabulate import tabulate
-
-    rows = [
-        (of.kind, of.unit, _share(of), f"{of.most[0]} ({100 * of.most[1]:.0f} %)", _quoted(of, texts)) for of in shown
-    ]
+    rows = [(unit.kind, unit.unit, _share(unit), _most(unit), _quoted(unit, texts)) for unit in units]
     table = tabulate(rows, ["kind", "unit", "have it", "most are", "most active for"], "pipe", disable_numparse=True)
     with write_aside(path) as aside:
         aside.write_text(table + "\n")
 
 
-def _quoted(of: Shown, texts: Sequence[str]) -> str:
-    """The texts, cut off where they are long, as one cell of a table."""
-    cut = (shorten(str(texts[int(i)]), LONG, placeholder=" ...") for i in of.examples)
+def _quoted(unit: UnitExamples, texts: Sequence[str]) -> str:
+    """A unit's texts, cut off where they are long, as one cell of a table."""
+    cut = (shorten(str(texts[int(i)]), LONG, placeholder=" ...") for i in unit.examples)
     return "<br>".join(escape(text).replace("|", "&#124;") for text in cut)

@@ -1,4 +1,4 @@
-r"""What the factors say of each example: whether it has those that many have, or those that few have.
+r"""How representative and how rare the factors of each example are: shared by many examples, or by few.
 
     p_j  = the share of examples for which unit j is active
     a_ij = activation_ij / sum_j activation_ij
@@ -47,7 +47,7 @@ def _weighted(codes: Codes, of_unit: np.ndarray) -> np.ndarray:
 
 def standardised(values: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
     """Ranks spread evenly over [0, 1], float32[n]: 0 for the smallest value and 1 for the largest; ties share the mean
-    of their ranks, and a value that has no other to be compared with is 1/2.
+    of their ranks, and a value without others to compare with gets 1/2.
 
     Arguments:
         values: float[n].

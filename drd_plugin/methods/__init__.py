@@ -1,6 +1,16 @@
 """Methods: a score and a strategy under one name, and names to methods."""
 
-from .published import METHODS, OWN_STRATEGIES, PUBLISHED, Method, configure, is_of, parse, parse_score, parse_strategy
+from .published import (
+    METHODS,
+    OWN_STRATEGIES,
+    PUBLISHED,
+    Method,
+    configure,
+    matches,
+    parse,
+    parse_score,
+    parse_strategy,
+)
 from .selector import Selector
 
 __all__ = [
@@ -10,7 +20,7 @@ __all__ = [
     "Method",
     "Selector",
     "configure",
-    "is_of",
+    "matches",
     "parse",
     "parse_score",
     "parse_strategy",

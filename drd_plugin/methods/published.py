@@ -1,24 +1,27 @@
 """The published methods: each is a pair of a score and a strategy, and any other pair can be named.
 
 - `DRD`: a published method.
-- `DRD+CCS`: DRD's score with CCS's strategy. The left is a score, or a method that stands for its score; the right a
-  strategy, or a method that stands for it (not one that keeps the hardest: `DRD+Random` would not be random).
-- `DRD[draws=16]+BWS[selector=train]`: with settings; without a plus sign, they go to the side that has such a field.
-- `FAMILY:NAME`: a whole method of another library, which is neither a score nor a strategy.
+- `DRD+CCS`: DRD's score with CCS's strategy. The first part is a score, or a method that stands for its score; the
+  second a strategy, or a method that stands for its strategy (not one that keeps the hardest: `DRD+Random` would not be
+  random).
+- `DRD[draws=16]+BWS[selector=train]`: with settings; without a plus sign, each goes to the part that has this field.
+- `FAMILY:NAME`: a complete method of another library, which is neither a score nor a strategy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from typing_extensions import override
 
 from ..artifacts import Scores, Subset
 from ..core.names import read_name, split_outside
 from ..core.provenance import describe
 from ..core.registry import Registry, unknown
+from ..data import Split
 from ..scores import AUM, DRD, DUAL, EL2N, ELBO, SCORES, TDDS, DynUnc, Forgetting, Moderate, Score, Uniform
 from ..strategies import (
     D2,
@@ -33,18 +36,15 @@ from ..strategies import (
     Workbench,
 )
 from ..strategies.apply import apply_strategy
+from ..training.recipe import Recipe
 from .selector import Selector
-
-if TYPE_CHECKING:
-    from ..data import Split
-    from ..training.recipe import Recipe
 
 __all__ = [
     "METHODS",
     "OWN_STRATEGIES",
     "PUBLISHED",
     "Method",
-    "is_of",
+    "matches",
     "parse",
     "parse_score",
     "parse_strategy",
@@ -54,16 +54,16 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Selector):
     """A score and a strategy.
 
     Arguments:
         name: The name in tables.
-        score: Orders the examples.
-        strategy: Selects from the order.
+        score: The score that orders the examples.
+        strategy: The strategy that selects from the order.
 
     Raises:
-        ValueError: If DUAL's sampling takes the mean probability over other epochs than DUAL watches.
+        ValueError: If the strategy cannot select by the score (see `Score.why_not_with`).
     """
 
     name: str
@@ -71,48 +71,45 @@ class Method:
     strategy: Strategy
 
     def __post_init__(self) -> None:
-        default = isinstance(self.strategy, BetaSampling) and self.strategy.mean_score == BetaSampling.mean_score
-        if default and isinstance(self.score, DUAL) and self.score != DUAL():
-            raise ValueError(
-                f"{self.name}: the sampling takes the label's mean probability over the epochs and proxies that DUAL "
-                "watches by default; name it for these settings, as in "
-                "DUAL[first_epochs=20, mean_score=Confidence[first_epochs=20]]."
-            )
+        if reason := self.score.why_not_with(self.strategy):
+            raise ValueError(f"{self.name}: {reason}")
 
     @property
+    @override
     def ordering(self) -> Score:
-        """See `Selector`."""
         return self.score
 
     @property
+    @override
     def scores(self) -> list[Score]:
-        """The score, and those that the strategy may ask for."""
         return list(dict.fromkeys([self.score, *map(parse_score, self.strategy.needs_scores)]))
 
     @property
+    @override
     def needs_features(self) -> bool:
-        """See `Selector`."""
         return self.strategy.needs_features
 
     @property
+    @override
     def spec(self) -> list[Any]:
-        """See `Selector`."""
         return [self.score, self.strategy]
 
+    @override
     def why_not(self, split: Split, proxy: Recipe, device: str) -> str:
-        """See `Selector`: what a score cannot be had of; nothing else is known before the scores are computed."""
-        return next(filter(None, (of.why_not(split) for of in self.scores)), "")
+        return next(filter(None, (score.why_not(split) for score in self.scores)), "")
 
+    @override
     def configured(self, name: str, settings: Mapping[str, Any]) -> Method:
-        """See `Selector`; a setting goes to the side that has such a field."""
-        known = [*_fields(self.score), *_fields(self.strategy)]
+        """Each setting goes to the score or strategy that has this field."""
+        score_fields, strategy_fields = _fields(self.score), _fields(self.strategy)
         for key in settings:
-            if key not in known:
-                raise unknown(f"setting of {self.name}", key, known)
-        of_score = {key: value for key, value in settings.items() if key in _fields(self.score)}
-        of_strategy = {key: value for key, value in settings.items() if key not in of_score}
+            if key not in score_fields | strategy_fields:
+                raise unknown(f"setting of {self.name}", key, [*score_fields, *strategy_fields])
+        of_score = {key: value for key, value in settings.items() if key in score_fields}
+        of_strategy = {key: value for key, value in settings.items() if key not in score_fields}
         return Method(name, configure(self.score, of_score), configure(self.strategy, of_strategy))
 
+    @override
     def select(
         self,
         scores: Scores | None,
@@ -121,18 +118,6 @@ class Method:
         workbench: Workbench | None = None,
         budget: int | np.ndarray | None = None,
     ) -> Subset:
-        """Selects a subset.
-
-        Arguments:
-            scores: The scores of the training set.
-            fraction: The share that is kept, in (0, 1].
-            seed: The selection seed.
-            workbench: Gives what the strategy asks for.
-            budget: See `drd_plugin.strategies.apply.apply_strategy`.
-
-        Raises:
-            ValueError: If the fraction keeps nothing, or does not fit the strategy.
-        """
         if scores is None:
             raise ValueError(f"{self.name} needs the {type(self.score).__name__} scores of the training set.")
         return apply_strategy(self.strategy, scores, fraction, seed, workbench, self.name, budget)
@@ -159,10 +144,10 @@ PUBLISHED: dict[str, Method] = {
         ("ELBO", ELBO(), _DRD_WINDOW),
     )
 }
-"""The pairs of this library."""
+"""The methods of this library by name."""
 
 OWN_STRATEGIES = {name: method.strategy for name, method in PUBLISHED.items() if method.strategy != Hardest()}
-"""The strategies that methods stand for, by the methods' names."""
+"""The strategies of the methods that do not keep the hardest, by the methods' names."""
 
 METHODS: Registry[Selector] = Registry("method", "drd_plugin.methods", PUBLISHED)
 
@@ -172,11 +157,11 @@ def parse(text: str, defaults: Mapping[str, Mapping[str, Any]] = {}) -> Selector
 
     Arguments:
         text: The name.
-        defaults: For scores, by name, the settings of the score that orders the examples where the name says nothing
-            else.
+        defaults: Default settings of the score that orders the examples, by the score's name; settings in `text`
+            override them.
 
     Raises:
-        UnknownName: If a part is not known; the message gives the nearest known ones.
+        UnknownName: If a part is unknown; the message gives the nearest names.
         ValueError: If a setting is not a field of its score or strategy, or has the wrong type.
     """
     text = text.strip()
@@ -193,8 +178,8 @@ def parse(text: str, defaults: Mapping[str, Mapping[str, Any]] = {}) -> Selector
 
 
 def parse_score(text: str, defaults: Mapping[str, Mapping[str, Any]] = {}) -> Score:
-    """A score from `Name` or `Name[field=value, ...]`; a method's name stands for its score, and `defaults` for the
-    settings that are not given.
+    """A score from `Name` or `Name[field=value, ...]`; a method's name stands for its score. `defaults` are default
+    settings by the score's name.
     """
     name, settings = read_name(text)
     if name not in PUBLISHED and name not in SCORES:
@@ -207,21 +192,20 @@ def _with_defaults(score: Score, defaults: Mapping[str, Mapping[str, Any]]) -> S
     return configure(score, defaults.get(type(score).__name__, {}))
 
 
-def is_of(given: Scores, wanted: Score) -> bool:
-    """Whether scores are those that are asked for: made with these very settings, or imported under the name, with the
-    same direction.
+def matches(scores: Scores, score: Score) -> bool:
+    """Whether scores are those of `score`: computed with the same settings, or imported under its name with the same
+    direction.
     """
-    if "imported" in given.provenance:
-        return given.name == type(wanted).__name__ and given.higher_is_harder == wanted.higher_is_harder
-    return describe(wanted) == given.provenance.get("score")
+    if "imported" in scores.provenance:
+        return scores.name == type(score).__name__ and scores.higher_is_harder == score.higher_is_harder
+    return describe(score) == scores.provenance.get("score")
 
 
 def parse_strategy(text: str) -> Strategy:
-    """A strategy from `Name` or `Name[field=value, ...]`; a method's name stands for its strategy, where it has one of
-    its own.
+    """A strategy from `Name` or `Name[field=value, ...]`; a method's name stands for its strategy.
 
     Raises:
-        ValueError: For a method that is a score, from which the hardest are kept.
+        ValueError: For a method that keeps the hardest by its score.
     """
     name, settings = read_name(text)
     if name in PUBLISHED and PUBLISHED[name].strategy == Hardest():
@@ -233,13 +217,13 @@ def parse_strategy(text: str) -> Strategy:
     if name not in OWN_STRATEGIES and name not in STRATEGIES:
         raise unknown("strategy", name, {*STRATEGIES, *OWN_STRATEGIES})
     strategy = configure(OWN_STRATEGIES[name] if name in OWN_STRATEGIES else STRATEGIES[name](), settings)
-    for asked in strategy.needs_scores:
-        parse_score(asked)
+    for score in strategy.needs_scores:
+        parse_score(score)  # raises if it is unknown
     return strategy
 
 
 def configure(thing: T, settings: Mapping[str, Any]) -> T:
-    """A score or strategy with other settings; an inner strategy is given by name.
+    """The score or strategy with these settings changed; an inner strategy is given by its name.
 
     Raises:
         UnknownName: If a setting is not one of its fields.

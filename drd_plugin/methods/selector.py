@@ -1,29 +1,26 @@
-"""What a method must be able to do, whoever made it."""
+"""The protocol of methods, those of other libraries included."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..artifacts import Scores, Subset
+from ..data import Split
 from ..scores import Score
 from ..strategies import Workbench
-
-if TYPE_CHECKING:
-    from ..data import Split
-    from ..training.recipe import Recipe
+from ..training.recipe import Recipe
 
 __all__ = ["Selector"]
 
 
 class Selector(Protocol):
-    """Anything that selects a subset by name."""
+    """A method: selects a subset, and has a name."""
 
-    @property
-    def name(self) -> str:
-        """The name in tables."""
+    name: str
+    """The name in tables."""
 
     @property
     def ordering(self) -> Score | None:
@@ -35,14 +32,14 @@ class Selector(Protocol):
 
     @property
     def needs_features(self) -> bool:
-        """Whether `select` asks for the features of the proxy."""
+        """Whether `select` requests the proxy's features from the workbench."""
 
     @property
     def spec(self) -> list[Any]:
-        """The dataclasses whose fields determine the selection, beside the scores, fraction and seed."""
+        """The dataclasses whose fields determine the selection, beside the scores, the fraction and the seed."""
 
     def why_not(self, split: Split, proxy: Recipe, device: str) -> str:
-        """Why the method cannot select here at all, with such images, proxies and on this device; empty if it can."""
+        """The reason why it cannot select from this split, with such proxies, on this device; empty if it can."""
 
     def configured(self, name: str, settings: Mapping[str, Any]) -> Selector:
         """The same method under another name, with other settings."""
@@ -55,4 +52,16 @@ class Selector(Protocol):
         workbench: Workbench | None = None,
         budget: int | np.ndarray | None = None,
     ) -> Subset:
-        """Selects a subset; see `Method.select`."""
+        """Selects a subset.
+
+        Arguments:
+            scores: The scores of the training set; None for a method that has no score.
+            fraction: The share to keep, in (0, 1].
+            seed: The selection seed.
+            workbench: Provides the further scores, features and networks that the method asks for.
+            budget: The number of examples to keep, or for a class-wise method of each class, if another rule than this
+                library's rounds the fraction.
+
+        Raises:
+            ValueError: If the fraction keeps nothing, or does not fit the method.
+        """

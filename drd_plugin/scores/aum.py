@@ -1,22 +1,24 @@
 """AUM: the area under the margin.
 
 - `logits`: the margin of the paper, the label's logit less the largest other logit;
-- `probabilities`: that of their softmax, as in CCS, D2 pruning and DataCull.
+- `probabilities`: the same with probabilities (the softmax of the logits), as in CCS, D2 pruning and DataCull.
 
 References:
     Identifying Mislabeled Data using the Area Under the Margin Ranking (Pleiss et al., 2020),
     https://arxiv.org/abs/2001.10528 https://github.com/asappresearch/aum
     https://github.com/haizhongzheng/Coverage-centric-coreset-selection (`generate_importance_score.py`)
 
-Differences: the paper stops before the learning rate first drops; here `first_epochs` says when, and all are counted by
-default, since the rate of a cosine drops all along. CCS adds the margins up over the epochs, which ranks alike; its
-logits were rounded to half precision. On GPUs the recipe's precision `auto` computes logits in bfloat16.
+Differences: the paper stops before the learning rate first drops; here `first_epochs` says when, and all epochs count
+by default, since the rate of a cosine drops from the start. CCS adds the margins up over the epochs, which ranks alike;
+its logits were rounded to half precision. On GPUs the recipe's precision `auto` computes logits in bfloat16.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from typing_extensions import override
 
 from ..core.registry import check_least
 from .base import FoldScore, Proxy, epochs_watched
@@ -32,14 +34,14 @@ __all__ = ["AUM"]
 
 @dataclass(frozen=True)
 class AUM(FoldScore):
-    """The mean over all presentations of the label's logit less the largest other logit, from the training steps. Low
-    is hard.
+    """The mean margin of an example over all its training steps: the label's logit less the largest other logit. Low is
+    hard.
 
     Unbounded for logits, in [-1, 1] for probabilities.
 
     Arguments:
         margin: `logits` or `probabilities`, see above.
-        first_epochs: The first epochs that are counted; all by default.
+        first_epochs: The number of first epochs that are counted; all by default.
     """
 
     higher_is_harder = False
@@ -51,22 +53,22 @@ class AUM(FoldScore):
         super().__post_init__()
         check_least(self, 1, "first_epochs")
 
+    @override
     def last(self, epochs: int) -> int:
-        """See `FoldScore`."""
         return epochs_watched(self, self.first_epochs, epochs)
 
+    @override
     def begin(self, n: int, num_classes: int, device: torch.device) -> State:
-        """See `FoldScore`."""
         import torch
 
         return {"total": torch.zeros(n, device=device), "count": torch.zeros(n, device=device)}
 
+    @override
     def update(self, state: State, outputs: Outputs) -> None:
-        """See `FoldScore`."""
         margin = outputs.margin if self.margin == "logits" else outputs.probability_margin
         state["total"].index_add_(0, outputs.index, margin)
         state["count"].index_add_(0, outputs.index, margin.new_ones(len(margin)))
 
+    @override
     def compute(self, state: State, proxy: Proxy) -> Tensor:
-        """See `FoldScore`."""
         return state["total"] / state["count"]

@@ -1,7 +1,7 @@
-"""What a score is: a frozen dataclass that orders the training examples by how hard they are.
+"""The base classes of scores: frozen dataclasses that order the training examples by how hard they are.
 
-- A `MapScore` needs only the example (and a diffusion model).
-- A `FoldScore` watches one training run of a proxy network; one recorded run feeds every fold at once.
+- A `MapScore` is computed from the example alone (with a diffusion model, perhaps).
+- A `FoldScore` watches one training run of a proxy network; one recorded run feeds all of them at once.
 
 The fields of the dataclass are the hyper-parameters, so `repr`, command-line flags, cache keys and provenance follow
 from them.
@@ -18,26 +18,25 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from .. import training
 from ..core.job import Job
 from ..core.registry import check_fields, check_least
-from ..data import DataError, Kind
+from ..data import DataError, Kind, Split
+from ..strategies import Strategy
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from ..data import Split
-    from ..training.nets import Net
     from ..training.recorder import Outputs, State
 
-__all__ = ["FoldScore", "MapScore", "Proxy", "Score", "Scorer", "early", "epochs_watched"]
+__all__ = ["FoldScore", "MapScore", "Proxy", "Score", "Scorer", "early_epochs", "epochs_watched"]
 
 
 class Score(ABC):
-    """Common to all scores.
+    """A score of training examples.
 
     Arguments:
         higher_is_harder: Whether a larger value means a harder (less typical, less likely) example.
-        seeded_by: Which of `Seeds` the values depend on.
-        takes: What the examples may be; by default, whatever a network can be trained on.
+        seeded_by: The one of the `Seeds` on which the values depend.
+        takes: The kinds of examples that the score can be computed of; by default all.
     """
 
     takes: ClassVar[tuple[Kind, ...]] = ("images", "texts")
@@ -48,32 +47,36 @@ class Score(ABC):
         check_fields(self)
 
     def file_digests(self, split: Split) -> Mapping[str, Any]:
-        """What decides the values beside the fields, the split and the seed (digests of files that are read, choices
-        that depend on the machine), ready for JSON.
+        """All that determines the values beside the fields, the split and the seed, ready for JSON: digests of files to
+        read, and choices that depend on the machine.
         """
         return {}
 
     def why_not(self, split: Split) -> str:
-        """Why the score cannot be had of such examples at all; empty if it can."""
+        """The reason why the score cannot be computed of this split; empty if it can."""
         if split.kind in self.takes:
             return ""
         return f"{type(self).__name__} takes {' or '.join(self.takes)}, and {split.name} holds {split.kind}"
 
+    def why_not_with(self, strategy: Strategy) -> str:
+        """The reason why this strategy cannot select by the score; empty if it can."""
+        return ""
+
     def check(self, split: Split) -> None:
-        """Raises DataError if there is an obstacle."""
-        if found := self.why_not(split):
-            raise DataError(f"{found}: take a score that watches a network's training, such as Forgetting or AUM.")
+        """Raises DataError if the score cannot be computed of this split."""
+        if reason := self.why_not(split):
+            raise DataError(f"{reason}: take a score that watches a network's training, such as Forgetting or AUM.")
 
 
 class Scorer(Protocol):
-    """A map score that has been made ready for a data set."""
+    """A map score prepared for a data set: a function from a batch to its scores."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What was settled while getting ready (timesteps, say), ready for JSON."""
+        """The choices that were made in preparation (timesteps, say), ready for JSON."""
 
     def __call__(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        """Scores a batch.
+        """The scores of a batch.
 
         Arguments:
             images: float32[B, C, H, W] in [-1, 1].
@@ -86,40 +89,38 @@ class Scorer(Protocol):
 
 
 class MapScore(Score):
-    """A score that needs only the example, an image by default; its values do not depend on how examples are
-    batched.
-    """
+    """A score that is computed from the example alone, an image by default; batches do not change its values."""
 
     takes: ClassVar[tuple[Kind, ...]] = ("images",)
     seeded_by: ClassVar[Literal["proxy", "noise", "selection"]] = "noise"
 
     def resized(self, split: Split) -> Split:
-        """The split with its images in the size that the score takes; the split itself by default."""
+        """The split with its images in the size that the score needs; by default the split itself."""
         return split
 
     @abstractmethod
     def prepare(self, split: Split, seed: int, job: Job = Job()) -> Scorer:
-        """Loads or settles what scoring needs.
+        """Loads models, makes choices (timesteps, say), and returns the scorer.
 
         Arguments:
             split: The training split, resized for the score.
             seed: The noise seed.
-            job: How and where; in its folder settled things are kept, so that a resumed run finds them again.
+            job: How and where; choices are stored in its folder, and read there by a resumed run.
         """
 
 
 @dataclass(frozen=True, eq=False)
 class Proxy:
-    """A proxy network after its recorded run.
+    """A proxy network after its recorded training.
 
     Arguments:
         net: The trained network.
-        split: What it was trained on.
-        epochs: For how long.
-        device: Where it is.
+        split: The split it was trained on.
+        epochs: The epochs of its training.
+        device: Its device.
     """
 
-    net: Net
+    net: training.Net
     split: Split
     epochs: int
     device: str
@@ -135,8 +136,8 @@ class FoldScore(Score):
     """A score that watches a training run. Its statistics are a dictionary of tensors of length n (see `Recorder`).
 
     Arguments:
-        frugal: Whether its statistics are a few numbers for each example, and not C.
-        proxies: How many proxies, trained from different seeds, the score is averaged over.
+        frugal: Whether its statistics are a few numbers for each example, rather than a number for each class.
+        proxies: The number of proxies, trained from different seeds, over which the score is averaged.
     """
 
     frugal: ClassVar[bool] = True
@@ -149,7 +150,7 @@ class FoldScore(Score):
         check_least(self, 1, "proxies")
 
     def last(self, epochs: int) -> int:
-        """The last epoch that is watched, in a training of `epochs`; by default the last one.
+        """The last epoch that the score watches in a training of `epochs`; all by default.
 
         Raises:
             ValueError: If the training is too short for the score.
@@ -157,44 +158,48 @@ class FoldScore(Score):
         return epochs
 
     def observes(self, epoch: int, epochs: int) -> Literal["train", "eval", None]:
-        """Which outputs of this epoch the score wants: by default those of the training steps, up to the `last`."""
+        """The outputs of this epoch that the score takes: by default those of the training steps, up to the `last`."""
         return "train" if epoch <= self.last(epochs) else None
 
-    @abstractmethod
     def begin(self, n: int, num_classes: int, device: torch.device) -> State:
-        """The statistics before training."""
+        """The statistics before training; by default `total`, a zero for each example."""
+        import torch
+
+        return {"total": torch.zeros(n, device=device)}
 
     @abstractmethod
     def update(self, state: State, outputs: Outputs) -> None:
-        """Takes one batch into the statistics."""
+        """Updates the statistics by the outputs of one batch."""
 
     def release(self, state: State, epoch: int, epochs: int) -> None:
-        """After an epoch, of `epochs`; lets go of statistics that no later epoch needs."""
+        """Drops the statistics that no epoch after this one, of `epochs`, needs."""
 
     @abstractmethod
     def compute(self, state: State, proxy: Proxy) -> Tensor:
         """The scores after training, float32[n]."""
 
 
-def epochs_watched(what: FoldScore, wanted: int | None, epochs: int, default: int | None = None, least: int = 1) -> int:
-    """How many of a training's first epochs a score watches.
+def epochs_watched(
+    score: FoldScore, first_epochs: int | None, epochs: int, default: int | None = None, least: int = 1
+) -> int:
+    """The number of epochs, from the first, that a score watches.
 
     Arguments:
-        what: The score, for the message.
-        wanted: What its field `first_epochs` says; None for the default.
+        score: The score, for the message.
+        first_epochs: The number from its settings; None for the default.
         epochs: The length of the training.
-        default: The default; all by default.
-        least: How many the score cannot do without.
+        default: The default; all epochs if None.
+        least: The least number that the score needs.
 
     Raises:
-        ValueError: If they are fewer than `least`, or the training is shorter.
+        ValueError: If there are fewer than `least`, or the training is shorter.
     """
-    chosen = wanted if wanted is not None else epochs if default is None else default
-    name = type(what).__name__
+    chosen = first_epochs if first_epochs is not None else epochs if default is None else default
+    name = type(score).__name__
     if epochs < max(least, chosen):
         raise ValueError(
             f"{name} watches the first {max(least, chosen)} epochs, but the proxy trains for {epochs}: train it for "
-            f"longer, or watch fewer ({what})."
+            f"longer, or watch fewer ({score})."
         )
     if chosen < least:
         raise ValueError(f"{name} watches at least {least} epochs, got first_epochs={chosen}.")
@@ -205,6 +210,6 @@ EARLY = 30 / 200
 """The share of the training that DUAL watches on CIFAR, and TDDS in its read-me: 30 of 200 epochs."""
 
 
-def early(epochs: int, window: int = 10) -> int:
-    """The first epochs of a training that count as early: 15 %, at least a window."""
+def early_epochs(epochs: int, window: int = 10) -> int:
+    """The number of epochs, from the first, that count as early: 15 %, at least a window."""
     return max(window, round(EARLY * epochs))

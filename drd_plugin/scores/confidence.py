@@ -14,11 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from ..core.registry import check_least
-from .base import FoldScore, Proxy, early, epochs_watched
+from .base import FoldScore, Proxy, early_epochs, epochs_watched
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from ..training.recorder import Outputs, State
@@ -31,8 +32,8 @@ class Confidence(FoldScore):
     """The probability of the label in the training steps, averaged over epochs. In [0, 1]; low is hard.
 
     Arguments:
-        first_epochs: The first epochs that are watched; all by default.
-        early: Whether those are watched that DUAL watches by default: 15 % of the proxy's, at least ten.
+        first_epochs: The number of first epochs that are watched; all by default.
+        early: Whether to watch the epochs that DUAL watches by default: the first 15 % of the proxy's, at least ten.
     """
 
     higher_is_harder = False
@@ -48,20 +49,14 @@ class Confidence(FoldScore):
                 f"Confidence watches early epochs or the first ones, got first_epochs={self.first_epochs}."
             )
 
+    @override
     def last(self, epochs: int) -> int:
-        """See `FoldScore`."""
-        return epochs_watched(self, self.first_epochs, epochs, early(epochs) if self.early else epochs)
+        return epochs_watched(self, self.first_epochs, epochs, early_epochs(epochs) if self.early else epochs)
 
-    def begin(self, n: int, num_classes: int, device: torch.device) -> State:
-        """See `FoldScore`."""
-        import torch
-
-        return {"total": torch.zeros(n, device=device)}
-
+    @override
     def update(self, state: State, outputs: Outputs) -> None:
-        """See `FoldScore`."""
         state["total"].index_add_(0, outputs.index, outputs.target_probability)
 
+    @override
     def compute(self, state: State, proxy: Proxy) -> Tensor:
-        """See `FoldScore`."""
         return state["total"] / self.last(proxy.epochs)

@@ -1,4 +1,4 @@
-"""What the scores that ask a diffusion model have in common."""
+"""The base classes of the scores by a diffusion model."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from typing_extensions import override
 
 from .. import diffusion
 from ..core.registry import check_least
+from ..data import Split
 from .base import MapScore
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from ..data import Split
-
 __all__ = ["DiffusionScore", "DiffusionScorer", "Work", "average_pairs"]
 
 
 @dataclass(frozen=True)
 class DiffusionScore(MapScore):
-    """A map score that asks a class-conditional diffusion model.
+    """A map score by a class-conditional diffusion model.
 
     Arguments:
         denoiser: A hub name, a folder in the diffusers format, or `auto`: the bundled denoiser that was fitted to this
@@ -34,11 +33,11 @@ class DiffusionScore(MapScore):
         labels: `auto`, `order`, or a file that maps class names to the model's class numbers (see
             `drd_plugin.diffusion.denoisers.classes`).
         unmapped: `refuse`, or `null`: classes that the model does not have are scored with its null class.
-        draws: Noise draws an image, averaged.
+        draws: Noise draws for each image, averaged.
         antithetic: Whether draws come in pairs of opposite noise.
         precision: The denoiser's floating-point precision.
         compiled: Whether the denoiser is compiled (which needs a C++ compiler on CPUs): faster, and rounded otherwise.
-        latents: A folder in which encoded images are kept for other scores; none by default.
+        latents: A folder in which encoded images are stored for other scores; none by default.
         batch_size: The most latents in a forward pass, fewer where they are large; it does not change the scores.
     """
 
@@ -64,7 +63,7 @@ class DiffusionScore(MapScore):
 
     @override
     def file_digests(self, split: Split) -> Mapping[str, Any]:
-        """The weights' digest, and the mapping of the classes where there is a file."""
+        """The weights' digest, and the mapping of the classes if it is read from a file."""
         mapping = {} if self.labels in ("auto", "order") else {"labels": diffusion.read_mapping(Path(self.labels))}
         return {"denoiser": diffusion.weights_digest(diffusion.denoiser_folder(self.denoiser, split)), **mapping}
 
@@ -74,14 +73,14 @@ class DiffusionScore(MapScore):
 
         Arguments:
             split: The training split, resized for the score.
-            device: Where to compute.
+            device: The device that scores.
         """
 
     def load(self, split: Split, device: torch.device) -> tuple[diffusion.Denoiser, diffusion.Latents]:
         """The diffusion model, which takes the split's own class numbers, and the encoder of its images.
 
         Raises:
-            DenoiserError: If there is none, or it does not fit.
+            DenoiserError: If there is no denoiser for this data set, or it does not fit.
         """
         denoiser = diffusion.find_denoiser(
             self.denoiser, split, device, self.labels, self.unmapped, self.precision, self.compiled
@@ -92,15 +91,15 @@ class DiffusionScore(MapScore):
 
 @dataclass(frozen=True, eq=False)
 class DiffusionScorer:
-    """A diffusion score made ready for a data set; see `Scorer`.
+    """A diffusion score prepared for a data set; see `Scorer`.
 
     Arguments:
-        score: The score's settings.
+        score: The score with its settings.
         denoiser: The diffusion model, which takes the data set's class numbers.
-        encode: Encodes the images, from float32[B, C, H, W] and their positions int64[B] to latents.
+        encode: The encoder of images, from float32[B, C, H, W] and their positions int64[B] to latents.
         seed: The noise seed.
-        device: Where it computes.
-        settings: For the provenance.
+        device: The device that computes.
+        settings: The choices that were made in preparation, for the provenance.
     """
 
     score: DiffusionScore
@@ -112,7 +111,7 @@ class DiffusionScorer:
 
     @cached_property
     def forward_batches(self) -> diffusion.Batches:
-        """The batches of the denoiser's forward passes, whose size is kept once it had to shrink."""
+        """The batches of the denoiser's forward passes; a reduced batch size is remembered."""
         shape = tuple(self.denoiser.latent_shape)
         return diffusion.Batches(diffusion.forward_batch(self.score.batch_size, shape, self.device))
 
@@ -123,9 +122,9 @@ class Work:
 
     Arguments:
         denoiser: The diffusion model.
-        first_forwards: Forward passes, counted in images, before scoring.
+        first_forwards: Forward passes before scoring, counted in images.
         forwards_each: Forward passes for each example.
-        latents_each: Latents of each example that go through the denoiser side by side.
+        latents_each: Latents of each example in one forward pass.
         finishes: How often `finish` runs for each example.
         finish: The step after the last forward pass: decoding latents and measuring distances.
         note: The assumptions.
@@ -141,5 +140,5 @@ class Work:
 
 
 def average_pairs(estimates: Tensor, antithetic: bool) -> Tensor:
-    """Estimates float32[B, draws]; where draws are antithetic, each pair is averaged to one estimate."""
+    """The estimates from float32[B, draws]: the draws themselves, or the mean of each pair of antithetic draws."""
     return estimates.unflatten(1, (-1, 2)).mean(2) if antithetic else estimates

@@ -1,20 +1,20 @@
-r"""DRD: how far a class-conditional diffusion model's partial reconstruction of an image deviates from it.
+r"""DRD: the deviation of an image's partial reconstruction, by a class-conditional diffusion model, from the image.
 
     DRD(x_0, c) = E_eps d( x_0, x'_{0:t_c} ),    x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) eps,
 
 where x' is the DDIM path from x_t back to 0 given c, the timestep t_c is chosen class by class (see
 `InformationBottleneck`), and d is the LPIPS formula. Theorem 1 of the paper bounds the expected squared deviation from
-below by -kappa(t) log q(x_0) plus a constant, so that a small deviation speaks for a likely image.
+below by -kappa(t) log q(x_0) plus a constant, so that a small deviation indicates a likely image.
 
 References:
     Diffusion Reconstruction-based Data Likelihood Estimation for Core-Set Selection (Chen et al., 2026),
     https://arxiv.org/abs/2511.19274
-    Official code: https://github.com/mchen725/DRD, which could not be had; this follows the paper.
+    Official code: https://github.com/mchen725/DRD, which was not available; this follows the paper.
 
 Differences: the paper does not say how many noise draws a score averages, which layers LPIPS uses, whether dt counts
 sampling or training steps, nor whether the reconstruction is compared with the image or with its round trip through the
-VAE. Here `draws`, `distance`, the grid's unit of `delta_t` and `reference` say so. Antithetic draws, several timesteps
-and few-step solvers are ours; none is on by default.
+VAE. Here the settings `draws`, `distance`, `delta_t` (in sampling steps) and `reference` determine this. Antithetic
+draws, several timesteps and few-step solvers are ours; none is on by default.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from ..core.job import Job
 from ..core.provenance import digest
 from ..core.registry import check_least
 from ..core.seeds import keyed_antithetic
-from ..data import scaled
+from ..data import Split, scaled
 from ..diffusion.timesteps.rule import InformationBottleneck
 from .diffusion import DiffusionScore, DiffusionScorer, Work, average_pairs
 
@@ -45,12 +45,10 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from ..data import Split
-
 __all__ = ["DRD", "Deviation"]
 
 STANDARDISED = 256
-"""The most images by whose deviations several timesteps are made comparable."""
+"""The most images whose deviations are used to standardise several timesteps."""
 
 log = logging.getLogger(__name__)
 
@@ -63,19 +61,19 @@ class DRD(DiffusionScore):
         steps: The number of steps T' of the sampling grid.
         gamma_min: The least signal-to-noise ratio of a timestep.
         gamma_max: The greatest signal-to-noise ratio of a timestep.
-        B: Images of each class by which its timestep is chosen.
-        noises: Noise draws for each of them.
-        delta_t: The finite difference's reach, in grid steps.
+        B: Images of each class from which its timestep is chosen.
+        noises: Noise draws for each of these images.
+        delta_t: The reach of the finite difference, in grid steps.
         estimator: `eq9`, `eq6` or `mmse`; see `drd_plugin.diffusion.timesteps.rule`.
         search: `exhaustive`, `staged`, or `auto`: exhaustive up to 20 classes.
-        competitors: How many classes the staged search compares an image with.
-        competitors_by: Which classes these are: `screen`, `proxy`, `wordnet` or a JSON file.
+        competitors: The number of classes with which the staged search compares an image.
+        competitors_by: The choice of these classes: `screen`, `proxy`, `wordnet` or a JSON file.
         timestep: The grid step for all classes, in 0..steps - 1; by default each class's own, by the information
             bottleneck.
-        timesteps: Several grid steps for all classes instead, whose deviations are z-scored and averaged.
+        timesteps: Several grid steps for all classes instead; their deviations are z-scored and averaged.
         solver: `ddim`, `dpmsolver++` or `unipc` (see `drd_plugin.diffusion.solvers`).
         solver_steps: Forward passes of the solvers of higher order.
-        reference: What the reconstruction is compared with: the `input`, or its round trip through the `vae`.
+        reference: The image to compare the reconstruction with: the `input`, or its round trip through the `vae`.
         distance: `auto`, `network`, `lpips-alex`, `lpips-vgg` or `mse` (see `drd_plugin.diffusion.distance`).
     """
 
@@ -100,7 +98,7 @@ class DRD(DiffusionScore):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _ = self.rule  # raises if a setting of it is wrong
+        _ = self.rule  # raises if one of its settings is wrong
         check_least(self, 1, "solver_steps")
         object.__setattr__(self, "timesteps", tuple(self.timesteps))
         wrong = [t for t in self.fixed_timesteps if type(t) is not int or not 0 <= t < self.steps]
@@ -118,13 +116,13 @@ class DRD(DiffusionScore):
 
     @property
     def fixed_timesteps(self) -> tuple[int, ...]:
-        """The grid steps that the settings fix for all classes; none where the rule chooses."""
+        """The grid steps that the settings fix for all classes; empty if the rule chooses."""
         return self.timesteps or (() if self.timestep is None else (self.timestep,))
 
     @override
     def file_digests(self, split: Split) -> Mapping[str, Any]:
-        """Beside the diffusion model, the distance that `auto` stands for on this machine, and the lists of competitors
-        where there is a file.
+        """Beside those of the diffusion model, the distance that `auto` stands for on this machine, and the digest of a
+        file of competitors.
         """
         listed = self.competitors_by not in ("screen", "proxy", "wordnet")
         lists = {"competitors_by": digest(diffusion.near_classes(self.competitors_by, split))} if listed else {}
@@ -133,7 +131,7 @@ class DRD(DiffusionScore):
 
     @override
     def prepare(self, split: Split, seed: int, job: Job = Job()) -> Deviation:
-        """Chooses the timesteps and makes the distance's network ready.
+        """Loads the denoiser and the distance's network, and chooses the timesteps.
 
         Raises:
             DenoiserError: If there is no denoiser for this data set, or it does not fit.
@@ -150,7 +148,7 @@ class DRD(DiffusionScore):
 
     @override
     def work(self, split: Split, device: torch.device) -> Work:
-        """For steps that are not chosen yet, the middle of the window is taken."""
+        """Assumes the middle of the window for timesteps that are not chosen yet."""
         denoiser, _ = self.load(split, device)
         window = self.rule.window(denoiser)
         fixed = self.fixed_timesteps
@@ -174,7 +172,7 @@ class DRD(DiffusionScore):
         )
 
     def _starts(self, denoiser: diffusion.Denoiser, split: Split, seed: int, job: Job) -> np.ndarray:
-        """The grid steps of each class, int64[C, T]; those that were chosen before are read from the job's folder."""
+        """The grid steps of each class, int64[C, T]; an earlier choice is read from the job's folder."""
         if self.fixed_timesteps:
             return np.tile(self.fixed_timesteps, (split.num_classes, 1))
         path = job.path("timesteps.json")
@@ -188,7 +186,7 @@ class DRD(DiffusionScore):
 
 
 def _write(choice: diffusion.TimestepChoice, path: Path) -> None:
-    """Writes the choice unless another process of the job was first, whose choice all take then."""
+    """Writes the choice, unless another process of the job was first: then all processes use that one's."""
     content = {
         "timesteps": choice.chosen.tolist(),
         "window": choice.window.tolist(),
@@ -203,13 +201,13 @@ def _write(choice: diffusion.TimestepChoice, path: Path) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Deviation(DiffusionScorer):
-    """DRD made ready for a data set; see `Scorer`.
+    """DRD prepared for a data set; see `Scorer`.
 
     Arguments:
         embed: The distance's embedding.
         starts: The grid steps of each class, int64[C, T].
-        centre: What is taken off the deviations at each of the T steps, float64[T].
-        scale: What they are divided by, float64[T].
+        centre: The number to subtract from the deviations at each of the T steps, float64[T].
+        scale: The number to divide them by, float64[T].
     """
 
     score: DRD
@@ -219,7 +217,7 @@ class Deviation(DiffusionScorer):
     scale: np.ndarray = field(default_factory=lambda: np.ones(1))
 
     def __call__(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        """See `Scorer`."""
+        """The estimates of a batch: the mean deviation over the steps, of each draw or antithetic pair of draws."""
         import torch
 
         deviations = self.at_each_step(images, labels, index)
@@ -227,9 +225,7 @@ class Deviation(DiffusionScorer):
         return average_pairs(((deviations - centre) / scale).mean(2), self.score.antithetic)
 
     def at_each_step(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        """The deviation of each draw at each of the class's steps, float32[B, draws, T]; the reference is embedded once
-        for all.
-        """
+        """The deviation of each draw at each of the class's steps, float32[B, draws, T]."""
         import torch
 
         x_0 = self.encode(images, index)
@@ -258,14 +254,14 @@ class Deviation(DiffusionScorer):
     def reconstruct(
         self, x_0: Tensor, labels: Tensor, positions: np.ndarray, draw: np.ndarray, start: Tensor
     ) -> Tensor:
-        """The reconstruction of each latent, by the score's solver; the same shape as `x_0`.
+        """The reconstruction of each latent by the score's solver, in the shape of `x_0`.
 
         Arguments:
             x_0: The latents, [B, *latent_shape].
             labels: int64[B].
             positions: The positions of the examples in the data set, by which noise is keyed, int64[B].
-            draw: The number of the noise draw, int64[B].
-            start: The grid step to start from, int64[B].
+            draw: The number of each noise draw, int64[B].
+            start: The grid step at which each path begins, int64[B].
         """
         import torch
 
@@ -277,18 +273,18 @@ class Deviation(DiffusionScorer):
 
     @cached_property
     def image_batches(self) -> diffusion.Batches:
-        """The batches of images that are decoded and embedded, whose size is kept once it had to shrink."""
+        """The batches of images for decoding and embedding; a reduced batch size is remembered."""
         return diffusion.Batches(diffusion.image_batch(tuple(self.denoiser.image_shape)))
 
     def standardised(self, split: Split) -> Deviation:
-        """With centre and scale of the deviations of `STANDARDISED` images on a fixed grid, one draw each."""
+        """The scorer with centre and scale from the deviations, one draw each, of `STANDARDISED` images that are evenly
+        spaced in the data set.
+        """
         import torch
 
         index = torch.linspace(0, len(split) - 1, min(len(split), STANDARDISED)).long()
-        one, labels = (
-            replace(self, score=replace(self.score, draws=1, antithetic=False)),
-            torch.from_numpy(split.labels),
-        )
+        one = replace(self, score=replace(self.score, draws=1, antithetic=False))
+        labels = torch.from_numpy(split.labels)
         with torch.inference_mode():
             parts = [
                 one.at_each_step(scaled(split.images[i].to(self.device)), labels[i].to(self.device), i)

@@ -9,8 +9,8 @@ References:
     (`exp_cifar/importance_evaluation.py`, `dual`)
 
 Differences: the official code multiplies by ten, which ranks alike. T is 30 of 200 epochs on CIFAR; here the same
-share of the proxy's epochs by default. The method DUAL is this score with the strategy `BetaSampling`, as the paper has
-it for high pruning ratios; `DUAL+Hardest` keeps the highest scores. With another `window` or `first_epochs`, name the
+share of the proxy's epochs by default. The method DUAL is this score with the strategy `BetaSampling`, as in the paper
+for high pruning ratios; `DUAL+Hardest` keeps the highest scores. With another `window` or `first_epochs`, name the
 mean over the same epochs (`DUAL[first_epochs=20, mean_score=Confidence[first_epochs=20]]`).
 """
 
@@ -19,7 +19,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import early, epochs_watched
+from typing_extensions import override
+
+from ..strategies import BetaSampling, Strategy
+from .base import early_epochs, epochs_watched
 from .sliding import WindowScore
 
 if TYPE_CHECKING:
@@ -35,13 +38,23 @@ class DUAL(WindowScore):
 
     Arguments:
         window: J, the epochs in a window.
-        first_epochs: T, the first epochs that are watched; 15 % of the proxy's by default, at least a window.
+        first_epochs: T, the number of first epochs that are watched; 15 % of the proxy's by default, at least a window.
     """
 
+    @override
     def last(self, epochs: int) -> int:
-        """See `FoldScore`."""
-        return epochs_watched(self, self.first_epochs, epochs, early(epochs, self.window), self.window)
+        return epochs_watched(self, self.first_epochs, epochs, early_epochs(epochs, self.window), self.window)
 
-    def of_window(self, probabilities: Tensor) -> Tensor:
-        """See `WindowScore`."""
+    @override
+    def why_not_with(self, strategy: Strategy) -> str:
+        default = isinstance(strategy, BetaSampling) and strategy.mean_score == BetaSampling.mean_score
+        if not default or self == DUAL():
+            return ""
+        return (
+            "the sampling takes the label's mean probability over the epochs and proxies that DUAL watches by default; "
+            "name it for these settings, as in DUAL[first_epochs=20, mean_score=Confidence[first_epochs=20]]."
+        )
+
+    @override
+    def statistic(self, probabilities: Tensor) -> Tensor:
         return probabilities.std(dim=1) * (1 - probabilities.mean(dim=1))

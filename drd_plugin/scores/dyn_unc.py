@@ -8,13 +8,15 @@ References:
     https://github.com/BAAI-DCAI/Dataset-Pruning (`ImageNet/get_coreset.py`)
 
 Differences: the official code multiplies by ten, which ranks alike, takes a probability of exactly 0 for an example
-that was not seen, and leaves out the window that ends with the last epoch; so does this, as for that last window.
+that was not seen, and leaves out the window that ends with the last epoch. That window is left out here too.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from typing_extensions import override
 
 from .base import epochs_watched
 from .sliding import WindowScore
@@ -31,11 +33,11 @@ class DynUnc(WindowScore):
 
     Arguments:
         window: J, the epochs in a window.
-        first_epochs: T, the first epochs that are watched; all but the last by default.
+        first_epochs: T, the number of first epochs that are watched; all but the last by default.
     """
 
+    @override
     def last(self, epochs: int) -> int:
-        """See `FoldScore`."""
         if self.first_epochs is None and epochs <= self.window:
             raise ValueError(
                 f"DynUnc takes windows of {self.window} epochs and leaves out the last epoch, but the proxy trains for "
@@ -43,6 +45,6 @@ class DynUnc(WindowScore):
             )
         return epochs_watched(self, self.first_epochs, epochs, epochs - 1, self.window)
 
-    def of_window(self, probabilities: Tensor) -> Tensor:
-        """See `WindowScore`."""
+    @override
+    def statistic(self, probabilities: Tensor) -> Tensor:
         return probabilities.std(dim=1)

@@ -17,11 +17,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from typing_extensions import override
+
 from ..core.registry import check_least
 from .base import FoldScore, Proxy, epochs_watched
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from ..training.recorder import Outputs, State
@@ -35,10 +36,9 @@ class EL2N(FoldScore):
     sqrt(2)] for one epoch or a mean.
 
     Arguments:
-        epoch: The epoch after which the outputs are taken; by default a tenth of the proxy's epochs, as the paper's 20
-            of 200.
-        first_epochs: The first epochs, instead of a single one.
-        outputs: `eval`: of an evaluation after the epoch; `train`: of the training steps.
+        epoch: The epoch whose outputs count; by default at a tenth of the proxy's epochs, as the paper's 20 of 200.
+        first_epochs: The number of first epochs, instead of a single one.
+        outputs: The outputs of an evaluation after the epoch (`eval`) or of the training steps (`train`).
         aggregate: Whether several epochs are averaged (`mean`) or added up (`sum`).
     """
 
@@ -57,37 +57,31 @@ class EL2N(FoldScore):
                 f"EL2N reads one epoch or the first ones, got epoch={self.epoch} and first_epochs={self.first_epochs}."
             )
 
+    @override
     def last(self, epochs: int) -> int:
-        """See `FoldScore`."""
         if self.first_epochs is not None:
             return epochs_watched(self, self.first_epochs, epochs)
-        wanted = self.epoch if self.epoch is not None else max(1, round(epochs / 10))
-        if wanted > epochs:
+        epoch = self.epoch if self.epoch is not None else max(1, round(epochs / 10))
+        if epoch > epochs:
             raise ValueError(
-                f"EL2N reads the outputs after epoch {wanted}, but the proxy trains for {epochs}: choose an epoch in "
+                f"EL2N reads the outputs after epoch {epoch}, but the proxy trains for {epochs}: choose an epoch in "
                 f"1..{epochs}."
             )
-        return wanted
+        return epoch
 
+    @override
     def observes(self, epoch: int, epochs: int) -> Literal["train", "eval", None]:
-        """See `FoldScore`."""
         last = self.last(epochs)
         return self.outputs if epoch == last or (self.first_epochs is not None and epoch < last) else None
 
-    def begin(self, n: int, num_classes: int, device: torch.device) -> State:
-        """See `FoldScore`."""
-        import torch
-
-        return {"total": torch.zeros(n, device=device)}
-
+    @override
     def update(self, state: State, outputs: Outputs) -> None:
-        """See `FoldScore`."""
         import torch.nn.functional as F
 
-        wanted = F.one_hot(outputs.labels, outputs.probabilities.shape[1])
-        state["total"][outputs.index] += (outputs.probabilities - wanted).norm(dim=1)
+        targets = F.one_hot(outputs.labels, outputs.probabilities.shape[1])
+        state["total"][outputs.index] += (outputs.probabilities - targets).norm(dim=1)
 
+    @override
     def compute(self, state: State, proxy: Proxy) -> Tensor:
-        """See `FoldScore`."""
         mean_over = self.first_epochs if self.first_epochs is not None and self.aggregate == "mean" else 1
         return state["total"] / mean_over

@@ -21,14 +21,13 @@ from typing_extensions import override
 from .. import diffusion
 from ..core.job import Job
 from ..core.seeds import keyed_antithetic
+from ..data import Split
 from ..diffusion.timesteps.rule import SNRWindow
 from .diffusion import DiffusionScore, DiffusionScorer, Work, average_pairs
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
-    from ..data import Split
 
 __all__ = ["ELBO", "DenoisingLoss"]
 
@@ -52,11 +51,11 @@ class ELBO(DiffusionScore):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _ = self.window  # raises if a setting of it is wrong
+        _ = self.window  # raises if one of its settings is wrong
 
     @property
     def window(self) -> SNRWindow:
-        """The window of steps."""
+        """The rule that gives the window of steps."""
         return SNRWindow(self.steps, self.gamma_min, self.gamma_max)
 
     @override
@@ -83,7 +82,7 @@ class ELBO(DiffusionScore):
 
 @dataclass(frozen=True, eq=False)
 class DenoisingLoss(DiffusionScorer):
-    """ELBO made ready for a data set; see `Scorer`.
+    """ELBO prepared for a data set; see `Scorer`.
 
     Arguments:
         window: The grid steps to average over, int64[W].
@@ -93,7 +92,7 @@ class DenoisingLoss(DiffusionScorer):
     window: np.ndarray
 
     def __call__(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        """See `Scorer`."""
+        """The estimates of a batch: the mean loss over the window, of each draw or antithetic pair of draws."""
         import torch
 
         x_0, positions = self.encode(images, index), index.cpu().numpy()
@@ -101,12 +100,12 @@ class DenoisingLoss(DiffusionScorer):
         starts = torch.from_numpy(self.window).to(x_0.device)
         shape, draws = (len(starts), *x_0.shape[1:]), self.score.draws
 
-        def loss(pair: Tensor) -> Tensor:
-            image, draw = np.divmod(pair.numpy(), draws)
+        def loss(pairs: Tensor) -> Tensor:
+            image, draw = np.divmod(pairs.numpy(), draws)
             noise = keyed_antithetic(self.seed, "ELBO", positions[image], draw, shape, self.score.antithetic)
             eps = torch.from_numpy(noise).flatten(0, 1).to(x_0.device)
             rows = torch.from_numpy(image.repeat(len(starts))).to(x_0.device)
-            steps = starts.repeat(len(pair))
+            steps = starts.repeat(len(pairs))
 
             def error(i: Tensor) -> Tensor:
                 x_t = diffusion.add_noise(self.denoiser, x_0[rows[i]], eps[i], steps[i], self.score.steps)
@@ -114,8 +113,8 @@ class DenoisingLoss(DiffusionScorer):
                 return (eps[i] - predicted).flatten(1).square().sum(1)
 
             errors = self.forward_batches.over(torch.arange(len(rows), device=x_0.device), error)
-            return errors.view(len(pair), -1).mean(1)
+            return errors.view(len(pairs), -1).mean(1)
 
-        whole = max(1, self.forward_batches.most // len(self.window))
-        losses = torch.cat([loss(pairs) for pairs in torch.arange(len(images) * draws).split(whole)])
+        pairs_at_once = max(1, self.forward_batches.most // len(self.window))
+        losses = torch.cat([loss(pairs) for pairs in torch.arange(len(images) * draws).split(pairs_at_once)])
         return average_pairs(losses.view(len(images), draws), self.score.antithetic)

@@ -1,8 +1,9 @@
 """Forgetting events: how often a learned example is unlearned during training.
 
-Published counts differ in what is looked at, for how long, and in what an example gets that was never learned:
+Published counts differ in the outputs and epochs that are counted, and in the count of an example that was never
+learned:
 
-| variant    | outputs of        | epochs counted | never learned        | who has it so                    |
+| variant    | outputs of        | epochs counted | never learned        | used by                          |
 |:-----------|:------------------|:---------------|:---------------------|:---------------------------------|
 | `toneva`   | training steps    | all            | the number of epochs | the paper and its code           |
 | `ccs`      | training steps    | all            | 0                    | CCS, D2 pruning, DUAL, DRoP      |
@@ -27,6 +28,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from typing_extensions import override
+
 from ..core.registry import check_least
 from .base import FoldScore, Proxy, epochs_watched
 
@@ -43,11 +46,11 @@ DEEPCORE_EPOCHS = 10
 
 @dataclass(frozen=True)
 class Forgetting(FoldScore):
-    """The number of steps from correct to wrong between consecutive presentations. In [0, epochs].
+    """The number of changes from a correct to a wrong prediction between consecutive epochs. In [0, epochs].
 
     Arguments:
         variant: `toneva`, `ccs`, `deepcore` or `bws`, see above.
-        first_epochs: The first epochs that are counted; by default the variant's.
+        first_epochs: The number of first epochs that are counted; by default the variant's.
     """
 
     higher_is_harder = True
@@ -59,32 +62,32 @@ class Forgetting(FoldScore):
         super().__post_init__()
         check_least(self, 1, "first_epochs")
 
+    @override
     def last(self, epochs: int) -> int:
-        """See `FoldScore`."""
         default = min(DEEPCORE_EPOCHS, epochs) if self.variant == "deepcore" else epochs
         return epochs_watched(self, self.first_epochs, epochs, default)
 
+    @override
     def observes(self, epoch: int, epochs: int) -> Literal["train", "eval", None]:
-        """See `FoldScore`."""
         if epoch > self.last(epochs):
             return None
         return "eval" if self.variant == "bws" else "train"
 
+    @override
     def begin(self, n: int, num_classes: int, device: torch.device) -> State:
-        """See `FoldScore`."""
         import torch
 
         count = torch.zeros(n, dtype=torch.int32, device=device)
         return {"count": count, "correct": count.bool(), "learned": count.bool()}
 
+    @override
     def update(self, state: State, outputs: Outputs) -> None:
-        """See `FoldScore`."""
         index, correct = outputs.index, outputs.correct
         state["count"][index] += (state["correct"][index] & ~correct).int()
         state["correct"][index] = correct
         state["learned"][index] |= correct
 
+    @override
     def compute(self, state: State, proxy: Proxy) -> Tensor:
-        """See `FoldScore`."""
         never = self.last(proxy.epochs) if self.variant == "toneva" else 0
         return state["count"].float().masked_fill(~state["learned"], never)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from .base import FoldScore, Proxy
 
@@ -44,22 +45,23 @@ class Moderate(FoldScore):
     center: Literal["median", "mean"] = "median"
 
     def observes(self, epoch: int, epochs: int) -> Literal["train", "eval", None]:
-        """Nothing; only the final network matters."""
+        """None of the outputs; only the final network counts."""
         return None
 
+    @override
     def begin(self, n: int, num_classes: int, device: torch.device) -> State:
-        """See `FoldScore`."""
         return {}
 
     def update(self, state: State, outputs: Outputs) -> None:
         """Never called."""
 
+    @override
     def compute(self, state: State, proxy: Proxy) -> Tensor:
-        """See `FoldScore`."""
         import torch
 
         features, labels = proxy.features.numpy(), proxy.split.labels
-        distance, center = np.empty(len(labels), np.float32), np.median if self.center == "median" else np.mean
+        center = np.median if self.center == "median" else np.mean
+        distance = np.empty(len(labels), np.float32)
         for c in range(proxy.split.num_classes):
             members = features[labels == c]
             distance[labels == c] = np.linalg.norm(members - center(members, axis=0), axis=1)

@@ -1,6 +1,6 @@
-"""What Dyn-Unc and DUAL have in common: the probability of the label in a window that slides over the epochs.
+"""The base class of Dyn-Unc and DUAL: a statistic of the label's probability in a window that slides over the epochs.
 
-Only the last J probabilities of each example are kept.
+Only the last J probabilities of each example are stored.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from typing_extensions import override
 
 from ..core.registry import check_least
 from .base import FoldScore, Proxy
@@ -23,11 +25,11 @@ __all__ = ["WindowScore"]
 
 @dataclass(frozen=True)
 class WindowScore(FoldScore):
-    """The mean over windows of a statistic of the label's probability, as the training steps have it.
+    """The mean over windows of a statistic of the label's probability in the training steps.
 
     Arguments:
         window: J, the epochs in a window.
-        first_epochs: T, the first epochs that are watched; see the score for the default.
+        first_epochs: T, the number of first epochs that are watched; see the score for the default.
     """
 
     higher_is_harder = True
@@ -40,21 +42,21 @@ class WindowScore(FoldScore):
         check_least(self, 2, "window")
 
     @abstractmethod
-    def of_window(self, probabilities: Tensor) -> Tensor:
+    def statistic(self, probabilities: Tensor) -> Tensor:
         """The statistic, float32[B], of the label's probabilities in a window, float32[B, J]."""
 
+    @override
     def begin(self, n: int, num_classes: int, device: torch.device) -> State:
-        """See `FoldScore`."""
         import torch
 
         return {"recent": torch.zeros(n, self.window, device=device), "total": torch.zeros(n, device=device)}
 
+    @override
     def update(self, state: State, outputs: Outputs) -> None:
-        """See `FoldScore`."""
         state["recent"][outputs.index, (outputs.epoch - 1) % self.window] = outputs.target_probability
         if outputs.epoch >= self.window:
-            state["total"][outputs.index] += self.of_window(state["recent"][outputs.index])
+            state["total"][outputs.index] += self.statistic(state["recent"][outputs.index])
 
+    @override
     def compute(self, state: State, proxy: Proxy) -> Tensor:
-        """See `FoldScore`."""
         return state["total"] / (self.last(proxy.epochs) - self.window + 1)

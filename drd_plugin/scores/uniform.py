@@ -9,12 +9,11 @@ from typing_extensions import override
 
 from ..core.job import Job
 from ..core.seeds import keyed_uniform
-from .base import MapScore
+from ..data import Split
+from .base import MapScore, Scorer
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from ..data import Split
 
 __all__ = ["Uniform"]
 
@@ -33,18 +32,18 @@ class Uniform(MapScore):
 
 
 @dataclass(frozen=True)
-class UniformScorer:
-    """See `Scorer`."""
+class UniformScorer(Scorer):
+    """Uniform prepared for a data set."""
 
     seed: int
 
     @property
+    @override
     def settings(self) -> dict[str, Any]:
-        """Nothing is settled."""
         return {}
 
+    @override
     def __call__(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        """See `Scorer`."""
         import torch
 
         return torch.from_numpy(keyed_uniform(self.seed, "uniform", index.cpu().numpy()))[:, None]

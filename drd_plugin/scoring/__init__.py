@@ -1,4 +1,4 @@
-"""From a training split and a score to `Scores`: computed, kept, resumed and shared between processes.
+"""Computing the `Scores` of a training split: in memory or in folders, resumable, shared between processes.
 
 The names are listed in `__init__.pyi`; nothing heavy is imported until one is used.
 """

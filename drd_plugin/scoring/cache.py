@@ -1,4 +1,4 @@
-"""A `ScoreCache`: the scores of one training split, each computed once, kept in a folder or in memory."""
+"""A `ScoreCache`: the scores of one training split, each computed once, stored in a folder or in memory."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from ..data import Split
 from ..scores import FoldScore, MapScore, Score
 from ..scores.diffusion import DiffusionScore
 from ..training.recipe import Recipe
-from .compute import score, score_shard
+from . import compute
 from .recording import record_folds, record_into
 
 __all__ = ["ScoreCache", "seconds_of"]
 
 
 class ScoreCache:
-    """Scores of a training split.
+    """The scores of a training split, computed on demand.
 
     Arguments:
         split: The training split.
-        proxy: How the proxy is trained whose run the fold scores watch, in epochs.
-        together: The scores that will be asked for: folds watch the same proxies, and one that asks a diffusion model
-            for fewer draws than another takes them from there.
-        features: Whether the first proxy's features will be asked for too.
-        resize: The split as a map score takes it, where that is another than `split`.
-        job: How and where; scores are kept in its folder and found again, a folder each; in memory where it has none.
+        proxy: The recipe of the proxies that fold scores watch, in epochs.
+        together: The scores that will be requested: folds watch the same proxies, and a diffusion score with fewer
+            draws than an otherwise equal one takes its first draws.
+        features: Whether the first proxy's features will be requested too.
+        resize: Gives the split as a map score takes it; by default `split` itself.
+        job: How and where; scores are stored in its folder, a folder each, or in memory if it has none.
     """
 
     def __init__(
@@ -58,53 +58,53 @@ class ScoreCache:
         self._features: dict[int, Features] = {}
 
     def get(self, score: Score, seeds: Seeds | int) -> Scores:
-        """The scores with this seed, or with the one of these seeds that they depend on.
+        """The scores with this seed, or with that one of the seeds on which they depend.
 
         Raises:
-            ArtifactError: If an unfinished folder was begun with other settings, or a score comes out NaN.
+            ArtifactError: If an unfinished folder was begun with other settings, or a score is NaN.
         """
-        seed = seeds if isinstance(seeds, int) else seeds.of(score.seeded_by)
+        seed = seeds if isinstance(seeds, int) else seeds.seed_of(score.seeded_by)
         if not self.has(score, seed):
             self._compute(score, seed)
         return self._scores[score, seed]
 
-    def put(self, score: Score, seed: int, scores: Scores) -> None:
-        """Hands in scores that were computed before."""
+    def add(self, score: Score, seed: int, scores: Scores) -> None:
+        """Adds scores that were computed before."""
         self._scores[score, seed] = scores
 
     def has(self, score: Score, seed: int) -> bool:
         """Whether the scores are finished."""
         if (score, seed) not in self._scores and self.job.folder is not None:
             try:
-                self.put(score, seed, self._for_split(Scores.load(self.folder_of(score, seed))))
+                self.add(score, seed, self._for_split(Scores.load(self.folder_of(score, seed))))
             except ArtifactError:
                 return False
         return (score, seed) in self._scores
 
     def file_digests(self, score: Score) -> Mapping[str, Any]:
-        """The digests of the files that the score reads, computed once; none where it cannot be computed here."""
+        """The digests of the files that the score reads; empty if it cannot be computed of this split."""
         if score not in self._digests:
             split = self.resize(score) if isinstance(score, MapScore) else self.split
             self._digests[score] = {} if score.why_not(split) else score.file_digests(split)
         return self._digests[score]
 
     def share(self, score: DiffusionScore, seed: int, shard: tuple[int, int], progress: bool) -> None:
-        """Computes a shard i of N of a score into its folder; of the one with more draws, where it is taken from there.
+        """Computes the shard (i, N) of a score into its folder, or of the one with more draws from which it is taken.
 
         Raises:
-            ArtifactError: If a score comes out NaN.
+            ArtifactError: If a score is NaN.
         """
         score = self._with_most_draws(score) or score
         if not self.has(score, seed):
-            out = self.folder_of(score, seed)
-            score_shard(self.resize(score), score, shard, out=out, seed=seed, device=self.job.device, progress=progress)
+            split, out, device = self.resize(score), self.folder_of(score, seed), self.job.device
+            compute.score_shard(split, score, shard, out=out, seed=seed, device=device, progress=progress)
 
     def has_recorded(self, seed: int) -> bool:
-        """Whether all that is asked of the proxies with this seed is finished."""
+        """Whether the fold scores, and the features if requested, of the proxies with this seed are finished."""
         return not self._missing(seed) and not (self.keeps_features and self._features_missing(seed))
 
     def record(self, seed: int) -> None:
-        """Records what is missing of the proxies with this seed, in one pass."""
+        """Computes the missing scores and features of the proxies with this seed, in one pass."""
         if not self.has_recorded(seed):
             self._record(self._missing(seed), seed)
 
@@ -112,7 +112,7 @@ class ScoreCache:
         """The penultimate features of the first proxy with this seed.
 
         Raises:
-            ArtifactError: If a file of them is damaged.
+            ArtifactError: If their file is damaged.
         """
         if seed not in self._features:
             self.keeps_features = True
@@ -122,29 +122,30 @@ class ScoreCache:
         return self._features[seed]
 
     def features_file(self, seed: int) -> str:
-        """The name of the file of features, in the job's folder."""
+        """The name of the features' file in the job's folder."""
         return f"features-seed{seed}-{digest([self.proxy, self.split.fingerprint])}.safetensors"
 
     def folder_of(self, score: Score, seed: int) -> Path:
-        """The folder of a score with this seed; the settings and digests that determine the scores are in its name."""
+        """The folder of a score with this seed; a digest of all that determines the scores is in its name."""
         assert self.job.folder is not None
         recipe = describe(self.proxy) if isinstance(score, FoldScore) else None
         name = digest([score, self.file_digests(score), recipe, self.split.fingerprint])
         return self.job.folder / f"{type(score).__name__}-seed{seed}-{name}"
 
-    def _compute(self, what: Score, seed: int) -> None:
-        if isinstance(what, DiffusionScore) and (longer := self._with_most_draws(what)):
-            self.put(what, seed, self._first_draws(longer, what, seed))
-        elif isinstance(what, MapScore):
-            out = None if self.job.folder is None else self.folder_of(what, seed)
-            options: dict[str, Any] = {"seed": seed, "device": self.job.device, "progress": self.job.progress}
-            self.put(what, seed, self._for_split(score(self.resize(what), what, out=out, **options)))
+    def _compute(self, score: Score, seed: int) -> None:
+        if isinstance(score, DiffusionScore) and (longer := self._with_most_draws(score)):
+            self.add(score, seed, self._first_draws(longer, score, seed))
+        elif isinstance(score, MapScore):
+            out = None if self.job.folder is None else self.folder_of(score, seed)
+            split, device, progress = self.resize(score), self.job.device, self.job.progress
+            scores = compute.score(split, score, seed=seed, out=out, device=device, progress=progress)
+            self.add(score, seed, self._for_split(scores))
         else:
-            assert isinstance(what, FoldScore)
-            self._record([fold for fold in dict.fromkeys([*self.folds, what]) if not self.has(fold, seed)], seed)
+            assert isinstance(score, FoldScore)
+            self._record([fold for fold in dict.fromkeys([*self.folds, score]) if not self.has(fold, seed)], seed)
 
     def _with_most_draws(self, score: DiffusionScore) -> DiffusionScore | None:
-        """The same score with the most draws that will be asked for, where those are more."""
+        """The otherwise equal score with the most draws among those that will be requested, if those are more."""
         longer = [
             other
             for other in self.diffusion_scores
@@ -153,19 +154,20 @@ class ScoreCache:
         return max(longer, key=lambda other: other.draws, default=None)
 
     def _first_draws(self, longer: DiffusionScore, score: DiffusionScore, seed: int) -> Scores:
-        """The first draws of more, as if they were all, since noise is keyed by the draw; with their share of the
-        seconds, and all that went before the first draw (what parts took over their median).
+        """The scores from the first draws of a longer score, the same as if they were computed alone, since noise is
+        keyed by the draw. Of the longer score's seconds they have their share, and in full the time before the first
+        draw (what parts took beyond their median).
         """
-        whole, share = self.get(longer, seed), score.draws / longer.draws
+        scores, share = self.get(longer, seed), score.draws / longer.draws
         parts = [] if self.job.folder is None else sorted(self.folder_of(longer, seed).glob("part-*.parquet"))
         seconds = [float(read_part(path)[1].provenance["seconds"]) for path in parts]
-        total = float(whole.provenance["seconds"])
+        total = float(scores.provenance["seconds"])
         drawing = min(total, float(np.median(seconds)) * len(seconds)) if seconds else total
         cost = round(total - (1 - share) * drawing, 3)
         return replace(
-            whole,
-            estimates=whole.estimates[:, : round(share * whole.estimates.shape[1])],
-            provenance={**whole.provenance, "score": describe(score), "seconds": cost},
+            scores,
+            estimates=scores.estimates[:, : round(share * scores.estimates.shape[1])],
+            provenance={**scores.provenance, "score": describe(score), "seconds": cost},
         )
 
     def _missing(self, seed: int) -> list[FoldScore]:
@@ -176,7 +178,7 @@ class ScoreCache:
         return seed not in self._features and (path is None or not path.exists())
 
     def _record(self, folds: list[FoldScore], seed: int) -> None:
-        """One pass for all that is missing."""
+        """Computes these folds, and the features if they are requested and missing, in one pass."""
         folder, job = self.job.folder, replace(self.job, folder=None)
         if folder is None:
             missing = self.keeps_features and seed not in self._features
@@ -187,15 +189,15 @@ class ScoreCache:
             file = self.features_file(seed) if self.keeps_features else None
             recorded = list(record_into(folder, self.split, named, self.proxy, seed, job, file).values())
         for fold, scores in zip(folds, recorded, strict=True):
-            self.put(fold, seed, scores)
+            self.add(fold, seed, scores)
 
     def _for_split(self, scores: Scores) -> Scores:
-        """Scores of the split's images in another size as scores of the split."""
+        """The scores with the split's fingerprint, from scores of its images in another size."""
         return replace(scores, fingerprint=self.split.fingerprint)
 
 
 def seconds_of(scores: Mapping[Score, Scores]) -> float:
-    """The seconds that scores took; those that watched the same proxy took them once."""
+    """The seconds that scores took together; those that watched the same proxy count once."""
     folds = [float(each.provenance["seconds"]) for score, each in scores.items() if isinstance(score, FoldScore)]
     maps = [float(each.provenance["seconds"]) for score, each in scores.items() if not isinstance(score, FoldScore)]
     return sum(maps) + max(folds, default=0.0)

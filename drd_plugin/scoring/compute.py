@@ -1,13 +1,12 @@
-"""The front door to scoring: `score()` computes one score of a training split, `record()` all that watch one proxy.
+"""`score()` computes one score of a training split, `record()` several that watch the same proxies.
 
-Both read what a folder has already, continue what was stopped there, and refuse a folder of other settings.
+Both read the finished scores of a folder, continue unfinished ones, and refuse a folder of other settings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..artifacts import Scores
 from ..core.device import resolve_device
@@ -15,15 +14,12 @@ from ..core.job import Job
 from ..core.provenance import digest
 from ..core.seeds import check_seed
 from ..core.team import join_team
-from ..data import check_split
+from ..data import Split, check_split
 from ..methods import parse_score
 from ..scores import FoldScore, MapScore, Score
 from ..training.recipe import PROXY, Recipe
 from .maps import score_map, score_parts
 from .recording import parse_fold, record_folds, record_into
-
-if TYPE_CHECKING:
-    from ..data import Split
 
 __all__ = ["record", "score", "score_shard"]
 
@@ -38,19 +34,19 @@ def score(
     device: str = "auto",
     progress: bool = True,
 ) -> Scores:
-    """Scores a training split.
+    """The scores of a training split.
 
     Arguments:
         split: The training split.
         score: The score, or its name as `drd_plugin.methods.parse_score` reads it.
-        seed: The proxy's, the noise's or the selection's seed, whichever the score depends on.
+        seed: The seed of the proxy, the noise or the selection, whichever the score depends on.
         out: The folder to write to; a finished one is read, an unfinished one continued. Nothing is written by default.
-        proxy: How the proxy of a fold score is trained, in epochs.
+        proxy: The recipe for the proxy of a fold score, in epochs.
         device: `auto`, or a torch device.
         progress: Whether to show progress bars.
 
     Raises:
-        ArtifactError: If `out` holds other scores, or a score comes out NaN.
+        ArtifactError: If `out` holds other scores, or a score is NaN.
         DataError: If the score takes images and the split holds texts.
         ValueError: If the seed is negative, the device unknown, or the proxy's recipe is not in epochs.
     """
@@ -83,17 +79,17 @@ def score_shard(
     Arguments:
         split: The training split.
         score: A map score, or its name.
-        shard: (i, N): the parts whose number is i modulo N, with i in 0..N - 1.
+        shard: (i, N) for the parts whose number is i modulo N, with i in 0..N - 1.
         out: The folder to write to.
         seed: The noise seed.
         device: `auto`, or a torch device.
         progress: Whether to show a progress bar.
 
     Returns:
-        The parts that are in the folder now, and how many there will be.
+        The number of parts in the folder now, and that of the complete folder.
 
     Raises:
-        ArtifactError: If `out` holds other scores, or a score comes out NaN.
+        ArtifactError: If `out` holds other scores, or a score is NaN.
         DataError: If the score takes images and the split holds texts.
         ValueError: If there is no such shard, or the score is not computed in parts.
     """
@@ -114,26 +110,26 @@ def record(
     device: str = "auto",
     progress: bool = True,
 ) -> list[Scores]:
-    """Trains proxies while every score watches as many of them as it averages, and gives the scores in order.
+    """The scores, in order, of a training split by several fold scores, which watch the same proxies in training.
 
     Under `torchrun` or `accelerate launch` the processes share each training.
 
     Arguments:
         split: The training split.
         scores: The fold scores, or their names as `drd_plugin.methods.parse_score` reads them.
-        proxy: How the proxies are trained, in epochs.
-        seed: Decides the proxies' seeds (see `drd_plugin.scoring.recording.proxy_seed`).
-        out: The folder for a folder of each score, called by its name; what is there is read, and a killed pass goes
-            on. Nothing is written by default.
-        features: Whether the penultimate features of the first proxy are kept too, in `out/features.safetensors`.
+        proxy: The recipe for the proxies, in epochs.
+        seed: Determines the proxies' seeds (see `drd_plugin.scoring.recording.proxy_seed`).
+        out: The folder for a folder of each score, with the score's name; finished scores are read, and a killed pass
+            goes on. Nothing is written by default.
+        features: Whether to store the penultimate features of the first proxy too, in `out/features.safetensors`.
         device: `auto`, or a torch device.
         progress: Whether to show progress bars.
 
     Raises:
-        ArtifactError: If a score comes out NaN, or `out` holds other scores.
-        FloatingPointError: If a training diverges; the example and the epoch are named.
+        ArtifactError: If a score is NaN, or `out` holds other scores.
+        FloatingPointError: If a training diverges; the message names the example and the epoch.
         ValueError: If the recipe is measured in steps, since these scores count epochs, or is too short for a score; if
-            a score watches no proxy; if nothing is asked for; or if features are to be kept without a folder.
+            a score watches no proxy; if there are no scores; or if features are to be stored without a folder.
     """
     folds = [parse_fold(score) if isinstance(score, str) else score for score in scores]
     job = _job(split, seed, device, progress)
@@ -148,7 +144,7 @@ def record(
 
 
 def _folder(score: FoldScore) -> str:
-    """The name of a score's folder: the class's, with a digest of settings that are not the default ones."""
+    """The name of a score's folder: that of its class, with a digest of the settings unless all are the defaults."""
     name = type(score).__name__
     return name if score == type(score)() else f"{name}-{digest(score)}"
 

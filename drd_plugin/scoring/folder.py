@@ -1,4 +1,4 @@
-"""A folder of scores: its `plan.json` says what is computed there, and folders with parts of one run are merged."""
+"""Folders of scores: `plan.json` describes the scores in a folder, and the parts of one run can be merged."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..artifacts import ArtifactError, Scores, write_aside
 from ..artifacts.scores import read_part
-from ..core.provenance import deciding, describe, differences
-
-if TYPE_CHECKING:
-    from ..data import Split
-    from ..scores import Score
+from ..core.provenance import describe, differences, identity_of
+from ..data import Split
+from ..scores import Score
 
 __all__ = ["claim_folder", "merge", "plan_of", "read_plan"]
 
@@ -33,17 +31,16 @@ def plan_of(split: Split, score: Score, seed: int) -> dict[str, Any]:
 
 
 def claim_folder(folder: Path, plan: Mapping[str, Any]) -> bool:
-    """Claims a folder for a plan; whether all its parts are there already. A plan of which nothing was computed gives
-    way to the new one.
+    """Claims a folder for a plan; whether all its parts exist already. An earlier plan without parts is replaced.
 
     Raises:
-        ArtifactError: If the folder belongs to another plan.
+        ArtifactError: If the folder has parts of another plan.
     """
     path, text = folder / "plan.json", json.dumps(plan, indent=2, sort_keys=True) + "\n"
     plan = json.loads(text)
     others = [file for file in folder.glob("*") if file != path and not file.name.startswith(".")]
     if path.exists() and others:
-        if deciding(read_plan(folder)) != deciding(plan):
+        if identity_of(read_plan(folder)) != identity_of(plan):
             raise ArtifactError(
                 f"{folder} holds scores made with other settings ({differences(read_plan(folder), plan)}): give "
                 "another folder, or remove this one."
@@ -64,7 +61,7 @@ def read_plan(folder: Path) -> Mapping[str, Any]:
     """The plan of a scores folder.
 
     Raises:
-        ArtifactError: If there is none.
+        ArtifactError: If the plan is missing or damaged.
     """
     try:
         return json.loads((Path(folder) / "plan.json").read_text())
@@ -75,7 +72,7 @@ def read_plan(folder: Path) -> Mapping[str, Any]:
 
 
 def merge(folders: Sequence[Path], out: Path) -> Scores:
-    """Copies the parts of one run, and what was settled for them, from several folders into one, for machines that
+    """Merges the parts of one run, and the choices made for them (timesteps, say), from the folders of machines that
     share no disk.
 
     Arguments:
@@ -87,7 +84,7 @@ def merge(folders: Sequence[Path], out: Path) -> Scores:
             is damaged, two folders hold different scores of the same part, or parts are missing.
     """
     written = [Path(out)] if (Path(out) / "plan.json").exists() else []
-    plans = {folder: deciding(read_plan(folder)) for folder in [*folders, *written]}
+    plans = {folder: identity_of(read_plan(folder)) for folder in [*folders, *written]}
     other = next((folder for folder in plans if plans[folder] != plans[folders[0]]), None)
     if other is not None:
         raise ArtifactError(

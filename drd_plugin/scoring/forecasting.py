@@ -1,4 +1,4 @@
-"""`forecast()`: what scoring with a diffusion model will cost, from a few timed batches."""
+"""`forecast()`: an estimate of the cost of scoring with a diffusion model, from a few timed batches."""
 
 from __future__ import annotations
 
@@ -8,41 +8,38 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-from ..data import check_split
+from ..data import Split, check_split
 from ..diffusion import forward_batch, image_batch
 from ..scores.diffusion import DiffusionScore
 from .maps import images_at_once
 
-if TYPE_CHECKING:
-    from ..data import Split
-
 __all__ = ["Forecast", "forecast"]
 
 SECONDS = 2.0
-"""How long a timed batch may take; larger ones are not tried."""
+"""The longest time of a timed batch; larger batches are not tried."""
 
 TIMES = 3
-"""Timed batches, after those by which their size is found."""
+"""The number of timed batches, after their size is determined."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What scoring will cost one process.
+    """The expected cost of scoring for one process.
 
     Arguments:
-        images: The examples.
+        images: The number of examples.
         first_forwards: Forward passes of the denoiser, counted in images, before scoring (the search for timesteps).
         forwards_each: Forward passes for each example.
-        seconds_forward: For one image, in batches of `batch`.
-        seconds_other: For one example's reading, encoding, decoding and distances.
+        seconds_forward: The seconds of a forward pass for one image, in batches of `batch`.
+        seconds_other: The seconds of reading, encoding, decoding and distances for one example.
         batch: Images in a timed batch.
-        memory: Peak bytes: of the GPU, or of this process.
-        disk: Bytes that will be written.
-        note: What was assumed.
+        memory: Peak bytes, of the GPU or of this process.
+        disk: Bytes to write.
+        note: The assumptions.
     """
 
     images: int
@@ -57,18 +54,18 @@ class Forecast:
 
     @property
     def hours(self) -> tuple[float, float]:
-        """For what comes first, and for scoring."""
+        """The hours of the search for timesteps, and of scoring."""
         each = self.forwards_each * self.seconds_forward + self.seconds_other
         return self.first_forwards * self.seconds_forward / 3600, self.images * each / 3600
 
     @property
     def share(self) -> float:
-        """The denoiser's share of the scoring time, from 0 to 1."""
+        """The denoiser's share of the scoring time, in [0, 1]."""
         inside = self.forwards_each * self.seconds_forward
         return inside / (inside + self.seconds_other)
 
     def rows(self) -> list[tuple[str, str]]:
-        """For a table."""
+        """The rows of a table: names and texts."""
         first, then = self.hours
         return [
             ("images", f"{self.images:,}"),
@@ -84,16 +81,16 @@ class Forecast:
 
 
 def forecast(split: Split, score: DiffusionScore, device: torch.device) -> Forecast:
-    """Times a few batches on this device.
+    """Forecasts the cost of scoring from a few timed batches.
 
     Arguments:
         split: The training split.
         score: The score.
-        device: Where scoring will run.
+        device: The device that will score.
 
     Raises:
         DataError: If the split holds no images.
-        DenoiserError: If there is no denoiser, or it does not fit.
+        DenoiserError: If there is no denoiser for this data set, or it does not fit.
     """
     check_split(split)
     score.check(split)
@@ -103,17 +100,17 @@ def forecast(split: Split, score: DiffusionScore, device: torch.device) -> Forec
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     rows = work.latents_each * min(n, images_at_once(resized.shape))
-    forward, batch = _each(
+    forward, batch = _seconds_each(
         lambda size: denoiser.predict_noise(*_inputs(denoiser, size, device)),
         min(rows, forward_batch(score.batch_size, tuple(denoiser.latent_shape), device)),
         device,
     )
     most = image_batch(tuple(denoiser.image_shape))
-    read, _ = _each(lambda size: resized.images[torch.arange(size)], min(n, 8), device)
-    encode, _ = _each(
+    read, _ = _seconds_each(lambda size: resized.images[torch.arange(size)], min(n, 8), device)
+    encode, _ = _seconds_each(
         lambda size: denoiser.encode(torch.zeros(size, *resized.shape, device=device)), min(n, most), device
     )
-    finish, _ = _each(lambda size: work.finish(_inputs(denoiser, size, device)[0]), min(rows, most), device)
+    finish, _ = _seconds_each(lambda size: work.finish(_inputs(denoiser, size, device)[0]), min(rows, most), device)
     return Forecast(
         images=n,
         first_forwards=work.first_forwards,
@@ -128,15 +125,15 @@ def forecast(split: Split, score: DiffusionScore, device: torch.device) -> Forec
 
 
 def _inputs(denoiser: Any, size: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Latents, timesteps and labels."""
+    """Arbitrary latents, timesteps and labels for a batch of this size."""
     x = torch.randn(size, *denoiser.latent_shape, generator=torch.Generator().manual_seed(0)).to(device)
     t = torch.full((size,), len(denoiser.alphas_cumprod) // 2, device=device)
     return x, t, torch.arange(size, device=device) % denoiser.num_classes
 
 
-def _each(run: Callable[[int], Any], most: int, device: torch.device) -> tuple[float, int]:
-    """The mean seconds for an item in a batch, and the batch: of at most so many items, of fewer where more would take
-    longer than `SECONDS` or do not fit into the memory.
+def _seconds_each(run: Callable[[int], Any], most: int, device: torch.device) -> tuple[float, int]:
+    """The mean seconds for an item in a batch, and the size of the batch: at most `most`, and fewer if more would take
+    longer than `SECONDS` or exceed the memory.
     """
 
     def seconds(size: int) -> float:

@@ -1,6 +1,6 @@
-"""Map scores in parts: chunks on a grid that depends on n alone, shared by processes, machines and job arrays.
+"""Map scores in parts: chunks that depend on n alone, shared by processes, machines and job arrays.
 
-Each finished chunk is a Parquet part that appears whole or not at all; what is missing is what is done next.
+Each finished chunk is a Parquet part that appears complete or not at all; a resumed job computes the missing parts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import math
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,12 +18,9 @@ from ..artifacts import ArtifactError, Scores, part_path, write_part
 from ..core.job import Job
 from ..core.provenance import environment
 from ..core.team import is_main_process
-from ..data import scaled
+from ..data import Split, scaled
+from ..scores import MapScore
 from .folder import claim_folder, plan_of
-
-if TYPE_CHECKING:
-    from ..data import Split
-    from ..scores import MapScore
 
 __all__ = ["ChunkScorer", "images_at_once", "score_map", "score_parts"]
 
@@ -32,7 +28,7 @@ CHUNK = 256
 """Examples in a part."""
 
 BATCH = 256
-"""The most examples that are handed to a map score at once; it cuts them further."""
+"""The most examples in a call of a scorer, which may divide them further."""
 
 
 def score_map(split: Split, score: MapScore, seed: int, job: Job) -> Scores:
@@ -42,20 +38,20 @@ def score_map(split: Split, score: MapScore, seed: int, job: Job) -> Scores:
 
 
 def score_parts(out: Path, split: Split, score: MapScore, seed: int, job: Job) -> tuple[int, int]:
-    """Scores this process's share of the parts into a folder that all processes of the job share.
+    """Scores the parts of this process into a folder that all processes of the job share.
 
     Arguments:
         out: The folder.
         split: The training split.
         score: The score.
         seed: The noise seed.
-        job: How and where; its team says which parts are this process's.
+        job: How and where; its team determines the parts of this process.
 
     Returns:
-        The parts that are in the folder now, and how many there will be.
+        The number of parts in the folder now, and that of the complete folder.
 
     Raises:
-        ArtifactError: If `out` holds other scores, or a score comes out NaN.
+        ArtifactError: If `out` holds other scores, or a score is NaN.
     """
     team, chunks = job.team, _chunks(split)
     with team.first_alone():
@@ -75,24 +71,24 @@ def score_parts(out: Path, split: Split, score: MapScore, seed: int, job: Job) -
 
 
 def images_at_once(shape: tuple[int, ...]) -> int:
-    """How many images of this shape are handed to a map score at once: at most `BATCH`, and at most 2^23 values."""
+    """The number of images of this shape in a call of a scorer: at most `BATCH`, and at most 2^23 values."""
     return max(1, min(BATCH, 2**23 // math.prod(shape)))
 
 
 def _chunks(split: Split) -> list[np.ndarray]:
-    """The positions in each part; the cuts depend on n alone."""
+    """The positions in each part, which depend on n alone."""
     return np.array_split(np.arange(len(split)), -(-len(split) // CHUNK))
 
 
 class ChunkScorer:
-    """A map score made ready for chunks of a split.
+    """A map score prepared for chunks of a split, with a progress bar.
 
     Arguments:
         split: The training split.
         score: The score.
         seed: The noise seed.
-        job: How and where; what is settled while getting ready is kept in its folder.
-        total: How many examples the progress bar expects; all by default.
+        job: How and where; choices that are made in preparation are stored in its folder.
+        total: The number of examples that the progress bar expects; all by default.
 
     Raises:
         DataError: If the score takes images and the split holds texts.
@@ -117,7 +113,7 @@ class ChunkScorer:
         """The scores of the examples at these positions, int64[m].
 
         Raises:
-            ArtifactError: If a score comes out NaN or infinite.
+            ArtifactError: If a score is NaN or infinite.
         """
         labels, values = torch.from_numpy(self.split.labels), []
         for index in torch.from_numpy(chunk).split(images_at_once(self.resized.shape)):
@@ -131,7 +127,7 @@ class ChunkScorer:
                     "this image, and at the denoiser's precision. Its part is not written."
                 )
             values.append(estimates.numpy())
-            self.bar.total = max(self.bar.total, self.bar.n + len(index))  # it helped another process
+            self.bar.total = max(self.bar.total, self.bar.n + len(index))  # this process helps another one
             self.bar.update(len(index))
         if self.bar.n == self.bar.total:
             self.bar.close()

@@ -1,10 +1,10 @@
-"""One proxy's training, watched by scores: what it has come to is written down as it goes, and a killed one goes on."""
+"""The training of one proxy, watched by scores; checkpoints let a killed training go on."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,19 +12,17 @@ from ..artifacts import ArtifactError, Features
 from ..core.job import Job
 from ..core.provenance import describe, digest, environment
 from ..core.team import is_main_process
+from ..data import Split
 from ..scores import FoldScore, Proxy
 from ..training.checkpoint import Checkpoint
 from ..training.loop import train
+from ..training.recipe import Recipe
 from ..training.recorder import Recorder
-
-if TYPE_CHECKING:
-    from ..data import Split
-    from ..training.recipe import Recipe
 
 __all__ = ["KeepFeatures", "ProxyTraining", "proxy_identity"]
 
 KeepFeatures = Callable[[Features], None]
-"""Is handed the penultimate features of a proxy after its training."""
+"""Receives the penultimate features of a proxy after its training."""
 
 
 def proxy_identity(split: Split, recipe: Recipe, seed: int) -> dict[str, Any]:
@@ -33,14 +31,14 @@ def proxy_identity(split: Split, recipe: Recipe, seed: int) -> dict[str, Any]:
 
 
 class ProxyTraining:
-    """One proxy's training, or what is left of it.
+    """The training of one proxy, which goes on from its checkpoint if there is one.
 
     Arguments:
         split: The training split.
         folds: The scores that watch.
-        recipe: How the proxy is trained, in epochs.
+        recipe: The recipe of the training, in epochs.
         seed: The proxy's own seed; see `drd_plugin.scoring.recording.proxy_seed`.
-        job: How and where; the training and its scores are written down in its folder.
+        job: How and where; the checkpoint, and then the scores, are stored in its folder.
     """
 
     def __init__(self, split: Split, folds: Sequence[FoldScore], recipe: Recipe, seed: int, job: Job) -> None:
@@ -59,10 +57,10 @@ class ProxyTraining:
         """The scores of each fold, float32[n], and the seconds that the training took.
 
         Arguments:
-            keep_features: Is handed the penultimate features of the proxy.
+            keep_features: Receives the penultimate features of the proxy.
 
         Raises:
-            ArtifactError: If the job's folder holds the training of another number of processes.
+            ArtifactError: If the job's folder holds a training by another number of processes.
             FloatingPointError: If the training diverges.
         """
         finished = self._finished(keep_features is not None)
@@ -78,13 +76,13 @@ class ProxyTraining:
         return [column.numpy() for column in columns], seconds
 
     def _finished(self, needs_network: bool) -> tuple[list[np.ndarray], float] | None:
-        """The scores if they were finished before. A checkpoint that cannot be continued is removed: finished scores
-        where the network is needed once more, and a training that other scores watched.
+        """The scores and seconds of a finished training, or None. A useless checkpoint is removed: that of a finished
+        training if its network is needed again, and one that other scores watched.
         """
-        reached = None if self.checkpoint is None else self.checkpoint.read()
-        if self.checkpoint is None or reached is None:
+        stored = None if self.checkpoint is None else self.checkpoint.read()
+        if self.checkpoint is None or stored is None:
             return None
-        (tensors, header), team = reached, self.job.team
+        (tensors, header), team = stored, self.job.team
         if "finished" in header and not needs_network and set(self.names) <= set(tensors):
             return [tensors[name].numpy() for name in self.names], header["finished"]
         if "finished" in header or header["folds"] != self.names:
@@ -100,7 +98,7 @@ class ProxyTraining:
         return None
 
     def _train(self, keep_features: KeepFeatures | None) -> tuple[list[Any], float]:
-        """The scores, and the seconds of the training that came before this process."""
+        """The scores, and the seconds of the training before this process continued it."""
         split, epochs, device = self.split, self.recipe.epochs or 0, self.job.torch_device
         recorder = Recorder(self.folds, len(split), split.num_classes, epochs, device, self.job.team)
         start = time.perf_counter()

@@ -1,16 +1,15 @@
-"""One recorded pass: every fold score from the same training runs of a proxy, each run at most once.
+"""A recorded pass: several fold scores from the same trainings of proxies.
 
-What a run has come to is written down as it goes, one safetensors file a proxy: statistics of length n for each score
-and the network after the last epoch, or the finished scores. A killed pass costs an epoch.
+Each proxy has a checkpoint, one safetensors file: the statistics of each score and the network after the last epoch, or
+the finished scores. A pass that is killed loses at most an epoch.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,16 +17,13 @@ from ..artifacts import ArtifactError, Features, Scores
 from ..core.job import Job
 from ..core.provenance import describe, digest, environment
 from ..core.seeds import check_seed
-from ..data import check_split
+from ..data import Split, check_split
 from ..methods import PUBLISHED, parse_score
 from ..scores import SCORES, FoldScore
 from ..training.loop import check_recipe
+from ..training.recipe import Recipe
 from .folder import claim_folder, plan_of
 from .proxy import KeepFeatures, ProxyTraining, proxy_identity
-
-if TYPE_CHECKING:
-    from ..data import Split
-    from ..training.recipe import Recipe
 
 __all__ = ["fitting_folds", "parse_fold", "proxy_seed", "record_folds", "record_into"]
 
@@ -40,21 +36,21 @@ def record_folds(
     job: Job,
     keep_features: KeepFeatures | None = None,
 ) -> list[Scores]:
-    """Trains proxies while every fold watches as many of them as it averages; the scores of each fold, in order.
+    """The scores of each fold, in order, after trainings of as many proxies as the folds average over.
 
     Arguments:
         split: The training split.
         folds: The fold scores.
-        proxy: How the proxies are trained, in epochs.
-        seed: Decides the proxies' seeds (see `proxy_seed`).
-        job: How and where. From its folder a killed pass goes on; the caller removes it in the end.
-        keep_features: Is handed the penultimate features of the first proxy.
+        proxy: The recipe for the proxies, in epochs.
+        seed: Determines the proxies' seeds (see `proxy_seed`).
+        job: How and where. Checkpoints are stored in its folder, which the caller removes in the end.
+        keep_features: Receives the penultimate features of the first proxy.
 
     Raises:
-        ArtifactError: If a score comes out NaN, or the folder holds another pass.
-        FloatingPointError: If a training diverges; the example and the epoch are named.
+        ArtifactError: If a score is NaN, or the folder holds another pass.
+        FloatingPointError: If a training diverges; the message names the example and the epoch.
         ValueError: If the recipe is measured in steps, since folds count epochs, or is too short for a fold; or if
-            nothing is asked for.
+            there are neither folds nor `keep_features`.
     """
     if not folds and keep_features is None:
         raise ValueError("there is nothing to record: name at least one score.")
@@ -91,20 +87,19 @@ def record_into(
     job: Job,
     features: str | None = None,
 ) -> dict[str, Scores]:
-    """`record_folds`, into a folder with a folder of scores for each fold; those that are there are read.
+    """`record_folds` into a folder with a folder of scores for each fold, by name; finished scores are read.
 
     Arguments:
         out: The folder.
         split: The training split.
         folds: The fold scores by the names of their folders; `.` is `out` itself.
-        proxy: How the proxies are trained, in epochs.
-        seed: Decides the proxies' seeds.
+        proxy: The recipe for the proxies, in epochs.
+        seed: Determines the proxies' seeds.
         job: How and where.
-        features: The file in `out` for the features of the first proxy; they are not kept by default.
+        features: The file in `out` for the features of the first proxy; they are not stored by default.
 
     Raises:
-        ArtifactError: If a folder holds other scores, the file holds the features of another proxy, or a score comes
-            out NaN.
+        ArtifactError: If a folder holds other scores, the file holds the features of another proxy, or a score is NaN.
     """
     _check(split, list(folds.values()), proxy, seed)
     team, identity = job.team, proxy_identity(split, proxy, seed)
@@ -112,18 +107,17 @@ def record_into(
         finished = {name: claim_folder(out / name, _plan(split, fold, proxy, seed)) for name, fold in folds.items()}
     team.wait()
     path = None if features is None else out / features
-    lacking = path is not None and not _has_features(path, split, identity)
+    lacks_features = path is not None and not _has_features(path, split, identity)
     missing = {name: fold for name, fold in folds.items() if not finished[name]}
-    if missing or lacking:
+    if missing or lacks_features:
         work = out / f"proxies-seed{seed}-{digest(identity)}"
 
         def keep(values: Features) -> None:
             if team.leads and path is not None:
                 values.save(path)
 
-        recorded = record_folds(
-            split, list(missing.values()), proxy, seed, replace(job, folder=work), keep if lacking else None
-        )
+        keep_features = keep if lacks_features else None
+        recorded = record_folds(split, list(missing.values()), proxy, seed, job.inside(work), keep_features)
         if team.leads:
             for name, scores in zip(missing, recorded, strict=True):
                 scores.save(out / name)
@@ -133,7 +127,7 @@ def record_into(
 
 
 def _check(split: Split, folds: Sequence[FoldScore], proxy: Recipe, seed: int) -> None:
-    """Raises what can be known before a training."""
+    """Raises the errors of wrong arguments, before any training."""
     check_split(split)
     check_recipe(proxy, split)
     check_seed(seed)
@@ -147,7 +141,7 @@ def _check(split: Split, folds: Sequence[FoldScore], proxy: Recipe, seed: int) -
 
 
 def _has_features(path: Path, split: Split, identity: Mapping[str, Any]) -> bool:
-    """Whether the features of this proxy are in the file."""
+    """Whether the file exists; raises ArtifactError unless its features are those of this proxy."""
     if not path.exists():
         return False
     features = Features.load(path)
@@ -158,8 +152,7 @@ def _has_features(path: Path, split: Split, identity: Mapping[str, Any]) -> bool
 
 
 def proxy_seed(seed: int, number: int) -> int:
-    """The seed of the proxy with this number, from 0, among those that belong to a seed: no two seeds share a proxy,
-    and the first are the same, however many there are.
+    """The seed of the proxy with this number, from 0, of a pass; it differs between passes of different seeds.
 
     Raises:
         ValueError: If the seed is not below 2^32.
@@ -170,11 +163,11 @@ def proxy_seed(seed: int, number: int) -> int:
 
 
 def parse_fold(name: str) -> FoldScore:
-    """A fold score by name.
+    """A fold score from its name, with settings.
 
     Raises:
         UnknownName: If there is no such score.
-        ValueError: If it watches no proxy, or is a method that goes by another name than its score.
+        ValueError: If the score watches no proxy, or the name is that of a method and not of its score.
     """
     score, kind = parse_score(name), name.partition("[")[0].strip()
     if kind not in SCORES:
@@ -185,8 +178,8 @@ def parse_fold(name: str) -> FoldScore:
 
 
 def fitting_folds(proxy: Recipe) -> dict[str, FoldScore]:
-    """Every score that fits in the proxy's epochs, with its defaults, by name: those whose statistics are a few numbers
-    for each example (TDDS's are not), and those that the strategies of their methods ask for.
+    """The scores that fit in the proxy's epochs, by name, with default settings: those with a few numbers for each
+    example as statistics (all but TDDS), and those that the strategies of their methods request.
     """
     folds = {name: kind() for name, kind in SCORES.items() if issubclass(kind, FoldScore) and kind.frugal}
     fitting = {name: fold for name, fold in folds.items() if _fits(fold, proxy)}

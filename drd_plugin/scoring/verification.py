@@ -1,36 +1,33 @@
-"""`verify()`: scores a few examples again, with the settings that a scores folder names, and compares."""
+"""`verify()`: computes a few scores of a folder again, with the settings in its plan, and compares."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..artifacts import Scores, check_fingerprint
 from ..core.job import Job
 from ..core.seeds import generator
+from ..data import Split
 from ..methods import configure
 from ..scores import SCORES, MapScore
 from .folder import read_plan
 from .maps import ChunkScorer
-
-if TYPE_CHECKING:
-    from ..data import Split
 
 __all__ = ["Verification", "verify"]
 
 
 @dataclass(frozen=True, eq=False)
 class Verification:
-    """Scores of a few examples beside those of the folder.
+    """The stored and the recomputed scores of a few examples.
 
     Arguments:
-        index: Their positions, int64[m], rising.
-        stored: The folder's, float32[m].
-        recomputed: Now, float32[m].
-        spread: The standard deviation of all the folder's scores.
+        index: The positions of the examples, int64[m], ascending.
+        stored: The scores in the folder, float32[m].
+        recomputed: The recomputed scores, float32[m].
+        spread: The standard deviation of all scores in the folder.
     """
 
     index: np.ndarray
@@ -50,18 +47,18 @@ class Verification:
 
 
 def verify(split: Split, folder: Path, rows: int = 32, device: str = "auto", progress: bool = True) -> Verification:
-    """Scores a random sample of a map score's examples again.
+    """Recomputes the map scores of a random sample of examples, and compares them with the stored ones.
 
     Arguments:
         split: The training split that the scores were made for.
-        folder: The folder of scores; what was settled there (timesteps, the network of the distance) is used again.
+        folder: The folder of scores; the choices stored there (timesteps, the distance's network) are used again.
         rows: The number of examples.
         device: `auto`, or a torch device.
         progress: Whether to show a progress bar.
 
     Raises:
         ArtifactError: If the folder is incomplete or damaged, or was made for another data set.
-        ValueError: If the scores are those of a watched proxy.
+        ValueError: If the scores are those of a fold score.
     """
     scores, plan = Scores.load(folder), read_plan(folder)
     check_fingerprint(scores.fingerprint, split.fingerprint, f"the folder of scores {folder}")

@@ -1,4 +1,4 @@
-"""From a training split and a method to a `Subset`, with the workbench for whatever the method asks for.
+"""Selecting a `Subset` of a training split by a method, and the workbench that serves the method's requests.
 
 The names are listed in `__init__.pyi`; nothing heavy is imported until one is used.
 """

@@ -1,4 +1,4 @@
-"""From a training split to a subset in one call."""
+"""`select()`: from a training split to a subset in one call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..artifacts import ArtifactError, Scores, Subset, check_fingerprint
 from ..core.job import Job
 from ..core.seeds import Seeds
 from ..data import Split, check_split
-from ..methods import Selector, is_of, parse
+from ..methods import Selector, matches, parse
 from ..scoring.cache import ScoreCache
 from ..training.recipe import PROXY, Recipe
 from .workbench import CachedSource, Networks, TrainingWorkbench
@@ -35,25 +35,25 @@ def select(
     Arguments:
         split: The training split.
         method: A method, or its name as `drd_plugin.methods.parse` reads it.
-        fraction: The share that is kept, in (0, 1].
-        scores: Scores of this split that were computed before, with the settings that the method asks for; those that
-            it needs beside them are computed.
-        seed: The seed of everything: proxy, selection, initialisation, order and noise.
-        recipe: How the candidates of strategies that train are trained.
-        proxy: How the proxy is trained whose run a fold score watches, in epochs.
+        fraction: The share to keep, in (0, 1].
+        scores: Scores of this split that were computed before, with the settings that the method needs; others are
+            computed.
+        seed: The seed of every source of chance: proxy, selection, initialisation, order and noise.
+        recipe: The recipe by which strategies train networks.
+        proxy: The recipe for the proxy that fold scores watch, in epochs.
         device: `auto`, or a torch device.
         progress: Whether to show progress bars.
 
     Raises:
         UnknownName: If the method is unknown.
-        ArtifactError: If scores were made for another data set or with other settings, or are not asked for.
+        ArtifactError: If `scores` were made for another data set or with other settings, or the method needs no such.
         ValueError: If the fraction keeps nothing, or does not fit the method.
     """
     check_split(split)
     selector, seeds = parse(method) if isinstance(method, str) else method, Seeds.all(seed)
     job = Job(device, progress)
     cache = ScoreCache(split, proxy, together=selector.scores, features=selector.needs_features, job=job)
-    _hand_in(scores, selector, cache, seeds)
+    _add_scores(scores, selector, cache, seeds)
     return select_from(cache, selector, fraction, seeds, recipe)
 
 
@@ -65,15 +65,15 @@ def select_from(
     recipe: Recipe,
     budget: int | np.ndarray | None = None,
 ) -> Subset:
-    """Selects a subset by a method from the scores of a cache, which computes what it lacks.
+    """Selects a subset by a method from the scores of a cache, which computes missing ones.
 
     Arguments:
         cache: The scores of the training split.
         method: The method.
-        fraction: The share that is kept, in (0, 1].
-        seeds: The seeds of scores, selection and candidates.
-        recipe: How the candidates of strategies that train are trained.
-        budget: The number of examples to keep, or of each class for a class-wise strategy, where another rule than this
+        fraction: The share to keep, in (0, 1].
+        seeds: The seeds of scores, selection and trainings.
+        recipe: The recipe by which strategies train networks.
+        budget: The number of examples to keep, or for a class-wise strategy of each class, if another rule than this
             library's rounds the fraction.
 
     Raises:
@@ -85,16 +85,14 @@ def select_from(
     return method.select(ordering, fraction, seeds.selection, workbench, budget)
 
 
-def _hand_in(scores: Sequence[Scores], method: Selector, cache: ScoreCache, seeds: Seeds) -> None:
-    """Puts given scores into the cache; each must be asked for, with these very settings, or have been imported under
-    its name.
-    """
-    for given in scores:
-        check_fingerprint(given.fingerprint, cache.split.fingerprint, f"the {given.name} score")
-        score = next((score for score in method.scores if is_of(given, score)), None)
-        if score is None or cache.has(score, seeds.of(score.seeded_by)):
+def _add_scores(scores: Sequence[Scores], method: Selector, cache: ScoreCache, seeds: Seeds) -> None:
+    """Adds scores to the cache; raises ArtifactError unless the method needs each, with these settings, and once."""
+    for values in scores:
+        check_fingerprint(values.fingerprint, cache.split.fingerprint, f"the {values.name} score")
+        score = next((score for score in method.scores if matches(values, score)), None)
+        if score is None or cache.has(score, seeds.seed_of(score.seeded_by)):
             raise ArtifactError(
-                f"{method.name} asks for {' and '.join(map(repr, method.scores))}, each once; the given {given.name} "
-                f"score was made with {given.provenance.get('score')}."
+                f"{method.name} asks for {' and '.join(map(repr, method.scores))}, each once; the given {values.name} "
+                f"score was made with {values.provenance.get('score')}."
             )
-        cache.put(score, seeds.of(score.seeded_by), given)
+        cache.add(score, seeds.seed_of(score.seeded_by), values)

@@ -1,4 +1,4 @@
-"""The workbench: scores, features, factors and trained networks for whatever strategies and dynamic methods ask."""
+"""The workbench that serves the requests of strategies and dynamic methods: scores, features, factors and networks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..core.provenance import describe
 from ..core.seeds import Seeds
 from ..data import Split
 from ..factors import Autoencoder, Factors, factors_of
-from ..methods import is_of, parse_score
+from ..methods import matches, parse_score
 from ..scores import FoldScore, Score
 from ..scoring.cache import ScoreCache, seconds_of
 from ..strategies import Workbench
@@ -26,30 +26,30 @@ __all__ = ["CachedSource", "GivenSource", "Networks", "Source", "TrainingWorkben
 
 
 class Source(Protocol):
-    """Where a workbench gets scores, features and factors from."""
+    """A source of scores, features and factors for a workbench."""
 
     @property
     def labels(self) -> np.ndarray:
         """The class of each example, int64[n]."""
 
     def scores(self, name: str) -> Scores:
-        """A score by name, with settings."""
+        """A score by its name, with settings."""
 
     def features(self) -> Features:
-        """The features of the proxy."""
+        """The penultimate features of the proxy."""
 
     def factors(self, source: str, autoencoder: Autoencoder) -> Factors:
-        """The factors of a feature space."""
+        """The factors that an autoencoder finds in the feature space of this name."""
 
 
 @dataclass(frozen=True, eq=False)
-class CachedSource:
-    """Scores that a `ScoreCache` computes, or has computed; see `Source`.
+class CachedSource(Source):
+    """A source that computes scores and features with a `ScoreCache`.
 
     Arguments:
-        cache: The scores of the training set, and its proxies; factors are kept in its folder.
-        seeds: The seeds of what is computed.
-        defaults: For scores, by name, the settings where a name says nothing else.
+        cache: The cache of the training split; factors are stored in its folder.
+        seeds: The seeds of scores, proxies and factors.
+        defaults: Default settings of scores, by name.
     """
 
     cache: ScoreCache
@@ -57,27 +57,27 @@ class CachedSource:
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
+    @override
     def labels(self) -> np.ndarray:
-        """See `Source`."""
         return self.cache.split.labels
 
+    @override
     def scores(self, name: str) -> Scores:
-        """See `Source`."""
         return self.cache.get(parse_score(name, self.defaults), self.seeds)
 
+    @override
     def features(self) -> Features:
-        """See `Source`."""
         return self.cache.features(self.seeds.proxy)
 
+    @override
     def factors(self, source: str, autoencoder: Autoencoder) -> Factors:
-        """See `Source`; the proxy is the cache's."""
-        known = self.features() if source == "proxy" else None
-        return factors_of(self.cache.split, source, autoencoder, self.seeds.proxy, known, self.cache.job)
+        features = self.features() if source == "proxy" else None
+        return factors_of(self.cache.split, source, autoencoder, self.seeds.proxy, features, self.cache.job)
 
 
 @dataclass(frozen=True, eq=False)
-class GivenSource:
-    """Scores and features that were computed before; nothing else can be had. See `Source`.
+class GivenSource(Source):
+    """A source of scores and features that were computed before.
 
     Arguments:
         ordering: The scores that order the examples.
@@ -99,37 +99,31 @@ class GivenSource:
             self.proxy_features.check(len(self.ordering), self.ordering.fingerprint)
 
     @property
+    @override
     def labels(self) -> np.ndarray:
-        """See `Source`."""
         return self.ordering.labels
 
+    @override
     def scores(self, name: str) -> Scores:
-        """See `Source`.
-
-        Raises:
-            ArtifactError: If none of the given scores was made with these settings, or several were.
-        """
-        score, given = parse_score(name), (self.ordering, *self.others)
-        matching = [scores for scores in given if is_of(scores, score)]
+        """Raises ArtifactError unless exactly one of the scores was made with these settings."""
+        score, available = parse_score(name), (self.ordering, *self.others)
+        matching = [scores for scores in available if matches(scores, score)]
         if len(matching) > 1:
             raise ArtifactError(f"{len(matching)} of the given scores are {score!r}: give one of them.")
         if not matching:
-            known = ", ".join(
+            names = ", ".join(
                 str(scores.provenance.get("score")) if scores.name == type(score).__name__ else scores.name
-                for scores in given
+                for scores in available
             )
             raise ArtifactError(
                 f"the strategy asks for the {name} score too, made as {score!r}: give its folder with --other-scores, "
-                f"or let the strategy's settings name another (cutoff_score, mean_score). At hand: {known}."
+                f"or let the strategy's settings name another (cutoff_score, mean_score). At hand: {names}."
             )
         return matching[0]
 
+    @override
     def features(self) -> Features:
-        """See `Source`.
-
-        Raises:
-            ArtifactError: If there are none.
-        """
+        """Raises ArtifactError if there are none."""
         if self.proxy_features is None:
             raise ArtifactError(
                 "the strategy asks for the features of a proxy: give the file that `drd-plugin record --features` "
@@ -137,21 +131,22 @@ class GivenSource:
             )
         return self.proxy_features
 
+    @override
     def factors(self, source: str, autoencoder: Autoencoder) -> Factors:
-        """See `Source`; refused."""
+        """Always raises ValueError."""
         raise ValueError("factors are made from a data set, and there are scores alone.")
 
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """Trains networks on parts of a training split.
+    """Networks that are trained on parts of a training split.
 
     Arguments:
         split: The training split.
-        recipe: How candidates are trained.
-        proxy: How proxies are trained, in epochs, by methods of other libraries that train their own.
-        seeds: The selection seed decides the candidates' initialisation and order, equal for all, so that only the
-            subset differs; the proxy seed those of the networks whose features are used.
+        recipe: The recipe for networks whose predictions are used.
+        proxy: The recipe for proxies, in epochs, of methods of other libraries that train their own.
+        seeds: The selection seed determines the initialisation and order of all networks whose predictions are used, so
+            that only their subsets differ; the proxy seed that of networks whose features are used.
         job: How and where.
     """
 
@@ -163,37 +158,34 @@ class Networks:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """See `Workbench`."""
+        """The settings of the trainings, ready for JSON."""
         return {"recipe": describe(self.recipe), "seeds": describe(self.seeds)}
 
     def predictions(self, indices: np.ndarray) -> np.ndarray:
-        """See `Workbench`."""
-        net = self._trained(self.recipe, self.seeds.selection, indices, f"candidate of {len(indices)}")
+        """The predicted classes of the whole training set, int64[n], by a network trained on `indices`, int64[k]."""
+        net = self._train(self.recipe, self.seeds.selection, indices, f"candidate of {len(indices)}")
         return predict(net, self.split, self.job.device).argmax(1).numpy()
 
     def features_after(self, indices: np.ndarray, epochs: int) -> np.ndarray:
-        """See `Workbench`."""
-        net = self._trained(self.recipe.for_epochs(epochs), self.seeds.proxy, indices, "features")
+        """The penultimate features of the whole training set, float32[n, d], from a network trained on `indices`,
+        int64[k], for `epochs`.
+        """
+        net = self._train(self.recipe.for_epochs(epochs), self.seeds.proxy, indices, "features")
         return features(net, self.split, self.job.device).numpy()
 
-    def _trained(self, recipe: Recipe, seed: int, indices: np.ndarray, label: str) -> Any:
+    def _train(self, recipe: Recipe, seed: int, indices: np.ndarray, label: str) -> Any:
+        label = label if self.job.progress else ""
         return train(
-            self.split,
-            recipe,
-            seed_init=seed,
-            seed_order=seed,
-            subset=indices,
-            device=self.job.device,
-            label=label if self.job.progress else "",
+            self.split, recipe, seed_init=seed, seed_order=seed, subset=indices, device=self.job.device, label=label
         ).net
 
 
 class TrainingWorkbench(Workbench):
-    """A workbench that writes down what it was asked for.
+    """A workbench that records the requests.
 
     Arguments:
-        source: Gives scores, features and factors.
-        networks: Trains networks; None where none can be trained.
+        source: The source of scores, features and factors.
+        networks: Trains networks; None if none can be trained.
     """
 
     def __init__(self, source: Source, networks: Networks | None = None) -> None:
@@ -219,7 +211,7 @@ class TrainingWorkbench(Workbench):
 
     @property
     def networks(self) -> Networks:
-        """What trains networks.
+        """The networks that can be trained.
 
         Raises:
             ValueError: If none can be trained.
@@ -259,7 +251,7 @@ class TrainingWorkbench(Workbench):
 
     @property
     def seconds(self) -> dict[str, float]:
-        """What the scores and factors that were asked for took, by stage: `score`, `features`, `autoencoder`; a proxy
+        """The seconds that the requested scores and factors took, by stage: `score`, `features`, `autoencoder`; a proxy
         that they share counts once.
         """
         took = {"score": seconds_of(self._scores)} if self._scores else {}

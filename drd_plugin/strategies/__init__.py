@@ -1,4 +1,4 @@
-"""Strategies: each turns scores and a budget into a subset."""
+"""Strategies: each selects a subset from scores and a budget."""
 
 from ..core.registry import Registry
 from .base import Selection, Strategy, budget_of, class_budgets

@@ -1,4 +1,4 @@
-"""A subset by a strategy from any scores, with all that determines it."""
+"""Applying a strategy to scores: a `Subset` with the settings that determine it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def apply_strategy(
     """Selects a subset by a strategy, from any scores.
 
     Arguments:
-        strategy: Selects from the order.
+        strategy: The strategy.
         scores: The scores of the training set.
-        fraction: The share that is kept, in (0, 1].
+        fraction: The share to keep, in (0, 1].
         seed: The selection seed.
-        workbench: Gives what the strategy asks for; how it trains networks, and what was asked, goes into the
-            provenance.
+        workbench: Provides the further scores, features and networks that the strategy asks for. Its settings and
+            requests become part of the provenance.
         name: The method's name in tables.
-        budget: The number of examples to keep, or of each class for a class-wise strategy, where another rule than this
+        budget: The number of examples to keep, or for a class-wise strategy of each class, if another rule than this
             library's rounds the fraction.
 
     Raises:
@@ -58,7 +58,7 @@ def apply_strategy(
 def settings_of(
     strategy: Strategy, scores: Scores, fraction: float, seed: int, workbench: Workbench | None
 ) -> dict[str, Any]:
-    """The settings that determine a subset, as they stand in its provenance; see `apply_strategy`."""
+    """The entries of a subset's provenance that are known before the selection; see `apply_strategy`."""
     return {
         "strategy": describe(strategy),
         "fraction": fraction,

@@ -1,7 +1,7 @@
-"""What a strategy is: a frozen dataclass that turns scores and a budget into a subset.
+"""The base class of strategies: frozen dataclasses that select a subset from scores and a budget.
 
-The budget is round(fraction * n) examples, halves rounded up. Ties between equal scores are broken by the generator
-that is passed in, never by the order of the data set.
+The budget is round(fraction * n) examples, halves rounded up. Ties between equal scores are broken by the random
+generator, never by the order of the data set.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ __all__ = [
     "Strategy",
     "budget_of",
     "by_hardness",
-    "capped",
     "class_budgets",
+    "fill_shares",
     "grouped",
     "largest_remainders",
 ]
@@ -32,11 +32,11 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """What a strategy selected.
+    """The examples that a strategy selected.
 
     Arguments:
         indices: Distinct positions, int64[k].
-        chosen: What was settled on the way (a window's start, say), ready for JSON.
+        chosen: What the strategy chose on the way (a window's start, say), ready for JSON.
     """
 
     indices: np.ndarray
@@ -44,10 +44,10 @@ class Selection:
 
 
 class Strategy(ABC):
-    """Common to all strategies.
+    """A strategy: selects examples from scores.
 
     Arguments:
-        trains: Whether `select` trains networks and cannot do without a workbench.
+        trains: Whether `select` trains networks and needs a workbench for that.
     """
 
     trains: ClassVar[bool] = False
@@ -57,17 +57,17 @@ class Strategy(ABC):
 
     @property
     def classwise(self) -> bool:
-        """Whether it selects within each class; it then takes a budget for each class too."""
+        """Whether it selects within each class; it then also takes a budget for each class."""
         return False
 
     @property
     def needs_features(self) -> bool:
-        """Whether `select` asks the workbench for the proxy's features."""
+        """Whether `select` requests the proxy's features from the workbench."""
         return False
 
     @property
     def needs_scores(self) -> tuple[str, ...]:
-        """The names of the further scores that `select` may ask the workbench for."""
+        """The names of the further scores that `select` may request from the workbench."""
         return ()
 
     @abstractmethod
@@ -79,7 +79,7 @@ class Strategy(ABC):
             k: The number of examples to keep, in 1..n; for class-wise strategies, also the number in each class,
                 int64[C].
             rng: Breaks ties and draws; the same state gives the same selection.
-            workbench: Trains networks for the strategies that need it.
+            workbench: Provides further scores, features and networks to the strategies that need them.
         """
 
 
@@ -97,8 +97,8 @@ def budget_of(fraction: float, n: int) -> int:
 
 
 def class_budgets(labels: np.ndarray, k: int | np.ndarray) -> np.ndarray:
-    """k examples shared among the classes in proportion to their sizes, by largest remainders; int64[C] with sum k.
-    Budgets that are given, int64[C], are checked and kept.
+    """The budget of each class: k shared in proportion to the class sizes, by largest remainders; int64[C] with sum k.
+    If k is int64[C], the budgets themselves, they are only checked.
 
     Raises:
         ValueError: If a class would get no example, or more than it has.
@@ -117,28 +117,28 @@ def class_budgets(labels: np.ndarray, k: int | np.ndarray) -> np.ndarray:
 
 
 def largest_remainders(exact: np.ndarray, k: int) -> np.ndarray:
-    """Shares float64[C] with sum k, rounded to int64[C] with the same sum, by largest remainders."""
-    whole = np.floor(exact + 1e-9).astype(np.int64)
-    first = np.argsort(whole - exact, kind="stable")[: k - whole.sum()]
-    whole[first] += 1
-    return whole
+    """Numbers float64[C] with sum k, rounded to int64[C] with the same sum, by largest remainders."""
+    rounded = np.floor(exact + 1e-9).astype(np.int64)
+    first = np.argsort(rounded - exact, kind="stable")[: k - rounded.sum()]
+    rounded[first] += 1
+    return rounded
 
 
-def capped(wanted: np.ndarray, sizes: np.ndarray, k: int) -> np.ndarray:
-    """k examples shared among classes in proportion to what is wanted, float64[C]; classes that are full pass on what
-    they cannot take.
+def fill_shares(demand: np.ndarray, sizes: np.ndarray, k: int) -> np.ndarray:
+    """The share of each class in k examples, in proportion to its demand and at most its size, float64[C] with sum k;
+    what a full class cannot take goes to the others.
 
     Arguments:
-        wanted: float64[C], at least 0.
+        demand: float64[C], at least 0.
         sizes: The sizes of the classes, int64[C].
         k: In 0..sum(sizes).
     """
-    given, room = np.zeros(len(sizes)), sizes > 0
-    while (excess := k - given.sum()) > 1e-9:
-        share = wanted * room if (wanted * room).any() else sizes * room
-        given = np.minimum(given + excess * share / share.sum(), sizes)
-        room = given < sizes
-    return given
+    shares, room = np.zeros(len(sizes)), sizes > 0
+    while (excess := k - shares.sum()) > 1e-9:
+        weights = demand * room if (demand * room).any() else sizes * room
+        shares = np.minimum(shares + excess * weights / weights.sum(), sizes)
+        room = shares < sizes
+    return shares
 
 
 def by_hardness(scores: Scores, rng: np.random.Generator) -> np.ndarray:
@@ -148,7 +148,7 @@ def by_hardness(scores: Scores, rng: np.random.Generator) -> np.ndarray:
 
 
 def grouped(order: np.ndarray, groups: np.ndarray, count: int) -> list[np.ndarray]:
-    """Positions by group, each group in the given order.
+    """Positions by group, a list of arrays; the order within a group stays.
 
     Arguments:
         order: Positions, int64[m].

@@ -1,7 +1,7 @@
 r"""BWS: slide a window over the ranking within each class, and keep the window from which the whole training set is
 learned best.
 
-Windows start at 0, 5, 10, ... % of each class. Which is best is decided by one of two selectors:
+Windows start at 0, 5, 10, ... % of each class. One of two selectors chooses the best:
 
 - `ridge` (BWS): accuracy on the reference of a one-vs-all ridge regression (lambda = 1, with a bias column) on the
   features of a network that was trained for 20 epochs on a random subset of the same size (see
@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from typing_extensions import override
 
 from ..artifacts import Scores
 from ..core.registry import check_least
@@ -39,18 +40,17 @@ __all__ = ["BestWindow", "window_at"]
 
 @dataclass(frozen=True)
 class BestWindow(Strategy):
-    """Keeps the best of the class-wise windows. Start 0 is the hardest end or the easiest, by `origin`.
+    """Keeps the best of the class-wise windows.
 
     Arguments:
         selector: `ridge` (BWS) or `train` (DRD).
-        origin: The end of the ranking that start 0 stands for: `hardest` (BWS) or `easiest` (DRD: the lowest
-            deviation).
-        max_start: The last start that is tried, as a share of a class; never beyond 1 - fraction. BWS tries all, DRD
-            stops at 0.5.
+        origin: The end of the ranking at which start 0 lies: `hardest` (BWS) or `easiest` (DRD: the lowest deviation).
+        max_start: The last start to try, as a share of a class; never beyond 1 - fraction. BWS tries all, DRD stops at
+            0.5.
         step: The distance between starts, as a share of a class.
-        reference: What a window is judged by: `train`, the whole training set, the window included (both papers), or
-            `heldout`, a fifth of every class that takes no part in the windows while they are compared.
-        proxy_epochs: How long the ridge selector's network is trained.
+        reference: The examples on which accuracy is measured: `train`, the whole training set, the window included
+            (both papers), or `heldout`, a fifth of every class that is in no window while they are compared.
+        proxy_epochs: The epochs for which the ridge selector's network is trained.
         ridge: The ridge penalty lambda.
     """
 
@@ -75,22 +75,23 @@ class BestWindow(Strategy):
             )
 
     @property
+    @override
     def classwise(self) -> bool:
-        """See `Strategy`."""
         return True
 
     def starts(self, k: int, n: int) -> np.ndarray:
-        """The starts that are tried where k of n examples are kept, as shares of a class, float64. That k is a rounded
-        share of n costs no start.
+        """The starts to try if k of n examples are kept, as shares of a class, float64; a start that is beyond the last
+        one only because k is rounded counts.
         """
         last = min(self.max_start, 1 - (k - 0.5) / n)
         return self.step * np.arange(int(last / self.step + 1e-9) + 1)
 
+    @override
     def select(
         self, scores: Scores, k: int | np.ndarray, rng: np.random.Generator, workbench: Workbench | None = None
     ) -> Selection:
-        """See `Strategy`; `chosen` holds the start and the accuracy of every start (for `ridge` and a reference of more
-        than 65,536 examples, estimates for the windows that are clearly not the best).
+        """`chosen` holds the best start and the accuracy of each start (for `ridge` and a reference of more than 65,536
+        examples, estimates for the windows that are clearly not the best).
 
         Raises:
             ValueError: If there is no workbench, or a class would get no example.
@@ -102,28 +103,23 @@ class BestWindow(Strategy):
             )
         budgets = class_budgets(scores.labels, k)
         total = int(budgets.sum())
-        fraction = total / len(scores)
         ranks = self.rankings(scores, rng)
         heldout = self._heldout(ranks, rng)
         starts = self.starts(total, len(scores))
         compared = [np.setdiff1d(r, heldout, assume_unique=True) if len(heldout) else r for r in ranks]
-        tried = _share(compared, fraction) if len(heldout) else budgets
-        windows = [window_at(compared, tried, start) for start in starts]
-        chosen, results = self._judged(windows, scores.labels, total, rng, workbench, heldout)
-        best = float(starts[chosen])
-        indices = window_at(ranks, budgets, best)
-        return Selection(
-            indices,
-            {
-                "start": round(best, 4),
-                "origin": self.origin,
-                "starts": [round(float(s), 4) for s in starts],
-                "accuracies": [round(float(a), 3) for a in results],
-            },
-        )
+        sizes = np.array([max(1, round(total / len(scores) * len(r))) for r in compared]) if len(heldout) else budgets
+        windows = [window_at(compared, sizes, start) for start in starts]
+        best, accuracies = self._judge(windows, scores.labels, total, rng, workbench, heldout)
+        chosen = {
+            "start": round(float(starts[best]), 4),
+            "origin": self.origin,
+            "starts": [round(float(s), 4) for s in starts],
+            "accuracies": [round(float(a), 3) for a in accuracies],
+        }
+        return Selection(window_at(ranks, budgets, float(starts[best])), chosen)
 
     def rankings(self, scores: Scores, rng: np.random.Generator) -> list[np.ndarray]:
-        """The positions of each class, from `origin` on."""
+        """The positions of each class in order of hardness, from the end that `origin` names."""
         order = by_hardness(scores, rng)
         if self.origin == "hardest":
             order = order[::-1]
@@ -134,7 +130,7 @@ class BestWindow(Strategy):
             return np.empty(0, np.int64)
         return np.concatenate([rng.choice(r, len(r) // 5, replace=False) for r in ranks if len(r)])
 
-    def _judged(
+    def _judge(
         self,
         windows: list[np.ndarray],
         labels: np.ndarray,
@@ -155,10 +151,8 @@ class BestWindow(Strategy):
 
 
 def window_at(ranks: list[np.ndarray], budgets: np.ndarray, start: float) -> np.ndarray:
-    """The window of each class from `start` on, as a share of its ranking; never beyond its end, int64[k]."""
+    """The positions in the windows that begin at the share `start` of each class's ranking, int64[k]; a window that
+    would reach beyond the end begins earlier.
+    """
     firsts = [min(len(r) - round((1 - start) * len(r)), len(r) - b) for r, b in zip(ranks, budgets, strict=True)]
     return np.concatenate([r[f : f + b] for r, f, b in zip(ranks, firsts, budgets, strict=True)])
-
-
-def _share(ranks: list[np.ndarray], share: float) -> np.ndarray:
-    return np.array([max(1, round(share * len(r))) for r in ranks])

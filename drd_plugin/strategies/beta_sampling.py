@@ -21,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from typing_extensions import override
 
 from ..artifacts import Scores
 from .base import Selection, Strategy, Workbench, by_hardness
@@ -39,7 +40,7 @@ class BetaSampling(Strategy):
     """Draws examples by their score times a Beta density of the label's mean probability.
 
     Arguments:
-        c: How fast the density moves with the share that is pruned; 4 on CIFAR-100 in the official code.
+        c: The exponent by which the density moves with the pruned share; 4 on CIFAR-100 in the official code.
         mean_score: The score that gives the mean probability of the label, in [0, 1], over the epochs that the score
             watches; `Confidence[early=true]` for DUAL's default.
     """
@@ -53,12 +54,13 @@ class BetaSampling(Strategy):
             raise ValueError(f"BetaSampling.c is positive, got {self.c}.")
 
     @property
+    @override
     def needs_scores(self) -> tuple[str, ...]:
-        """See `Strategy`."""
         return (self.mean_score,)
 
+    @override
     def select(self, scores: Scores, k: int, rng: np.random.Generator, workbench: Workbench | None = None) -> Selection:
-        """See `Strategy`; `chosen` holds a and b.
+        """`chosen` holds a and b.
 
         Raises:
             ValueError: If there is no workbench, or a mean probability is not in [0, 1].
@@ -74,16 +76,16 @@ class BetaSampling(Strategy):
             )
         a, b = beta_parameters(float(mean[by_hardness(scores, rng)[-ANCHORS:]].mean()), 1 - k / len(scores), self.c)
         weight = density(mean, a, b) * (scores.hardness - min(0.0, float(scores.hardness.min())))
-        likely = np.flatnonzero(weight > 0)
+        chosen, likely = {"a": round(a, 4), "b": round(b, 4)}, np.flatnonzero(weight > 0)
         if len(likely) < k:
             rest = rng.permutation(np.flatnonzero(weight <= 0))
-            return Selection(np.concatenate([likely, rest[: k - len(likely)]]), {"a": round(a, 4), "b": round(b, 4)})
+            return Selection(np.concatenate([likely, rest[: k - len(likely)]]), chosen)
         waits = rng.exponential(size=len(likely)) / weight[likely]  # the first k arrivals are k draws one by one
-        return Selection(likely[np.argpartition(waits, k - 1)[:k]], {"a": round(a, 4), "b": round(b, 4)})
+        return Selection(likely[np.argpartition(waits, k - 1)[:k]], chosen)
 
 
 def beta_parameters(anchor: float, pruned: float, c: float) -> tuple[float, float]:
-    """a and b for the anchors' mean probability and the share that is pruned, both in [0, 1]."""
+    """(a, b) from the anchors' mean probability and the pruned share, both in [0, 1]."""
     b = (SUM - 1) * (1 - anchor) * (1 - pruned**c)
     return SUM - b, b
 

@@ -1,8 +1,8 @@
 r"""DRoP (earlier called MetriQ): classes that are learned badly keep more of their examples.
 
 With N_c the size of class c and r_c its recall, class c keeps the density d_c = E (1 - r_c) / Z of its examples, where
-E is the number of examples to give away; classes that are full (d_c = 1) pass what they cannot take to the others, in
-the same proportions.
+E is the number of examples to share; what classes that are full (d_c = 1) cannot take goes to the others, in the same
+proportions.
 
 - `drop`: Z = sum_c N_c (1 - r_c), so that a class's number is in proportion to its size times its error (Algorithm 1);
 - `metriq`: the number is in proportion to the error alone, as in the official code; the same where classes are equally
@@ -21,61 +21,44 @@ least one example.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from typing_extensions import override
 
 from ..artifacts import Scores
-from .base import Selection, Strategy, Workbench, capped, largest_remainders
-from .hardest import Hardest
+from .base import Selection, Workbench, fill_shares, largest_remainders
 from .per_class import PerClass
 
 __all__ = ["ClassQuotas", "quotas"]
 
 
 @dataclass(frozen=True)
-class ClassQuotas(Strategy):
-    """Applies a strategy to each class, with quotas by how badly the class is learned.
+class ClassQuotas(PerClass):
+    """Applies a strategy to each class, with larger quotas for classes that are learned badly.
 
     Arguments:
         inner: The strategy within classes; the hardest first by default, which is random for the score Uniform.
         variant: `drop` or `metriq`, see above.
-        holdout: The share of the examples that the recalls are measured on, in (0, 1).
+        holdout: The share of the examples on which the recalls are measured, in (0, 1).
     """
 
     trains = True
 
-    inner: Strategy = field(default_factory=Hardest)
     variant: Literal["drop", "metriq"] = "drop"
     holdout: float = 0.2
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        PerClass(self.inner)  # raises for what works class by class already
         if not 0 < self.holdout < 1:
             raise ValueError(f"holdout is a share in (0, 1), got {self.holdout}.")
 
-    @property
-    def needs_features(self) -> bool:
-        """See `Strategy`."""
-        return self.inner.needs_features
-
-    @property
-    def needs_scores(self) -> tuple[str, ...]:
-        """See `Strategy`."""
-        return self.inner.needs_scores
-
-    @property
-    def classwise(self) -> bool:
-        """See `Strategy`; of budgets for each class, the sum counts."""
-        return True
-
+    @override
     def select(
         self, scores: Scores, k: int | np.ndarray, rng: np.random.Generator, workbench: Workbench | None = None
     ) -> Selection:
-        """See `Strategy`; `chosen` holds the quotas and the recalls.
+        """Of budgets for each class, only the sum counts; `chosen` holds the quotas and the recalls.
 
         Raises:
             ValueError: If there is no workbench, or fewer examples than classes are to be kept.
@@ -84,26 +67,26 @@ class ClassQuotas(Strategy):
             raise ValueError("ClassQuotas measures recalls by training a network: give it a workbench (the data set).")
         recalls = self._recalls(scores.labels, rng, workbench)
         numbers = quotas(recalls, np.bincount(scores.labels), int(np.sum(k)), self.variant == "drop")
-        selection = PerClass(self.inner).select(scores, numbers, rng, workbench)
-        said: Mapping[str, Any] = {"quotas": numbers.tolist(), "recalls": np.round(recalls, 4).tolist()}
-        return Selection(selection.indices, {**selection.chosen, **said})
+        selection = super().select(scores, numbers, rng, workbench)
+        chosen = {"quotas": numbers.tolist(), "recalls": np.round(recalls, 4).tolist()}
+        return Selection(selection.indices, {**selection.chosen, **chosen})
 
     def _recalls(self, labels: np.ndarray, rng: np.random.Generator, workbench: Workbench) -> np.ndarray:
-        """The recall of each class on what is held out, float64[C]."""
-        out = rng.random(len(labels)) < self.holdout
-        right = workbench.predictions(np.flatnonzero(~out)) == labels
-        hits, met = (np.bincount(labels[of], minlength=labels.max() + 1) for of in (out & right, out))
-        return (hits + 1) / (met + 2)
+        """The recall of each class on the held-out examples, float64[C]."""
+        held_out = rng.random(len(labels)) < self.holdout
+        correct = workbench.predictions(np.flatnonzero(~held_out)) == labels
+        hits = np.bincount(labels[held_out & correct], minlength=labels.max() + 1)
+        return (hits + 1) / (np.bincount(labels[held_out], minlength=len(hits)) + 2)
 
 
 def quotas(recalls: np.ndarray, sizes: np.ndarray, k: int, by_size: bool = True) -> np.ndarray:
-    """How many of each class are kept; int64[C] with sum k, at least 1 and at most the class's size each.
+    """The number of examples to keep of each class, int64[C] with sum k, each at least 1 and at most the class's size.
 
     Arguments:
         recalls: float64[C] in [0, 1].
         sizes: The sizes of the classes, int64[C].
         k: The number of examples to keep.
-        by_size: Whether a class counts by its size times its error, or by its error alone.
+        by_size: Whether a class's share is in proportion to its size times its error, or to its error alone.
 
     Raises:
         ValueError: If k is smaller than the number of classes, or larger than all of them together.
@@ -114,7 +97,7 @@ def quotas(recalls: np.ndarray, sizes: np.ndarray, k: int, by_size: bool = True)
             f"{len(sizes)}..{sizes.sum()}, got {k}."
         )
     error = (1 - recalls) * (sizes if by_size else 1)
-    numbers = largest_remainders(capped(error, sizes, k), k)
+    numbers = largest_remainders(fill_shares(error, sizes, k), k)
     for c in np.flatnonzero((numbers == 0) & (sizes > 0)):
         numbers[numbers.argmax()] -= 1
         numbers[c] = 1

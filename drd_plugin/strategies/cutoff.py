@@ -1,4 +1,4 @@
-"""The cut-off of CCS and D2 pruning: the hardest examples are dropped before anything is selected.
+"""The cut-off of CCS and D2 pruning: the hardest examples are dropped before the selection.
 
 References:
     Coverage-centric Coreset Selection for High Pruning Rates (Zheng et al., 2023), https://arxiv.org/abs/2210.15809
@@ -15,17 +15,17 @@ from .base import Workbench, by_hardness
 __all__ = ["check_cutoff", "cut_off", "paper_cutoff"]
 
 CIFAR10_CUTOFFS = {0.7: 0.0, 0.5: 0.0, 0.3: 0.1, 0.2: 0.1, 0.1: 0.3}
-"""The cut-off of CCS's paper for each kept fraction of CIFAR-10."""
+"""The cut-offs of CCS's paper for CIFAR-10, by the kept fraction."""
 
 
 def paper_cutoff(fraction: float) -> float:
-    """The paper's CIFAR-10 cut-off at the nearest kept fraction, never more than may be dropped."""
+    """The paper's CIFAR-10 cut-off at the nearest kept fraction, at most 1 - fraction."""
     nearest = min(CIFAR10_CUTOFFS, key=lambda f: (round(abs(f - fraction), 9), -f))
     return min(CIFAR10_CUTOFFS[nearest], max(0.0, 1 - fraction))
 
 
 def check_cutoff(cutoff: float | None) -> None:
-    """Raises ValueError unless the cut-off is a share, or None."""
+    """Raises ValueError unless the cut-off is None or a share in [0, 1)."""
     if cutoff is not None and not 0 <= cutoff < 1:
         raise ValueError(f"a cut-off is a share in [0, 1), got {cutoff}.")
 
@@ -33,22 +33,22 @@ def check_cutoff(cutoff: float | None) -> None:
 def cut_off(
     scores: Scores, k: int, cutoff: float | None, by: str, rng: np.random.Generator, workbench: Workbench | None
 ) -> tuple[np.ndarray, float]:
-    """What is left without the hardest int(cutoff * n) examples.
+    """The examples without the hardest int(cutoff * n).
 
     Arguments:
         scores: The scores that the strategy works with.
-        k: How many examples will be selected.
-        cutoff: The share that is dropped; None for that of CCS's paper.
-        by: The name of the score that says which are the hardest; empty for `scores` itself, which also stand in for a
-            score of their name where there is no workbench.
+        k: The number of examples to select afterwards.
+        cutoff: The share to drop; None for that of CCS's paper.
+        by: The name of the score by which the hardest are found; empty for `scores` itself. Without a workbench,
+            `scores` also stands for a score of its name.
         rng: Breaks ties.
-        workbench: Knows the other score.
+        workbench: Provides that score.
 
     Returns:
-        Their positions from easiest to hardest, int64[n - dropped], and the cut-off.
+        The positions of the remaining examples from easiest to hardest, int64[n - dropped], and the cut-off.
 
     Raises:
-        ValueError: If fewer than k would be left, or the other score is needed and there is no workbench.
+        ValueError: If fewer than k examples would remain, or the other score is needed and there is no workbench.
     """
     n = len(scores)
     share = paper_cutoff(k / n) if cutoff is None else cutoff

@@ -5,7 +5,7 @@ and those whose k nearest it is among):
 
 - forward: u_i = x_i + sum_{j in N(i)} exp(-d_ij) x_j, so that examples in hard regions gain;
 - backward, until the budget is met: the example s with the largest u is kept, and each of its neighbours loses
-  exp(-gamma d_sj) u_s, so that near-duplicates of what is kept wait.
+  exp(-gamma d_sj) u_s, so that near-duplicates of kept examples come later.
 
 References:
     D2 Pruning: Message Passing for Balancing Diversity and Difficulty in Data Pruning (Maharana et al., 2024),
@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from ..artifacts import Scores
 from ..core.registry import check_least
@@ -41,18 +42,18 @@ if TYPE_CHECKING:
 __all__ = ["D2", "neighbour_graph", "select_by_messages"]
 
 LEAST = 1e-7
-"""The least importance that a neighbour passes on, as in the official code."""
+"""The least importance that an example passes to its neighbours, as in the official code."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class D2(Strategy):
-    """Keeps examples that are hard, in hard regions, and not next to what is kept already.
+    """Keeps examples that are hard, in hard regions, and not close to examples that are kept already.
 
     Arguments:
-        neighbors: k, the neighbours that each example looks for.
-        gamma: How fast the loss of a kept example's neighbours fades with their distance.
+        neighbors: k, the number of neighbours of each example.
+        gamma: How fast the penalty on a kept example's neighbours falls with their distance.
         graph: `class`, a graph for each class and budgets as equal as the class sizes allow (CIFAR in the official
             code), or `global`, one graph (ImageNet there).
         cutoff: The share of the data set that is dropped as too hard, in [0, 1 - fraction]; by default that of CCS.
@@ -72,27 +73,28 @@ class D2(Strategy):
         check_cutoff(self.cutoff)
 
     @property
+    @override
     def needs_features(self) -> bool:
-        """See `Strategy`."""
         return True
 
     @property
+    @override
     def needs_scores(self) -> tuple[str, ...]:
-        """See `Strategy`."""
         return (self.cutoff_score,) if self.cutoff_score and self.cutoff != 0 else ()
 
     @property
+    @override
     def classwise(self) -> bool:
-        """See `Strategy`."""
         return self.graph == "class"
 
+    @override
     def select(
         self, scores: Scores, k: int | np.ndarray, rng: np.random.Generator, workbench: Workbench | None = None
     ) -> Selection:
-        """See `Strategy`.
+        """`chosen` holds the cut-off and the number of pools that were too small for a graph.
 
         Raises:
-            ValueError: If there is no workbench, or the cut-off drops more than may be dropped, of a class too.
+            ValueError: If there is no workbench, or the cut-off leaves too few examples, in all or of a class.
         """
         if workbench is None:
             raise ValueError(
@@ -129,13 +131,13 @@ class D2(Strategy):
 def select_by_messages(
     features: np.ndarray, importance: np.ndarray, budget: int, neighbors: int, gamma: float
 ) -> np.ndarray:
-    """Which examples of a pool are kept, int64[budget]; of equal ones the first. In a pool of at most `neighbors`
-    examples no messages pass, and the most important are kept.
+    """The positions of the examples of a pool that are kept, int64[budget]; of equal ones the first. From a pool of at
+    most `neighbors` examples the most important are kept, without messages.
 
     Arguments:
         features: float[m, d].
         importance: x, non-negative, float[m].
-        budget: How many are kept, at most m.
+        budget: The number of examples to keep, at most m.
         neighbors: k.
         gamma: As in `D2`.
     """
@@ -148,8 +150,8 @@ def select_by_messages(
 
 
 def neighbour_graph(features: np.ndarray, neighbors: int) -> csr_array:
-    """The distances between neighbours, float64, n x n and sparse: an entry for each pair of which one is among the k
-    nearest of the other. Distances are computed in blocks of rows.
+    """The distances between neighbours, a sparse float64[n, n] with an entry for each pair of which one is among the k
+    nearest of the other. They are computed in blocks of rows.
 
     Arguments:
         features: float[n, d], n > k.
@@ -159,30 +161,29 @@ def neighbour_graph(features: np.ndarray, neighbors: int) -> csr_array:
     from sklearn.neighbors import NearestNeighbors
 
     n = len(features)
-    found = NearestNeighbors(n_neighbors=neighbors, algorithm="brute").fit(features)
-    distances, nearest = found.kneighbors()
+    distances, nearest = NearestNeighbors(n_neighbors=neighbors, algorithm="brute").fit(features).kneighbors()
     one, other = np.repeat(np.arange(n), neighbors), nearest.ravel()
     pairs, first = np.unique(np.minimum(one, other) * n + np.maximum(one, other), return_index=True)
-    low, high, apart = pairs // n, pairs % n, distances.ravel()[first]
+    low, high, distance = pairs // n, pairs % n, distances.ravel()[first]
     ends = np.concatenate([low, high]), np.concatenate([high, low])
-    return coo_array((np.concatenate([apart, apart]), ends), shape=(n, n)).tocsr()
+    return coo_array((np.concatenate([distance, distance]), ends), shape=(n, n)).tocsr()
 
 
 def _backward(graph: csr_array, u: np.ndarray, gamma: float, budget: int) -> np.ndarray:
-    """The examples in the order in which they are kept, int64[budget]; of equal u, the first in the pool."""
+    """The positions of the kept examples in the order of the backward pass, int64[budget]; of equal u, the first."""
     queue = [(-value, i) for i, value in enumerate(u.tolist())]
     heapq.heapify(queue)
-    kept: list[int] = []
-    taken = np.zeros(len(u), bool)
-    while len(kept) < budget:
+    selected: list[int] = []
+    is_selected = np.zeros(len(u), bool)
+    while len(selected) < budget:
         value, s = heapq.heappop(queue)
-        if taken[s] or -value != u[s]:
+        if is_selected[s] or -value != u[s]:
             continue
-        taken[s] = True
-        kept.append(s)
+        is_selected[s] = True
+        selected.append(s)
         row = slice(graph.indptr[s], graph.indptr[s + 1])
         beside = graph.indices[row]
         u[beside] -= np.exp(-gamma * graph.data[row]) * u[s]
-        for j in beside[~taken[beside]].tolist():
+        for j in beside[~is_selected[beside]].tolist():
             heapq.heappush(queue, (-float(u[j]), j))
-    return np.array(kept)
+    return np.array(selected)

@@ -1,10 +1,11 @@
-"""Any strategy within each class: the class shares of the data set are kept."""
+"""Any strategy within each class: the subset has the class shares of the data set."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 import numpy as np
+from typing_extensions import override
 
 from ..artifacts import Scores
 from .base import Selection, Strategy, class_budgets, grouped
@@ -30,24 +31,25 @@ class PerClass(Strategy):
             raise ValueError(f"{type(self.inner).__name__} works class by class already.")
 
     @property
+    @override
     def classwise(self) -> bool:
-        """See `Strategy`."""
         return True
 
     @property
+    @override
     def needs_features(self) -> bool:
-        """See `Strategy`."""
         return self.inner.needs_features
 
     @property
+    @override
     def needs_scores(self) -> tuple[str, ...]:
-        """See `Strategy`."""
         return self.inner.needs_scores
 
+    @override
     def select(
         self, scores: Scores, k: int | np.ndarray, rng: np.random.Generator, workbench: Workbench | None = None
     ) -> Selection:
-        """See `Strategy`; `chosen` lists what the inner strategy settled on, class by class."""
+        """`chosen` lists what the inner strategy chose, class by class."""
         parts, chosen = [], []
         budgets = class_budgets(scores.labels, k)
         classes = grouped(np.arange(len(scores)), scores.labels, len(budgets))

@@ -1,9 +1,9 @@
 """CCS: cover the whole range of the score with strata, after cutting off the hardest examples.
 
 - `official`: drop the hardest by AUM; strata of equal width over the whole set; the budget goes to the strata from the
-  smallest to the largest, each of which gets min(its size, remaining // strata left).
-- `drd`: the comparison in DRD's paper, which sorts each class by the score, divides it into strata, and samples from
-  each alike: strata of equal size within each class, no cut-off.
+  smallest to the largest, each of which gets min(its size, remaining budget // remaining strata).
+- `drd`: the comparison in DRD's paper, which sorts each class by the score, divides it into strata, and samples equally
+  from each: strata of equal size within each class, no cut-off.
 
 References:
     Coverage-centric Coreset Selection for High Pruning Rates (Zheng et al., 2023), https://arxiv.org/abs/2210.15809
@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from typing_extensions import override
 
 from ..artifacts import Scores
 from ..core.registry import check_least
@@ -40,7 +41,7 @@ class Strata(Strategy):
 
     Arguments:
         variant: `official` or `drd`, see above.
-        strata: The number of strata; of each class for `drd`.
+        strata: The number of strata; for `drd`, of each class.
         cutoff: The share of the data set that is dropped as too hard, in [0, 1 - fraction]; by default the paper's
             value for the nearest fraction of CIFAR-10 (0.3 at 10 % kept, 0.1 at 20 and 30 %, 0 from 50 % on). `drd` has
             none.
@@ -61,60 +62,61 @@ class Strata(Strategy):
             raise ValueError(f"the variant drd of CCS has no cut-off, got cutoff={self.cutoff}.")
 
     @property
+    @override
     def classwise(self) -> bool:
-        """See `Strategy`."""
         return self.variant == "drd"
 
     @property
+    @override
     def needs_scores(self) -> tuple[str, ...]:
-        """See `Strategy`."""
         return (self.cutoff_score,) if self.cutoff_score and self.cutoff != 0 and not self.classwise else ()
 
+    @override
     def select(
         self, scores: Scores, k: int | np.ndarray, rng: np.random.Generator, workbench: Workbench | None = None
     ) -> Selection:
-        """See `Strategy`.
+        """`chosen` holds the cut-off.
 
         Raises:
-            ValueError: If the cut-off drops more than may be dropped, another score is needed and there is no
-                workbench, or a class would get no example.
+            ValueError: If the cut-off leaves too few examples, another score is needed and there is no workbench, or a
+                class would get no example.
         """
         if self.classwise:
             return self._within_classes(scores, k, rng)
         easy, cutoff = cut_off(scores, int(k), self.cutoff, self.cutoff_score, rng, workbench)
         stratum = strata_of(scores.values[easy], self.strata)
         budgets = allocate(np.bincount(stratum, minlength=self.strata), int(k))
-        return Selection(_drawn(easy, stratum, budgets, rng), {"cutoff": cutoff})
+        return Selection(_draw(easy, stratum, budgets, rng), {"cutoff": cutoff})
 
     def _within_classes(self, scores: Scores, k: int | np.ndarray, rng: np.random.Generator) -> Selection:
         budgets, order = class_budgets(scores.labels, k), by_hardness(scores, rng)
         ranked = np.concatenate(grouped(order, scores.labels[order], len(budgets)))
         sizes = np.stack([_even(size, self.strata) for size in np.bincount(scores.labels)])
-        shares = [_shared(of, budget, rng) for of, budget in zip(sizes, budgets.tolist(), strict=True)]
+        shares = [_allocate_fairly(row, budget, rng) for row, budget in zip(sizes, budgets.tolist(), strict=True)]
         stratum = np.repeat(np.arange(sizes.size), sizes.ravel())
-        return Selection(_drawn(ranked, stratum, np.concatenate(shares), rng))
+        return Selection(_draw(ranked, stratum, np.concatenate(shares), rng))
 
 
 def _even(size: int, count: int) -> np.ndarray:
-    """The sizes of `count` parts that differ by one at most, int64[count]."""
+    """The sizes of `count` parts of `size` examples that differ by one at most, int64[count]."""
     return np.full(count, size // count) + (np.arange(count) < size % count)
 
 
-def _shared(sizes: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-    """`allocate`, where strata of equal size come in random order, lest the last should get what does not divide."""
+def _allocate_fairly(sizes: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    """`allocate` with strata of equal size in random order, so that the remainder does not always go to the last."""
     order = rng.permutation(len(sizes))
     budgets = np.empty(len(sizes), np.int64)
     budgets[order] = allocate(sizes[order], k)
     return budgets
 
 
-def _drawn(positions: np.ndarray, groups: np.ndarray, budgets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The budget of each group, drawn uniformly.
+def _draw(positions: np.ndarray, groups: np.ndarray, budgets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draws positions uniformly within each group, int64[sum of the budgets].
 
     Arguments:
         positions: int64[m].
-        groups: The group of each, int64[m].
-        budgets: At most the sizes of the groups, int64[G].
+        groups: The group of each position, int64[m].
+        budgets: The number to draw from each group, at most its size, int64[G].
         rng: Draws.
     """
     shuffled = rng.permutation(len(positions))
@@ -125,7 +127,7 @@ def _drawn(positions: np.ndarray, groups: np.ndarray, budgets: np.ndarray, rng: 
 
 
 def strata_of(values: np.ndarray, count: int) -> np.ndarray:
-    """The stratum of each value for strata of equal width, from the least value to the greatest, with the official
+    """The stratum of each value, for strata of equal width from the least value to the greatest, with the official
     code's margin.
 
     Arguments:
@@ -138,19 +140,17 @@ def strata_of(values: np.ndarray, count: int) -> np.ndarray:
     low, high = values.min(), values.max()
     if high == low:
         return np.zeros(len(values), np.int64)
-    top = high * np.float32(1.0001 if high > 0 else 0.9999)
-    edges = low + np.arange(1, count, dtype=np.float32) * ((top - low) / np.float32(count))
+    end = high * np.float32(1.0001 if high > 0 else 0.9999)
+    edges = low + np.arange(1, count, dtype=np.float32) * ((end - low) / np.float32(count))
     return np.searchsorted(edges, values, side="right")
 
 
 def allocate(sizes: np.ndarray, k: int) -> np.ndarray:
-    """Shares k among strata, smallest first: each gets min(its size, remaining // strata left); int64 with sum k where
-    the sizes allow.
+    """The budget of each stratum, int64 with sum k if the sizes allow: from the smallest to the largest, each gets
+    min(its size, remaining budget // remaining strata).
     """
-    order, remaining, shares = np.argsort(sizes, kind="stable"), int(k), []
-    for left, size in zip(range(len(sizes), 0, -1), sizes[order].tolist(), strict=True):
-        shares.append(min(size, remaining // left))
-        remaining -= shares[-1]
-    budgets = np.empty(len(sizes), np.int64)
-    budgets[order] = shares
+    budgets, remaining = np.zeros(len(sizes), np.int64), int(k)
+    for count, stratum in zip(range(len(sizes), 0, -1), np.argsort(sizes, kind="stable"), strict=True):
+        budgets[stratum] = min(int(sizes[stratum]), remaining // count)
+        remaining -= int(budgets[stratum])
     return budgets

@@ -1,8 +1,8 @@
-"""A fixed window of the ranking; in the middle, it is Moderate's strategy.
+"""A fixed window of the ranking; a window in the middle is Moderate's strategy.
 
 - `global`: one ranking of the whole set, as in Moderate's official code: classes whose distances are far from the
   median of all lose most.
-- `class`: within each class, as many re-implementations have it.
+- `class`: a ranking of each class, as in many re-implementations.
 
 References:
     Moderate Coreset: A Universal Method of Data Selection for Real-world Data-efficient Deep Learning (Xia et al.,
@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from typing_extensions import override
 
 from ..artifacts import Scores
 from .base import Selection, Strategy, Workbench, by_hardness
@@ -31,8 +32,8 @@ class Window(Strategy):
     """Keeps k consecutive examples of a ranking from easiest to hardest.
 
     Arguments:
-        start: Where the window starts, as a share of the ranking from the easiest end, in [0, 1 - fraction]; by default
-            the window is centred, so that as many easier as harder examples are left out.
+        start: The start of the window, as a share of the ranking from the easiest end, in [0, 1 - fraction]; by default
+            the window is centred, so that as many easier as harder examples are dropped.
         ranking: `global` or `class`, see above.
     """
 
@@ -45,14 +46,15 @@ class Window(Strategy):
             raise ValueError(f"a window starts at a share in [0, 1), got {self.start}.")
 
     @property
+    @override
     def classwise(self) -> bool:
-        """See `Strategy`."""
         return self.ranking == "class"
 
+    @override
     def select(
         self, scores: Scores, k: int | np.ndarray, rng: np.random.Generator, workbench: Workbench | None = None
     ) -> Selection:
-        """See `Strategy`.
+        """`chosen` holds the window's start.
 
         Raises:
             ValueError: If the window would reach beyond the hardest example, or a class would get no example.
@@ -66,6 +68,5 @@ class Window(Strategy):
                 f"a window of {k} from {self.start} on reaches beyond the {n} examples: start at {(n - k) / n:.3f} or "
                 "before."
             )
-        return Selection(
-            by_hardness(scores, rng)[first : first + k], {"start": round(first / n, 4), "origin": "easiest"}
-        )
+        chosen = {"start": round(first / n, 4), "origin": "easiest"}
+        return Selection(by_hardness(scores, rng)[first : first + k], chosen)

@@ -1,4 +1,4 @@
-"""What strategies and dynamic methods may ask for."""
+"""The workbench: the scores, features, factors and networks that strategies and dynamic methods may request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["FactorValues", "Restricted", "Workbench"]
 
 
 class FactorValues(Protocol):
-    """What the factors of a data set say of each example; see `drd_plugin.factors.Factors`."""
+    """Two values of each example by the factors of a data set; see `drd_plugin.factors.Factors`."""
 
     @property
     def representativeness(self) -> np.ndarray:
@@ -27,9 +27,7 @@ class FactorValues(Protocol):
 
 
 class Workbench(Protocol):
-    """Scores, features, factors and trained networks of one training set. It knows the training split alone; no
-    strategy ever sees the test split.
-    """
+    """Scores, features, factors and trained networks of one training split; the test split stays out of reach."""
 
     @property
     def labels(self) -> np.ndarray:
@@ -37,68 +35,66 @@ class Workbench(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """How networks are trained, ready for JSON; empty where none can be."""
+        """The settings by which networks are trained, ready for JSON; empty if none can be trained."""
 
     @property
     def requests(self) -> Mapping[str, Any]:
-        """The provenance of each score, of the features and of the factors that were asked for, ready for JSON."""
+        """The provenance of each score, of the features and of the factors that were requested, ready for JSON."""
 
     def scores(self, name: str) -> Scores:
-        """Another score of the same training set, by name in the registry, with settings."""
+        """Another score of the training set, by its name in the registry, with settings."""
 
     def features(self) -> Features:
-        """Penultimate features of the whole training set from the proxy that was trained on all of it, in the order of
-        the scores.
-        """
+        """The penultimate features of the training set, in its order, from the proxy that was trained on all of it."""
 
     def factors(self, source: str, autoencoder: Any) -> FactorValues:
-        """The factors that an autoencoder (`drd_plugin.factors.Autoencoder`) finds in a feature space, by its name."""
+        """The factors that an autoencoder (`drd_plugin.factors.Autoencoder`) finds in a named feature space."""
 
     def predictions(self, indices: np.ndarray) -> np.ndarray:
-        """Trains the benchmark's network on `indices` int64[k]; the classes that it predicts for the whole training
-        set, int64[n].
+        """The predicted classes of the whole training set, int64[n], by the benchmark's network trained on `indices`,
+        int64[k].
         """
 
     def features_after(self, indices: np.ndarray, epochs: int) -> np.ndarray:
-        """Trains the benchmark's network on `indices` int64[k] for `epochs`; penultimate features of the whole training
-        set, float32[n, d].
+        """The penultimate features of the whole training set, float32[n, d], from the benchmark's network trained on
+        `indices`, int64[k], for `epochs`.
         """
 
 
 @dataclass(frozen=True)
 class Restricted(Workbench):
-    """A workbench that shows some of the examples alone, numbered anew in their order.
+    """A workbench restricted to some of the examples, numbered from 0 in the order of `members`.
 
     Arguments:
-        whole: The workbench of all examples.
-        members: The positions that are shown, int64[m].
+        workbench: The workbench of all examples.
+        members: Their positions, int64[m].
     """
 
-    whole: Workbench
+    workbench: Workbench
     members: np.ndarray
 
     @property
     @override
     def labels(self) -> np.ndarray:
-        return self.whole.labels[self.members]
+        return self.workbench.labels[self.members]
 
     @property
     @override
     def settings(self) -> Mapping[str, Any]:
-        return self.whole.settings
+        return self.workbench.settings
 
     @property
     @override
     def requests(self) -> Mapping[str, Any]:
-        return self.whole.requests
+        return self.workbench.requests
 
     @override
     def scores(self, name: str) -> Scores:
-        return self.whole.scores(name).at(self.members)
+        return self.workbench.scores(name).at(self.members)
 
     @override
     def features(self) -> Features:
-        features = self.whole.features()
+        features = self.workbench.features()
         return replace(features, values=features.values[self.members])
 
     @override
@@ -107,8 +103,8 @@ class Restricted(Workbench):
 
     @override
     def predictions(self, indices: np.ndarray) -> np.ndarray:
-        return self.whole.predictions(self.members[indices])[self.members]
+        return self.workbench.predictions(self.members[indices])[self.members]
 
     @override
     def features_after(self, indices: np.ndarray, epochs: int) -> np.ndarray:
-        return self.whole.features_after(self.members[indices], epochs)[self.members]
+        return self.workbench.features_after(self.members[indices], epochs)[self.members]

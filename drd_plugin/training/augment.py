@@ -1,4 +1,4 @@
-"""Random augmentation of whole batches on the device they are on, each image or word with its own draw."""
+"""Random augmentation of whole batches on their own device; each image or word has its own random draw."""
 
 from __future__ import annotations
 
@@ -22,37 +22,36 @@ def none(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def shift(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Translates each image by up to an eighth of its size in both directions, and fills with the border's mirror
-    image.
+    """The images, each moved by up to an eighth of its size in both directions, with its reflection beyond the border.
 
     Arguments:
         images: float[B, C, H, W].
-        generator: Decides the translations; on the images' device.
+        generator: Draws the translations; on the images' device.
     """
     size, (height, width) = len(images), images.shape[2:]
     reach = max(1, min(height, width) // 8)
     padded = F.pad(images, (reach,) * 4, mode="reflect")
-    top, left = torch.randint(0, 2 * reach + 1, (2, size, 1), generator=generator, device=images.device)
-    rows = top + torch.arange(height, device=images.device)
-    columns = left + torch.arange(width, device=images.device)
+    y, x = torch.randint(0, 2 * reach + 1, (2, size, 1), generator=generator, device=images.device)
+    rows = y + torch.arange(height, device=images.device)
+    columns = x + torch.arange(width, device=images.device)
     batch = torch.arange(size, device=images.device)[:, None, None]
     return padded.permute(0, 2, 3, 1)[batch, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
 def flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirrors each image left to right with probability 1/2."""
+    """The images, each mirrored left to right with probability 1/2."""
     mirrored = torch.rand(len(images), generator=generator, device=images.device) < 0.5
     return torch.where(mirrored[:, None, None, None], images.flip(3), images)
 
 
 def crop_flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    """`shift`, then `flip`: the usual augmentation of CIFAR."""
+    """The images after `shift` and `flip`: the usual augmentation of CIFAR."""
     return flip(shift(images, generator), generator)
 
 
 def resized_crop_flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    """A crop of 8 to 100 % of the area and 3/4 to 4/3 in shape, resized to the full size, then `flip`: the usual
-    augmentation of ImageNet.
+    """A random crop of each image, with 8 to 100 % of its area and an aspect ratio of 3/4 to 4/3, resized to the full
+    size, then `flip`: the usual augmentation of ImageNet.
     """
     size, device = len(images), images.device
     area, shape, x, y = torch.rand(4, size, generator=generator, device=device)
@@ -67,30 +66,30 @@ def resized_crop_flip(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def word_dropout(texts: Tensor, generator: torch.Generator) -> Tensor:
-    """Makes each word unknown with probability 1/10.
+    """The texts, with each word made unknown with probability 1/10.
 
     Arguments:
         texts: Numbers of words, int64[B, 1, 1, L].
-        generator: Decides which; on the texts' device.
+        generator: Draws the words; on the texts' device.
     """
-    lost = torch.rand(texts.shape, generator=generator, device=texts.device) < 0.1
-    return texts.masked_fill(lost & (texts != PADDING), UNKNOWN)
+    dropped = torch.rand(texts.shape, generator=generator, device=texts.device) < 0.1
+    return texts.masked_fill(dropped & (texts != PADDING), UNKNOWN)
 
 
 AUGMENTATIONS: dict[str, Augmentation] = {f.__name__: f for f in (none, shift, crop_flip, resized_crop_flip)}
-"""Those of images."""
+"""The augmentations of images by name."""
 
 TEXT_AUGMENTATIONS: dict[str, Augmentation] = {f.__name__: f for f in (none, word_dropout)}
-"""Those of texts."""
+"""The augmentations of texts by name."""
 
 
 def augmentation(name: str, kind: Kind) -> Augmentation:
-    """An augmentation of images, or of texts.
+    """The augmentation with this name, for images or for texts.
 
     Raises:
-        ValueError: If it is one of the others.
+        ValueError: If there is none for this kind of examples.
     """
-    known = {"images": AUGMENTATIONS, "texts": TEXT_AUGMENTATIONS}[kind]
-    if name not in known:
-        raise ValueError(f"the augmentation {name} is not one of {kind}: give one of {', '.join(known)}.")
-    return known[name]
+    augmentations = {"images": AUGMENTATIONS, "texts": TEXT_AUGMENTATIONS}[kind]
+    if name not in augmentations:
+        raise ValueError(f"the augmentation {name} is not one of {kind}: give one of {', '.join(augmentations)}.")
+    return augmentations[name]

@@ -1,7 +1,6 @@
-"""Checkpoints: a training that is killed goes on where it was last written down, exactly.
+"""Checkpoints, from which a killed training goes on exactly.
 
-A checkpoint is one safetensors file that is overwritten after an epoch, unless the last was written less than
-`EVERY` seconds ago.
+A checkpoint is one safetensors file, overwritten after an epoch unless it was written less than `EVERY` seconds before.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ EVERY = 10.0
 
 
 class Checkpoint:
-    """Where a training is written down.
+    """The file with the state of a training.
 
     Arguments:
         path: The file.
-        identity: The digest of what decides the training.
-        every: Seconds between two checkpoints.
-        note: What is written down beside the training, ready for JSON.
+        identity: A digest of all that determines the training.
+        every: The least number of seconds between two checkpoints.
+        note: Further entries for the file's header, ready for JSON.
     """
 
     def __init__(
@@ -44,55 +43,54 @@ class Checkpoint:
 
     @property
     def due(self) -> bool:
-        """Whether it is time to write."""
+        """Whether `every` seconds have passed since it was written."""
         return time.perf_counter() - self._written >= self.every
 
-    def write(self, tensors: Mapping[str, Tensor], said: Mapping[str, Any]) -> None:
+    def write(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
         """Overwrites the checkpoint.
 
         Arguments:
-            tensors: By name.
-            said: What else is to be known, ready for JSON.
+            tensors: The tensors by name.
+            header: All else, ready for JSON.
         """
-        save_tensors(tensors, self.path, json.dumps({"identity": self.identity, **self.note, **said}))
+        save_tensors(tensors, self.path, json.dumps({"identity": self.identity, **self.note, **header}))
         self._written = time.perf_counter()
 
     def read(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The tensors and what else was written, or None where there is no checkpoint yet.
+        """The tensors and the header, or None if there is no checkpoint yet.
 
         Raises:
             ArtifactError: If it is damaged, or of another training.
         """
         if not self.path.exists():
             return None
-        tensors, header = load_tensors(self.path)
-        said = json.loads(header)
-        if said.get("identity") != self.identity:
+        tensors, text = load_tensors(self.path)
+        header = json.loads(text)
+        if header.get("identity") != self.identity:
             raise ArtifactError(
                 f"{self.path} is the checkpoint of a training with other settings: give another folder, or remove it."
             )
-        return tensors, said
+        return tensors, header
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """The state of an optimiser by name: `optimizer.PARAMETER.WHAT`."""
+    """The state of an optimiser by name: `optimizer.PARAMETER.KEY`."""
     states = optimizer.state_dict()["state"]
-    return {f"optimizer.{i}.{what}": value for i, of in states.items() for what, value in of.items()}
+    return {f"optimizer.{i}.{key}": value for i, state in states.items() for key, value in state.items()}
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Takes over what `optimizer_tensors` gave; other tensors are passed over.
+    """Restores an optimiser from the result of `optimizer_tensors`; tensors with other names are ignored.
 
-    What belongs to a parameter gets its memory format: fused optimisers walk through both as they lie in memory.
+    A tensor with the shape of its parameter gets the parameter's memory format, which fused optimisers rely on.
     """
-    state: dict[int, dict[str, Tensor]] = {}
+    states: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
-        kind, _, rest = name.partition(".")
-        if kind == "optimizer":
-            place, _, what = rest.partition(".")
-            state.setdefault(int(place), {})[what] = value
-    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
-    for parameter, of in optimizer.state.items():
-        for what, value in of.items():
+        if name.startswith("optimizer."):
+            _, i, key = name.split(".", 2)
+            states.setdefault(int(i), {})[key] = value
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": states})
+    for parameter, state in optimizer.state.items():
+        for key, value in state.items():
             if value.shape == parameter.shape:
-                of[what] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+                state[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)

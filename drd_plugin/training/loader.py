@@ -1,5 +1,5 @@
-"""Batches of normalised images, or of texts, on the device: resident there where the split is in memory, streamed by
-worker processes where it is decoded as needed.
+"""Batches of normalised images, or of texts, on the device: a split in memory is copied there as a whole, any other is
+decoded by worker processes.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ __all__ = ["Loader"]
 
 
 class Loader:
-    """Gives a split's images as a network sees them: float32[B, C, H, W], each channel with mean 0 and standard
-    deviation 1; texts as they are, int64[B, 1, 1, L].
+    """A split's examples as input for a network: images float32[B, C, H, W], each channel with mean 0 and standard
+    deviation 1, or the numbers of words int64[B, 1, 1, L].
 
     Arguments:
-        split: The images and labels.
-        device: Where the batches go.
-        statistics: Mean and standard deviation of each channel for pixels in [0, 1]; a test split takes the training
-            split's.
+        split: The images or texts, and their labels.
+        device: The device of the batches.
+        statistics: Mean and standard deviation of each channel for pixels in [0, 1]; by default the split's own. Give
+            the training split's for a test split.
     """
 
     def __init__(
@@ -38,9 +38,7 @@ class Loader:
         self.mean, self.std = (torch.tensor(v, device=device).view(1, -1, 1, 1) * 255 for v in (mean, std))
 
     def over(self, batches: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each batch of positions int64[B], the positions and the images, both on the device, in the order
-        given.
-        """
+        """The positions int64[B] and the images of each batch, both on the device, in the order of the batches."""
         if self.split.in_memory:
             pairs: Iterable[tuple[Tensor, Tensor]] = (
                 (index, self.images[index]) for index in (b.to(self.device) for b in batches)
@@ -56,16 +54,16 @@ class Loader:
             )
         try:
             for index, images in pairs:
-                yield index.to(self.device), self._seen(images.to(self.device, non_blocking=True))
-        except DataError as error:  # from a worker process, its message is a traceback
+                yield index.to(self.device), self._normalised(images.to(self.device, non_blocking=True))
+        except DataError as error:  # the message of a worker process's error is a traceback
             message = str(error).strip().splitlines()[-1]
             raise DataError(message.removeprefix(f"{DataError.__module__}.DataError: ")) from None
 
-    def _seen(self, images: Tensor) -> Tensor:
+    def _normalised(self, images: Tensor) -> Tensor:
         return images.long() if self.split.kind == "texts" else (images.float() - self.mean) / self.std
 
     def in_order(self) -> Iterable[Tensor]:
-        """The positions of the whole split, first to last, in batches of at most 500 images and 2^24 values."""
+        """The positions of the split, first to last, in batches of at most 500 images and 2^24 values."""
         at_once = max(1, min(500, 2**24 // math.prod(self.split.shape)))
         return torch.arange(len(self.split)).tensor_split(-(-len(self.split) // at_once))
 

@@ -1,7 +1,7 @@
-"""The training loop: a network, a subset, a recipe and two seeds in; accuracies out.
+"""The training loop: trains a network on a subset by a recipe and two seeds, and measures its accuracy.
 
-Made for many short trainings: data stay on the device, augmentation works on batches, and an epoch is cut into batches
-of equal size, so that each example is presented exactly once an epoch and no batch is too small for batch
+It is made for many short trainings: data stay on the device, augmentation works on batches, and an epoch is cut into
+batches of equal size, so that each example is presented exactly once in it and no batch is too small for batch
 normalisation.
 """
 
@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,28 +54,28 @@ def train(
     device: str = "auto",
     label: str = "",
 ) -> Trained:
-    """Trains a network from scratch.
+    """A network trained from scratch, with its accuracies.
 
-    Where several processes share the training, each takes a part of every batch, and gradients are averaged: the same
-    training as by one process, but that each augments its part by a generator of its own, and that batch normalisation
-    sees each part by itself on CPUs (on GPUs it is synchronised).
+    If several processes share the training, each computes a part of every batch, and gradients are averaged. Compared
+    with one process, only the augmentation, for which each process has its own generator, and batch normalisation on
+    CPUs differ, where it works on each part by itself; on GPUs it is synchronised.
 
     Arguments:
         split: The training split.
         recipe: How to train.
-        seed_init: Decides the initial weights.
-        seed_order: Decides the order of the examples, the augmentation and dropout.
-        subset: What to train on, or its positions int64[k]; all by default. A subset's weights are scaled to mean 1 and
+        seed_init: Determines the initial weights.
+        seed_order: Determines the order of the examples, the augmentation and dropout.
+        subset: The subset to train on, or its positions int64[k]; all by default. A subset's weights, scaled to mean 1,
             weigh the losses.
         test: The split to measure the accuracy on.
-        recorder: Is handed the outputs of each step; needs a recipe in epochs.
-        sampler: Chooses the examples of each epoch, in the place of a subset, and is told their losses and logits.
-        goal: When the training ends; after the recipe's steps or epochs by default. Learning rates follow the share of
+        recorder: Receives the outputs of each step; needs a recipe in epochs.
+        sampler: Chooses the examples of each epoch, instead of a subset; receives their losses and logits.
+        goal: When the training ends; by default after the recipe's steps or epochs. Learning rates follow the share of
             it that is reached.
-        checkpoint: Where the training is written down after epochs, and goes on from.
+        checkpoint: The file that the training is saved to after epochs, and resumed from.
         team: The processes that share the training.
         device: `auto`, or a torch device.
-        label: The label of a progress bar; none by default.
+        label: The label of a progress bar; "" for no bar.
 
     Raises:
         ArtifactError: If the subset was made for another data set, a position is out of range or appears twice, or the
@@ -105,9 +106,9 @@ class _Loop:
 
     Arguments:
         progress: The training's progress.
-        subset: What it trains on, where no sampler chooses.
-        loader: Gives the training images.
-        seed: Decides the order of the examples, the augmentation and dropout.
+        subset: The training examples, unless a sampler chooses them.
+        loader: Loads the training images.
+        seed: Determines the order of the examples, the augmentation and dropout.
     """
 
     def __init__(self, progress: Progress, subset: Subset, loader: Loader, seed: int) -> None:
@@ -121,11 +122,11 @@ class _Loop:
         self.pending: deque[Batch] = deque()
 
     def run(self, test: Loader | None, label: str) -> Trained:
-        """Trains to the goal.
+        """The network, trained to the goal.
 
         Arguments:
-            test: Gives the images to measure the accuracy on.
-            label: The label of a progress bar; none where it is empty.
+            test: Loads the images to measure the accuracy on.
+            label: The label of a progress bar; "" for no bar.
         """
         progress = self.progress
         bar = tqdm(desc=label, total=100, unit="%", leave=False, disable=not label, mininterval=1)
@@ -148,7 +149,7 @@ class _Loop:
         return progress.finished()
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Positions and images of the process's part of each batch; the whole batch waits in `pending`."""
+        """The positions and images of this process's part of each batch, which is itself appended to `pending`."""
         for ahead in readable_ahead(self.subset, self.sampler, self.progress, self.seed):
             self.pending.clear()
             yield from self.loader.over(self._queued(batch) for batch in ahead)
@@ -158,20 +159,22 @@ class _Loop:
         return self.team.part(batch.index)
 
     def _begin_epoch(self, epoch: int) -> None:
-        """Draws the epoch's chance from its number, so that a training that goes on needs no random state."""
+        """Seeds augmentation and dropout by the epoch, so that a resumed training needs no random state."""
         self.chance.manual_seed(self._epoch_seed("augmentation", epoch))
-        torch.manual_seed(self._epoch_seed("dropout", epoch))
+        # Where no GPU is in use, torch.manual_seed takes 2 ms to prepare for one.
+        global_chance: Any = torch.default_generator if self.loader.device.type == "cpu" else torch
+        global_chance.manual_seed(self._epoch_seed("dropout", epoch))
         if self.sampler is not None:
             weights = self.sampler.weights
             self.weight = None if weights is None else weights.to(self.loader.device)
 
     def _epoch_seed(self, purpose: str, epoch: int) -> int:
-        """The seed of an epoch's chance; each process its own."""
+        """The seed for a purpose in an epoch; each process has its own."""
         process = f" of process {self.team.index}" if self.team.index else ""
         return int(generator(self.seed, f"{purpose} {epoch}{process}").integers(2**63))
 
     def _step(self, batch: Batch, index: Tensor, images: Tensor) -> None:
-        """One step of the optimiser."""
+        """Takes one step of the optimiser on a batch, of which this process has the examples `index`."""
         if not self.net.training:
             self.net.train()
         labels, size = self.loader.labels[index], len(batch.index)
@@ -187,20 +190,20 @@ class _Loop:
             self.recorder.step(batch.epoch, index, logits.detach(), labels, size)
 
     def _evaluate(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Positions, logits and labels of the training set in `eval` mode, after an epoch; each process its share."""
-        self.team.agree(self.net.buffers())
+        """The positions, logits and labels of the training set in `eval` mode, of each process its part."""
+        self.team.synchronise(self.net.buffers())
         for index, logits in _outputs(self.net.eval(), self.loader, self.cast, self.team):
             yield index, logits, self.loader.labels[index]
 
 
 def check_recipe(recipe: Recipe, split: Split) -> None:
-    """Raises ValueError unless the recipe's network and augmentation take what the split holds."""
+    """Raises ValueError unless the recipe's network and augmentation take the split's kind of examples."""
     check_net(recipe.net, split.kind)
     augmentation(recipe.augment, split.kind)
 
 
 def _goal(recipe: Recipe, n: int, sampler: EpochSampler | None) -> Goal:
-    """The end that a recipe means; the epochs of a sampler have no length that is known before."""
+    """The goal of a recipe; in epochs with a sampler, since the lengths of its epochs are not known in advance."""
     if sampler is not None and recipe.epochs is not None:
         return Goal("epochs", recipe.epochs)
     return Goal("steps", recipe.total_steps(n))
@@ -242,7 +245,7 @@ def _outputs(
 
 
 def accuracy(net: Net, loader: Loader, cast: AbstractContextManager) -> float:
-    """The share of the loader's examples that the network classifies correctly, in percent."""
+    """The network's accuracy on the loader's examples in percent."""
     hits = [(logits.argmax(1) == loader.labels[index]).sum() for index, logits in _outputs(net.eval(), loader, cast)]
     return 100 * float(torch.stack(hits).sum()) / len(loader.split)
 
@@ -250,18 +253,18 @@ def accuracy(net: Net, loader: Loader, cast: AbstractContextManager) -> float:
 def predict(
     net: Net, split: Split, device: str = "auto", statistics: tuple[list[float], list[float]] | None = None
 ) -> Tensor:
-    """The network's logits for a whole split in `eval` mode, float32[n, C], on the CPU."""
-    return _whole(net, net, split, device, statistics)
+    """The network's logits for all examples of a split in `eval` mode, float32[n, C] on the CPU."""
+    return _outputs_of_split(net, net, split, device, statistics)
 
 
 def features(
     net: Net, split: Split, device: str = "auto", statistics: tuple[list[float], list[float]] | None = None
 ) -> Tensor:
-    """The network's penultimate features for a whole split in `eval` mode, float32[n, width], on the CPU."""
-    return _whole(net, net.backbone, split, device, statistics)
+    """The network's penultimate features for all examples of a split in `eval` mode, float32[n, width] on the CPU."""
+    return _outputs_of_split(net, net.backbone, split, device, statistics)
 
 
-def _whole(
+def _outputs_of_split(
     net: Net, module: nn.Module, split: Split, device: str, statistics: tuple[list[float], list[float]] | None
 ) -> Tensor:
     on_device = resolve_device(device)

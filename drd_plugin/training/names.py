@@ -1,4 +1,4 @@
-"""The networks by name; torch is imported when one is built."""
+"""The networks by name; torch is imported only when one is built."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NETS: Registry[Callable[[int, int, int], Net]] = Registry(
         ),
         "textcnn": Deferred(
             "drd_plugin.training.text_nets:textcnn",
-            "Convolutions over one, two and three words of 32 features, each at its largest in the text.",
+            "Convolutions over one, two and three words, 32 features each, and their maxima over the text.",
         ),
         "text_attention": Deferred(
             "drd_plugin.training.text_nets:text_attention",
@@ -48,4 +48,4 @@ NETS: Registry[Callable[[int, int, int], Net]] = Registry(
         ),
     },
 )
-"""Functions of (channels, size, num_classes); for texts, of (numbers, length, num_classes), marked by `for_texts`."""
+"""Functions of (channels, size, num_classes); for texts of (numbers, length, num_classes), marked by `for_texts`."""

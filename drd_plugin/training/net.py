@@ -1,4 +1,4 @@
-"""What a network is: a backbone that gives penultimate features, and a linear head."""
+"""A `Net`: a backbone whose outputs are the penultimate features, and a linear head."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class TextNet(Net):
 
 
 def for_texts(make: M) -> M:
-    """Marks a function of (numbers, length, num_classes) whose network takes texts."""
+    """The function itself, marked as one of (numbers, length, num_classes) whose network takes texts."""
     make.kind = "texts"  # type: ignore[attr-defined]
     return make
 
 
 def kind_of(make: Callable[..., Net]) -> Kind:
-    """What the networks of a function take; images, unless it is marked."""
+    """The kind of examples that a function's networks take: images, unless it is marked by `for_texts`."""
     return getattr(make, "kind", "images")

@@ -1,4 +1,4 @@
-"""Networks by name. Each is a `Net`: a backbone that gives penultimate features and a linear head.
+"""Networks by name. Each is a `Net`: a backbone whose outputs are the penultimate features, and a linear head.
 
 `convnet`, `convnet_small`, `lenet` and `resnet18_small` are for small images; `resnet18`, `resnet50`, `efficientnet_b0`
 and `vit_b_16` are torchvision's, untrained, with a head for C classes. Those for texts are in
@@ -12,9 +12,9 @@ References:
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 from torch import nn
-from torchvision import models
 
 from ..core.seeds import seeded
 from ..data import Kind, Split
@@ -69,15 +69,23 @@ def resnet18_small(channels: int, size: int, num_classes: int) -> Net:
 
 def resnet18(channels: int, size: int, num_classes: int) -> Net:
     """torchvision's ResNet-18."""
-    return _resnet(models.resnet18(), 512, channels, num_classes)
+    return _resnet("resnet18", 512, channels, num_classes)
 
 
 def resnet50(channels: int, size: int, num_classes: int) -> Net:
     """torchvision's ResNet-50."""
-    return _resnet(models.resnet50(), 2048, channels, num_classes)
+    return _resnet("resnet50", 2048, channels, num_classes)
 
 
-def _resnet(backbone: nn.Module, width: int, channels: int, num_classes: int) -> Net:
+def _torchvision(name: str, **settings: Any) -> Any:
+    """torchvision's untrained network with this name; its import takes a second, so it is done here."""
+    from torchvision.models import get_model
+
+    return get_model(name, **settings)
+
+
+def _resnet(name: str, width: int, channels: int, num_classes: int) -> Net:
+    backbone = _torchvision(name)
     backbone.fc = nn.Identity()
     if channels != 3:
         backbone.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
@@ -86,7 +94,7 @@ def _resnet(backbone: nn.Module, width: int, channels: int, num_classes: int) ->
 
 def efficientnet_b0(channels: int, size: int, num_classes: int) -> Net:
     """torchvision's EfficientNet-B0."""
-    backbone = models.efficientnet_b0()
+    backbone = _torchvision("efficientnet_b0")
     backbone.classifier = nn.Identity()
     if channels != 3:
         backbone.features[0][0] = nn.Conv2d(channels, 32, 3, stride=2, padding=1, bias=False)
@@ -99,7 +107,7 @@ def vit_b_16(channels: int, size: int, num_classes: int) -> Net:
         raise ValueError(
             f"vit_b_16 cuts images into patches of 16 pixels: expected a size that 16 divides, got {size}."
         )
-    backbone = models.vit_b_16(image_size=size)
+    backbone = _torchvision("vit_b_16", image_size=size)
     backbone.heads = nn.Identity()
     if channels != 3:
         backbone.conv_proj = nn.Conv2d(channels, 768, 16, stride=16)
@@ -107,19 +115,19 @@ def vit_b_16(channels: int, size: int, num_classes: int) -> Net:
 
 
 def build(name: str, channels: int, size: int, num_classes: int, seed: int, kind: Kind = "images") -> Net:
-    """A freshly initialised network; the global random state is left as it was.
+    """A freshly initialised network; the global random state does not change.
 
     Arguments:
         name: A name in `NETS`.
         channels: The images' channels; for texts, the numbers of their vocabulary.
-        size: The images' height and width in pixels; for texts, the words that are read.
+        size: The images' height and width in pixels; for texts, the number of words that are read.
         num_classes: The number of classes.
-        seed: Decides the initial weights.
-        kind: What it is to take.
+        seed: Determines the initial weights.
+        kind: The kind of examples that the network must take.
 
     Raises:
-        UnknownName: If no network has that name.
-        ValueError: If it takes something else.
+        UnknownName: If no network has this name.
+        ValueError: If it takes another kind of examples.
     """
     check_net(name, kind)
     make = NETS[name]
@@ -128,12 +136,12 @@ def build(name: str, channels: int, size: int, num_classes: int, seed: int, kind
 
 
 def net_for(split: Split, name: str, seed: int) -> Net:
-    """A freshly initialised network for a split; see `build`."""
+    """A freshly initialised network for the examples of a split; see `build`."""
     return build(name, *split.form, split.num_classes, seed, split.kind)
 
 
 def check_net(name: str, kind: Kind) -> None:
-    """Raises ValueError unless a network takes images, or texts."""
+    """Raises ValueError unless the network with this name takes this kind of examples."""
     if kind_of(NETS[name]) != kind:
         fitting = [other for other, make in NETS.items() if kind_of(make) == kind]
         raise ValueError(f"the net {name} takes {kind_of(NETS[name])}, not {kind}: give one of {', '.join(fitting)}.")

@@ -1,4 +1,4 @@
-"""A training's progress: the network, its optimiser, how far it is, and what a checkpoint holds of it."""
+"""A training's progress: the network, its optimiser, steps, epochs and tests, and their checkpoint."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from .sampling import EpochSampler
 
 __all__ = ["Point", "Progress", "Trained"]
 
-FINELY = 1000
-"""Into how many steps a training that is not counted in steps is cut, for the learning rate."""
+SCHEDULE_STEPS = 1000
+"""The number of steps of the learning rate's schedule in a training that is not measured in steps."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A test during a training.
+    """The result of a test during a training.
 
     Arguments:
-        accuracy: In percent.
-        steps: Steps taken before.
-        examples_seen: Examples presented before.
-        seconds: Wall seconds before, tests left out.
+        accuracy: The test accuracy in percent.
+        steps: Steps before it.
+        examples_seen: Examples presented before it.
+        seconds: Wall seconds before it, without the tests.
     """
 
     accuracy: float
@@ -44,18 +44,18 @@ class Point:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained network and how it did.
+    """A trained network and the course of its training.
 
     Arguments:
         net: The network, in `eval` mode.
         acc_last: Test accuracy after the last step in percent; NaN without a test split.
         acc_best: The best test accuracy in percent.
-        step_best: Its step.
-        steps: Steps taken.
-        examples_seen: Examples presented.
-        seconds: Wall seconds, tests included.
-        epochs: Epochs, with the share of the last one.
-        curve: The tests, in order.
+        step_best: The step of the best test accuracy.
+        steps: The number of steps.
+        examples_seen: The number of examples presented.
+        seconds: Wall seconds, with the tests.
+        epochs: The number of epochs, with a fraction for the last one.
+        curve: The results of the tests, in order.
     """
 
     net: Net = field(repr=False)
@@ -70,24 +70,24 @@ class Trained:
 
 
 class Progress:
-    """How far a training is, and what a checkpoint holds of it.
+    """The state of a training, which a checkpoint stores.
 
     Arguments:
         net: The network.
         recipe: How it is trained.
-        goal: When it ends.
-        recorder: Watches.
-        sampler: Chooses the examples of each epoch, where they change.
-        checkpoint: Where the progress is written down; one that exists is continued.
-        team: The processes that share the training; the first writes.
-        start: When it began, by `time.perf_counter`.
+        goal: When the training ends.
+        recorder: Watches the training.
+        sampler: Chooses the examples of each epoch; None for a fixed subset.
+        checkpoint: The file that the state is written to; if it exists, the state is read from it.
+        team: The processes that share the training; the first writes the checkpoint.
+        start: When the training began, by `time.perf_counter`.
 
     Attributes:
         share: The share of the goal that is reached, in [0, 1].
-        step: Optimiser steps.
-        epochs: Epochs, with the share of the present one.
-        examples_seen: Examples presented, of all processes.
-        curve: The tests so far.
+        step: The number of optimiser steps so far.
+        epochs: The number of epochs so far, with a fraction for the current one.
+        examples_seen: The number of examples presented so far, by all processes.
+        curve: The results of the tests so far.
     """
 
     def __init__(
@@ -111,15 +111,15 @@ class Progress:
         self._restore()
 
     def advance(self, loss: Tensor, size: int, epochs: float) -> None:
-        """One step down the loss.
+        """Takes one step of the optimiser.
 
         Arguments:
-            loss: Of the step's examples.
-            size: How many they are, of all processes.
-            epochs: The epochs after it, with the share of the present one.
+            loss: The loss to minimise, a scalar.
+            size: The number of the step's examples, of all processes.
+            epochs: The number of epochs after the step, with a fraction for the current one.
         """
         in_steps = self.goal.axis == "steps"
-        place, steps = (self.step, self.goal.amount) if in_steps else (FINELY * self.share, FINELY)
+        place, steps = (self.step, self.goal.amount) if in_steps else (SCHEDULE_STEPS * self.share, SCHEDULE_STEPS)
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.lr * _rate(self.recipe, place, steps)
         self.optimizer.zero_grad(set_to_none=True)
@@ -130,7 +130,7 @@ class Progress:
         self._measure()
 
     def test(self, accuracy: Callable[[], float]) -> None:
-        """Takes the test accuracy, where it is time to."""
+        """Measures the test accuracy, if a test is due."""
         if self._tests_due() <= self._tests:
             return
         start, seconds = time.perf_counter(), self._seconds()
@@ -139,8 +139,8 @@ class Progress:
         self.testing += time.perf_counter() - start
 
     def write(self) -> None:
-        """Writes the checkpoint, where it is time to."""
-        if self.checkpoint is None or not self.team.same(self.checkpoint.due and self.share < 1):
+        """Writes the checkpoint, if it is due."""
+        if self.checkpoint is None or not self.team.broadcast(self.checkpoint.due and self.share < 1):
             return
         self._check()
         tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}
@@ -152,8 +152,9 @@ class Progress:
             "step": self.step,
             "seen": self.examples_seen,
             "testing": self.testing,
+            "curve": [asdict(point) for point in self.curve],
+            "seconds": time.perf_counter() - self.start,
         }
-        header |= {"curve": [asdict(point) for point in self.curve], "seconds": time.perf_counter() - self.start}
         if self.sampler is not None:
             numbers, arrays = _split_tensors(self.sampler.state_dict())
             header["sampler"], tensors = numbers, tensors | {f"sampler.{name}": a for name, a in arrays.items()}
@@ -162,10 +163,10 @@ class Progress:
         self.team.wait()
 
     def finished(self) -> Trained:
-        """The trained network."""
+        """The result of the training."""
         self._check()
         best = max(self.curve, key=lambda point: point.accuracy, default=Point(math.nan, 0, 0, 0))
-        self.team.agree(self.net.buffers())
+        self.team.synchronise(self.net.buffers())
         return Trained(
             net=self.net,
             acc_last=self.curve[-1].accuracy if self.curve else math.nan,
@@ -179,13 +180,13 @@ class Progress:
         )
 
     def _restore(self) -> None:
-        """Takes over what the checkpoint holds, if there is one."""
-        reached = None if self.checkpoint is None else self.checkpoint.read()
-        if self.team.same(reached is None) != (reached is None):
+        """Restores the state from the checkpoint, if there is one."""
+        stored = None if self.checkpoint is None else self.checkpoint.read()
+        if self.team.broadcast(stored is None) != (stored is None):
             raise ArtifactError("the processes see different checkpoints: give a folder that all of them share.")
-        if reached is None:
+        if stored is None:
             return
-        tensors, header = reached
+        tensors, header = stored
         self.net.load_state_dict(_under("net", tensors))
         restore_optimizer(self.optimizer, tensors)
         if self.recorder is not None:
@@ -199,21 +200,23 @@ class Progress:
         self._tests = self._tests_due()
 
     def _seconds(self) -> float:
-        """The seconds so far, tests left out."""
+        """The seconds so far, without the tests."""
         return time.perf_counter() - self.start - self.testing
 
     def _measure(self) -> None:
-        """Brings the share up to date; the first process's, where clocks count."""
+        """Updates the share of the goal; if it is measured in seconds, by the clock of the first process."""
         amounts = {
             "epochs": self.epochs, "steps": self.step, "samples": self.examples_seen, "wall": self._seconds(),
         }  # fmt: skip
         share = min(1.0, amounts[self.goal.axis] / self.goal.amount)
-        self.share = self.team.same(share) if self.goal.axis == "wall" else share
+        self.share = self.team.broadcast(share) if self.goal.axis == "wall" else share
 
     def _tests_due(self) -> int:
+        """The number of tests that are due so far."""
         return int(self.share * self.recipe.evaluations + 1e-9)
 
     def _check(self) -> None:
+        """Raises FloatingPointError if the loss was NaN or infinite."""
         if self.diverged:
             raise FloatingPointError(
                 f"the training diverged (the loss became NaN): lower the recipe's lr, now {self.recipe.lr}."
@@ -221,7 +224,7 @@ class Progress:
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin with the prefix, without it."""
+    """The tensors whose names begin with the prefix, by their names without it."""
     return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}
 
 
@@ -242,7 +245,7 @@ def _split_tensors(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, 
 
 
 def _rate(recipe: Recipe, step: float, steps: float) -> float:
-    """The learning rate of a step, from 0, as a share of the peak."""
+    """The learning rate of a step (from 0) divided by the peak."""
     warmup, floor = round(recipe.warmup * steps), recipe.min_lr / recipe.lr
     if step < warmup:
         return (step + 1) / (warmup + 1)

@@ -1,6 +1,4 @@
-"""A `Recipe`: everything that decides how a network is trained, apart from the data and the seeds; a `Goal`: when a
-training ends.
-"""
+"""A `Recipe`: all that determines how a network is trained but data and seeds; a `Goal`: when a training ends."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ class Recipe:
 
     Arguments:
         net: The network's name in `NETS`.
-        steps: Optimiser steps; equal for every fraction, so that subsets are compared at equal training cost. 300 where
+        steps: Optimiser steps; equal for every fraction, so that subsets are compared at equal training cost. 300 if
             neither steps nor epochs are given.
         epochs: Passes over the subset, instead of `steps`.
         batch_size: Examples a step; a smaller subset is one batch.
@@ -36,7 +34,7 @@ class Recipe:
             tenth of the words become unknown).
         label_smoothing: In [0, 1).
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on a GPU, float32 on a CPU.
-        evaluations: How often the test accuracy is taken, evenly over the training; the last one is after the last
+        evaluations: How often the test accuracy is measured, evenly over the training; the last time is after the last
             step.
     """
 
@@ -74,30 +72,30 @@ class Recipe:
             )
 
     def for_epochs(self, epochs: int) -> Recipe:
-        """The same recipe, measured in epochs."""
+        """The same recipe for this number of epochs, instead of its steps or epochs."""
         return replace(self, epochs=epochs, steps=None)
 
     def steps_per_epoch(self, n: int) -> int:
-        """Steps for one pass over n examples; an incomplete last batch counts."""
+        """The number of steps for one pass over n examples; an incomplete last batch counts."""
         return -(-n // self.batch_size)
 
     def total_steps(self, n: int) -> int:
-        """Steps for the whole training on n examples."""
+        """The number of steps of the training on n examples."""
         return self.steps if self.steps is not None else (self.epochs or 0) * self.steps_per_epoch(n)
 
 
 PROXY = Recipe().for_epochs(30)
-"""How a proxy is trained by default, whose run the fold scores watch."""
+"""The default recipe of the proxy, whose training the fold scores watch."""
 
 
 @dataclass(frozen=True)
 class Goal:
-    """When a training ends: the first step after which the amount is reached.
+    """When a training ends: after the first step at which the amount is reached.
 
     Arguments:
-        axis: What is counted: `epochs` (with the share of the present one), `steps` of the optimiser, `samples`
-            (examples presented), or `wall` (seconds, tests left out).
-        amount: How many, above 0.
+        axis: The unit of the amount: `epochs` (with a fraction for the current one), `steps` of the optimiser,
+            `samples` (examples presented), or `wall` (seconds, without the tests).
+        amount: The amount, above 0.
     """
 
     axis: Literal["epochs", "steps", "samples", "wall"]

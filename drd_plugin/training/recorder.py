@@ -1,7 +1,7 @@
-"""The `Recorder`: one training run, watched by any number of fold scores at once.
+"""The `Recorder`, through which any number of fold scores watch one training run.
 
-The training loop hands it what the network said about each example (`Outputs`). A fold keeps what it needs in a
-dictionary of tensors of length n, a few numbers for each example; logits are not stored (but for TDDS, which holds the
+The training loop passes it the network's outputs for each example (`Outputs`). A fold's statistics are a dictionary of
+tensors of length n, a few numbers for each example; logits are not stored (except by TDDS, which stores the
 probabilities of the last epoch).
 """
 
@@ -21,11 +21,11 @@ __all__ = ["Fold", "Outputs", "Recorder", "State"]
 State = dict[str, Tensor]
 
 AT_ONCE = 2**20
-"""The logits that a training run collects before the folds see them: small steps are dear one by one."""
+"""The number of logits that are collected before they go to the folds, since many small updates are slow."""
 
 
 class Outputs:
-    """What the network said about one batch; derived quantities are computed once, however many folds read them.
+    """The network's outputs for one batch; derived quantities are computed once, however many folds read them.
 
     Arguments:
         epoch: The epoch, from 1.
@@ -44,7 +44,7 @@ class Outputs:
 
     @cached_property
     def margin(self) -> Tensor:
-        """The logit of the label less the largest other logit, float32[B]."""
+        """The logit of the label minus the largest other logit, float32[B]."""
         return self.target - self._largest_other(self.logits, self.target)
 
     @cached_property
@@ -54,15 +54,15 @@ class Outputs:
 
     @cached_property
     def probability_margin(self) -> Tensor:
-        """The probability of the label less the largest other probability, float32[B]."""
+        """The probability of the label minus the largest other probability, float32[B]."""
         return self.target_probability - self._largest_other(self.probabilities, self.target_probability)
 
-    def _largest_other(self, of: Tensor, target: Tensor) -> Tensor:
-        """The largest of each row but for the label's, which is hidden meanwhile: a copy would cost more than all."""
+    def _largest_other(self, values: Tensor, target: Tensor) -> Tensor:
+        """The largest value of each row without the label's, which is overwritten meanwhile, since a copy is slow."""
         label = self.labels[:, None]
         with torch.inference_mode():
-            largest = of.scatter_(1, label, -torch.inf).amax(1)
-            of.scatter_(1, label, target[:, None])
+            largest = values.scatter_(1, label, -torch.inf).amax(1)
+            values.scatter_(1, label, target[:, None])
         return largest
 
     @cached_property
@@ -77,32 +77,33 @@ class Outputs:
 
 
 class Fold(Protocol):
-    """What the recorder asks of a score that watches a training run."""
+    """A score that watches a training run."""
 
     def observes(self, epoch: int, epochs: int) -> Literal["train", "eval", None]:
-        """Which outputs of this epoch (from 1, of `epochs`) the score wants: those of the training steps, those of an
-        evaluation after the epoch (no augmentation, `eval` mode), or none."""
+        """The outputs of an epoch (from 1, of `epochs`) that the score needs: those of the training steps, those of an
+        evaluation after the epoch (no augmentation, `eval` mode), or none.
+        """
 
     def begin(self, n: int, num_classes: int, device: torch.device) -> State:
-        """The statistics before training, tensors of length n."""
+        """The statistics before training, tensors of length n on the device."""
 
     def update(self, state: State, outputs: Outputs) -> None:
-        """Takes one batch into the statistics."""
+        """Updates the statistics by one batch."""
 
     def release(self, state: State, epoch: int, epochs: int) -> None:
-        """After an epoch; lets go of what no later one needs."""
+        """Frees, after an epoch, what no later epoch needs."""
 
 
 class Recorder:
-    """Hands the outputs of one training run to every fold.
+    """Passes the outputs of one training run to every fold.
 
     Arguments:
-        folds: The scores that watch.
+        folds: The scores that watch the run.
         n: The number of training examples.
         num_classes: The number of classes.
-        epochs: The number of epochs that the run will have.
-        device: Where the statistics are kept.
-        team: The processes that share the training; each has the statistics of all.
+        epochs: The number of epochs of the run.
+        device: The device of the statistics.
+        team: The processes that share the training; each has the statistics of all examples.
     """
 
     def __init__(
@@ -122,20 +123,20 @@ class Recorder:
         self._size = 0
 
     def watching(self, epoch: int, mode: str) -> list[tuple[Fold, State]]:
-        """The folds that want the outputs of this epoch in this mode, with their statistics."""
+        """The folds that need the outputs of this epoch in this mode (`train` or `eval`), with their statistics."""
         pairs = zip(self.folds, self.states, strict=True)
         return [(fold, state) for fold, state in pairs if fold.observes(epoch, self.epochs) == mode]
 
     def step(self, epoch: int, index: Tensor, logits: Tensor, labels: Tensor, size: int | None = None) -> None:
-        """One training step's outputs; `logits` float[B, C] are detached by the caller. The folds see them in larger
-        pieces, within the epoch, in which no example comes twice.
+        """Records the outputs of one training step. The folds get them together with those of other steps of the epoch,
+        in which no example may appear twice.
 
         Arguments:
             epoch: The epoch, from 1.
             index: Positions in the data set, int64[B].
-            logits: float[B, C].
+            logits: float[B, C], detached from the graph.
             labels: int64[B].
-            size: The examples in the step, over all processes; B by default.
+            size: The number of examples in the step, of all processes; B by default.
 
         Raises:
             ValueError: If C is not the number of classes.
@@ -151,11 +152,11 @@ class Recorder:
             self._flush(epoch)
 
     def end_epoch(self, epoch: int, evaluate: Callable[[], Iterator[tuple[Tensor, Tensor, Tensor]]]) -> None:
-        """After an epoch: an evaluation pass over the training set where a fold wants one.
+        """Ends an epoch, with an evaluation on the training set if a fold needs one.
 
         Arguments:
-            epoch: The epoch that ended.
-            evaluate: Gives (index, logits, labels) of the whole training set in `eval` mode; each process its share.
+            epoch: The epoch.
+            evaluate: Yields (index, logits, labels) of the training set in `eval` mode; each process those of its part.
 
         Raises:
             FloatingPointError: If a logit of this epoch was NaN or infinite.
@@ -163,7 +164,7 @@ class Recorder:
         self._flush(epoch)
         watching = self.watching(epoch, "eval")
         for piece in evaluate() if watching else ():
-            self._hand(watching, Outputs(epoch, *self.team.together(*piece)))
+            self._update(watching, Outputs(epoch, *self.team.gather(*piece)))
         for fold, state in zip(self.folds, self.states, strict=True):
             fold.release(state, epoch, self.epochs)
         if self._broken < len(self.presented):
@@ -173,25 +174,25 @@ class Recorder:
             )
 
     def finish(self) -> None:
-        """After the last epoch.
+        """Checks, after the last epoch, that every example has statistics.
 
         Raises:
-            ValueError: If an example was never presented, so that it has no statistics.
+            ValueError: If an example was never presented.
         """
-        never = (self.presented == 0).nonzero().flatten().tolist()
-        if never:
+        missing = (self.presented == 0).nonzero().flatten().tolist()
+        if missing:
             raise ValueError(
-                f"{len(never)} of {len(self.presented)} examples were never presented (the first: {never[:5]}), so "
+                f"{len(missing)} of {len(self.presented)} examples were never presented (the first: {missing[:5]}), so "
                 "they have no score: record a training on the whole set."
             )
 
     def tensors(self) -> dict[str, Tensor]:
-        """All statistics after an epoch, by name, for a checkpoint."""
+        """All statistics by name, for a checkpoint after an epoch."""
         named = {f"{i}.{name}": value for i, state in enumerate(self.states) for name, value in state.items()}
         return {"presented": self.presented} | named
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Takes over what `tensors` gave."""
+        """Restores the result of `tensors`."""
         device = self.presented.device
         self.presented = tensors["presented"].to(device)
         for i, state in enumerate(self.states):
@@ -200,13 +201,13 @@ class Recorder:
     def _flush(self, epoch: int) -> None:
         if not self._waiting:
             return
-        outputs = Outputs(epoch, *self.team.together(*map(torch.cat, zip(*self._waiting, strict=True))))
+        outputs = Outputs(epoch, *self.team.gather(*map(torch.cat, zip(*self._waiting, strict=True))))
         self.presented.index_add_(0, outputs.index, torch.ones_like(outputs.index, dtype=torch.int32))
-        self._hand(self.watching(epoch, "train"), outputs)
+        self._update(self.watching(epoch, "train"), outputs)
         self._waiting.clear()
         self._size = 0
 
-    def _hand(self, watching: Iterable[tuple[Fold, State]], outputs: Outputs) -> None:
+    def _update(self, watching: Iterable[tuple[Fold, State]], outputs: Outputs) -> None:
         broken = ~outputs.logits.sum(1).isfinite()  # a NaN or an infinity makes its row's sum one
         first = outputs.index.index_select(0, broken.int().argmax().view(1)).squeeze(0)
         unbroken = self._broken == len(self.presented)

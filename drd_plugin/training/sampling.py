@@ -1,4 +1,4 @@
-"""What a training asks of a sampler that chooses the examples of each epoch anew."""
+"""The protocol of samplers that choose the examples of each epoch anew."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["EpochSampler"]
 
 
 class EpochSampler(Protocol):
-    """See `drd_plugin.dynamic.DynamicSampler`."""
+    """Chooses the examples of each epoch of a training; `drd_plugin.dynamic.DynamicSampler` is one."""
 
     @property
     def index(self) -> Tensor:
@@ -19,16 +19,21 @@ class EpochSampler(Protocol):
 
     @property
     def weights(self) -> Tensor | None:
-        """A loss weight for each example of the data set, float32[n]; None where all are 1."""
+        """The loss weight of each example of the data set, float32[n]; None if all are 1."""
 
     def set_epoch(self, epoch: int, progress: float) -> None:
-        """Chooses the examples of an epoch, from 0, which begins when the share `progress` of the training is over."""
+        """Chooses the examples of an epoch.
+
+        Arguments:
+            epoch: Its number, from 0.
+            progress: The share of the training before it, in [0, 1].
+        """
 
     def update(self, index: Tensor, losses: Tensor, logits: Tensor) -> None:
-        """What came of a batch: int64[B], float32[B] without weights, float[B, C]."""
+        """Receives the results of a batch: positions int64[B], unweighted losses float32[B] and logits float[B, C]."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain values and tensors by name."""
+        """The state for a checkpoint: plain values and tensors by name."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes over what `state_dict` gave."""
+        """Restores the result of `state_dict`."""

@@ -213,6 +213,7 @@ def opened(browser, page, **options):
     return tab, errors, addresses
 
 
+@pytest.mark.long
 def test_a_browser_shows_the_report_and_its_pictures(browser, page):
     tab, errors, addresses = opened(browser, page)
     assert tab.title() == "main on digits"
@@ -232,6 +233,7 @@ def test_a_browser_shows_the_report_and_its_pictures(browser, page):
     assert [url for url in addresses if not url.startswith(("file:", "data:"))] == []
 
 
+@pytest.mark.long
 def test_a_click_on_a_heading_sorts(browser, page):
     tab, errors, _ = opened(browser, page)
     table = tab.locator("table").first
@@ -256,6 +258,7 @@ def test_a_click_on_a_heading_sorts(browser, page):
     assert not errors
 
 
+@pytest.mark.long
 def test_costs_add_up_from_the_cheapest_on(browser, page):
     tab, _, _ = opened(browser, page)
     rows = tab.locator("#accuracy-and-cost tbody tr").all()
@@ -271,6 +274,7 @@ def test_costs_add_up_from_the_cheapest_on(browser, page):
     assert totals == sorted(spent[:, 3], reverse=True)
 
 
+@pytest.mark.long
 def test_a_phone_does_not_scroll_sideways(browser, page):
     tab, _, _ = opened(browser, page, viewport={"width": 390, "height": 844})
     tab.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
@@ -282,6 +286,7 @@ def test_a_phone_does_not_scroll_sideways(browser, page):
     assert tab.locator(".scroll").evaluate_all(f"boxes => ({wide})(boxes).length") > 0
 
 
+@pytest.mark.long
 def test_a_dark_page_is_dark_with_its_own_pictures(browser, page):
     colours = {}
     for scheme in ("light", "dark"):

@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from drd_plugin.artifacts import Scores, Subset
+from drd_plugin.artifacts import Features, Scores, Subset
 from drd_plugin.cli import main
 from drd_plugin.core.provenance import describe
-from drd_plugin.scores import AUM
+from drd_plugin.scores import AUM, EL2N
 from drd_plugin.training import Recipe
 
 GRID = """
@@ -129,6 +129,26 @@ def test_select_refuses_the_file_of_a_selection_with_other_settings(scored, othe
     before = out.read_bytes()
     with pytest.raises(SystemExit, match=r"holds another subset, by AUM\+CCS: give another --out, or remove it"):
         run(*select, *other)
+    assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize("flag", ["--other-scores", "--features"])
+def test_select_refuses_the_file_of_a_selection_with_other_scores_or_features(scored, tmp_path, flag):
+    """It writes the file again where only the time differs at which the further scores were computed."""
+    scores, _, select, out = scored
+    select = [*select, 0.1, "--strategy", "CCS[cutoff_score=EL2N]" if flag == "--other-scores" else "D2[cutoff=0.0]"]
+    for name, seed, seconds in (("one", 0, 1.0), ("again", 0, 2.0), ("other", 1, 1.0)):
+        values = np.random.default_rng(seed).normal(size=(100, 1))
+        changes = {"score": describe(EL2N()), "seed": seed, "seconds": seconds}
+        further = replace(scores, name="EL2N", estimates=values, provenance={**scores.provenance, **changes})
+        further.save(tmp_path / name)
+        Features(values, scores.fingerprint, {"seed": seed, "seconds": seconds}).save(tmp_path / f"{name}.safetensors")
+    suffix = "" if flag == "--other-scores" else ".safetensors"
+    run(*select, flag, tmp_path / f"one{suffix}")
+    run(*select, flag, tmp_path / f"again{suffix}")
+    before = out.read_bytes()
+    with pytest.raises(SystemExit, match=r"holds another subset, by AUM\+\S+: give another --out, or remove it"):
+        run(*select, flag, tmp_path / f"other{suffix}")
     assert out.read_bytes() == before
 
 
@@ -318,7 +338,7 @@ def test_factors_are_made_once_shown_and_refused_for_other_settings(tmp_path, ca
     parts = {"autoencoder.safetensors", "codes.safetensors", "examples.parquet", "units.parquet", "factors.json"}
     assert files == parts | {"factors.png"}
     with monkeypatch.context() as patched:
-        patched.setattr("drd_plugin.factors.make._Task.compute", lambda *_: pytest.fail("it is there"))
+        patched.setattr("drd_plugin.factors.make.train_autoencoder", lambda *_, **__: pytest.fail("it is there"))
         run(*command)
     assert capsys.readouterr().out == first
     run("show", out)

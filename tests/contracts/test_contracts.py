@@ -74,7 +74,9 @@ def selections(kind, strategy, seed=0, workbench=None, order=None):
         for fraction in FRACTIONS:
             k = strategy_room.budget_of(fraction, len(scores))
             try:
-                indices = strategy.select(scores, k, np.random.default_rng(seed), workbench or workbench_of(kind)).indices
+                indices = strategy.select(
+                    scores, k, np.random.default_rng(seed), workbench or workbench_of(kind)
+                ).indices
             except ValueError as refusal:
                 indices = str(refusal)
             chosen[name, fraction] = indices
@@ -111,7 +113,10 @@ def test_strategies_keep_the_laws(kind, name):
         assert indices.max() < len(labels), cell
         assert np.array_equal(indices, again[cell]), cell
         if strategy.classwise and not name.startswith(("ClassQuotas", "D2")):
-            counts, exact = np.bincount(labels[indices], minlength=labels.max() + 1), np.bincount(labels) * k / len(labels)
+            counts, exact = (
+                np.bincount(labels[indices], minlength=labels.max() + 1),
+                np.bincount(labels) * k / len(labels),
+            )
             assert np.abs(counts - exact).max() < 1, cell
     for score_name, scores in scores_of(kind).items():
         assert np.array_equal(scores.estimates, before[score_name]), score_name

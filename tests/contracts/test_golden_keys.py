@@ -17,8 +17,8 @@ from drd_plugin.core.provenance import digest
 from drd_plugin.data import load
 from drd_plugin.diffusion import Fit
 from drd_plugin.dynamic import DYNAMIC, DynamicSampler, Examples, Plan, parse_dynamic
-from drd_plugin.factors import Autoencoder
-from drd_plugin.factors.make import _Task
+from drd_plugin.factors import Autoencoder, find_source
+from drd_plugin.factors.make import factors_identity
 from drd_plugin.methods import METHODS, parse_score
 from drd_plugin.scores import SCORES
 from drd_plugin.scoring import ScoreCache
@@ -81,7 +81,7 @@ def test_keys_of_runs_with_budgets(dynamic):
 
 
 def test_identities_of_factors_and_samplers(digits):
-    assert digest(_Task.prepare(digits.train, "proxy", Autoencoder(k=8), 1, None).identity) == GOLDEN["factors"]
+    assert digest(factors_identity(digits.train, find_source("proxy"), Autoencoder(k=8), 1)) == GOLDEN["factors"]
     examples = Examples(digits.train.labels, 10, digits.train.fingerprint)
     samplers = {
         name: DynamicSampler(parse_dynamic(name), examples, Plan(0.3), epochs=5, seed=1).identity

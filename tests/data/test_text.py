@@ -76,20 +76,20 @@ def test_words_are_lower_case_runs_of_letters_and_digits():
 
 def test_the_vocabulary_counts_texts_and_breaks_ties_by_the_alphabet():
     texts = ["b a a a", "b c", "a b d", "c"]
-    vocabulary = Vocabulary.of(texts)
+    vocabulary = Vocabulary.from_texts(texts)
     assert vocabulary.words == ("b", "a", "c")
     assert len(vocabulary) == 5
-    assert Vocabulary.of(texts, least=1).words == ("b", "a", "c", "d")
-    assert Vocabulary.of(texts, most=2).words == ("b", "a")
-    assert Vocabulary.of(texts[::-1]) == vocabulary
+    assert Vocabulary.from_texts(texts, least=1).words == ("b", "a", "c", "d")
+    assert Vocabulary.from_texts(texts, most=2).words == ("b", "a")
+    assert Vocabulary.from_texts(texts[::-1]) == vocabulary
 
 
 def test_the_length_is_that_of_95_percent_of_the_texts():
     texts = ["word " * n for n in range(1, 101)]
-    assert Vocabulary.of(texts).length == 96
-    assert Vocabulary.of(["word " * 1000] * 9).length == 256
-    assert Vocabulary.of(texts, length=7).length == 7
-    assert Vocabulary.of(["", ""]).length == 1
+    assert Vocabulary.from_texts(texts).length == 96
+    assert Vocabulary.from_texts(["word " * 1000] * 9).length == 256
+    assert Vocabulary.from_texts(texts, length=7).length == 7
+    assert Vocabulary.from_texts(["", ""]).length == 1
 
 
 def test_numbers_are_padded_cut_and_unknown():

@@ -46,7 +46,7 @@ def quick(denoiser, monkeypatch):
     cheap = {"denoiser": denoiser, "draws": 1}
     by_name = {name: cheap for name in NAMES if "ELBO" in name}
     by_name |= {name: cheap | {"timestep": 3, "distance": "mse"} for name in NAMES if "DRD" in name}
-    monkeypatch.setattr(options, "_given", by_name)
+    monkeypatch.setattr(options, "_options", by_name)
 
 
 def pytest_collection_modifyitems(items):
@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture
 def no_options(monkeypatch):
     """No options, and those that a test sets are forgotten after it."""
-    monkeypatch.setattr(options, "_given", {})
+    monkeypatch.setattr(options, "_options", {})
     monkeypatch.setenv("DRD_PLUGIN_CONFIG", "")
     monkeypatch.delenv("DRD_PLUGIN_CONFIG")
 

@@ -15,7 +15,7 @@ from drd_plugin.cli import main
 from drd_plugin.cli.deepcore import launch
 from drd_plugin.core.registry import UnknownName
 from drd_plugin.deepcore import REPAIRS, VARIANTS, examine, split_of
-from drd_plugin.deepcore.bridge import host_dataset, with_own_randomness
+from drd_plugin.deepcore.bridge import host_dataset, isolated
 from drd_plugin.deepcore.compat import repaired
 from drd_plugin.deepcore.host import DeepCoreMissing, deepcore
 from drd_plugin.deepcore.trial import failure
@@ -85,9 +85,9 @@ def test_deepfool_moves_images():
     kind = deepcore("methods").DeepFool
     data = host_dataset(split_of(Shapes(40)))
     method = kind(data, args_of(), 0.2, 0, epochs=1, max_iter=2)
-    with pytest.raises(RuntimeError, match="leaf Variable"), with_own_randomness():
+    with pytest.raises(RuntimeError, match="leaf Variable"), isolated():
         method.select()
-    with repaired(["deepfool"]), with_own_randomness():
+    with repaired(["deepfool"]), isolated():
         assert len(method.select()["indices"]) == 8
 
 

@@ -68,8 +68,8 @@ def test_scores_and_subset_are_stored_and_read_again(tmp_path, quick, monkeypatc
     assert subset.provenance["score"]["provenance"]["score"]["timestep"] == 3
     stored = {folder.name.split("-")[0] for folder in (tmp_path / "scores").iterdir()}
     assert stored == {"DRD", "AUM", "Confidence", "EL2N", "Forgetting", "Moderate"}
-    for function in ("score", "record_folds", "record_into"):
-        monkeypatch.setattr(f"drd_plugin.scoring.cache.{function}", None)
+    for function in ("compute.score", "cache.record_folds", "cache.record_into"):
+        monkeypatch.setattr(f"drd_plugin.scoring.{function}", None)
     np.testing.assert_array_equal(method_class("DRD+CCS")(data, args, 0.2, 1, epochs=2).select()["indices"], chosen)
     assert len(method_class("DRD+CCS")(data, args, 0.4, 1, epochs=2).select()["indices"]) > len(chosen)
     method_class("EL2N")(data, args, 0.2, 1, epochs=2).select()

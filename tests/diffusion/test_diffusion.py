@@ -34,7 +34,7 @@ from drd_plugin.diffusion import (
 )
 from drd_plugin.diffusion.denoisers.load import BUNDLED
 from drd_plugin.diffusion.denoisers.mixture import linear_schedule
-from drd_plugin.diffusion.fitting.judge import drawn
+from drd_plugin.diffusion.fitting.judge import draw_samples
 from drd_plugin.scores import DRD, ELBO
 from drd_plugin.scores.drd import Deviation
 from drd_plugin.scores.elbo import DenoisingLoss
@@ -338,7 +338,7 @@ def test_the_samples_of_the_bundled_fashion_denoiser_are_recognised():
     card = json.loads((BUNDLED / "fashion_mnist" / "card.json").read_text())
     assert card["samples_recognised"] >= 0.85
     denoiser = load_denoiser(BUNDLED / "fashion_mnist", CPU)
-    samples = drawn(denoiser, torch.arange(10), 0, CPU)
+    samples = draw_samples(denoiser, torch.arange(10), 0, CPU)
     assert samples.shape == (10, 1, 28, 28)
     assert 0.1 < (samples > 0).float().mean() < 0.6  # neither black nor white
 

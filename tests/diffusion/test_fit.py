@@ -19,7 +19,7 @@ from drd_plugin.artifacts import ArtifactError
 from drd_plugin.data import DataError, from_arrays, scaled
 from drd_plugin.diffusion import Fit, GaussianMixture, fit_denoiser, load_denoiser
 from drd_plugin.diffusion.fitting import train as fit_training
-from drd_plugin.diffusion.fitting.judge import drawn
+from drd_plugin.diffusion.fitting.judge import draw_samples
 from drd_plugin.diffusion.fitting.network import build_network
 from drd_plugin.diffusion.fitting.settings import recommended
 
@@ -140,7 +140,7 @@ def test_samples_are_drawn_from_the_model():
     means = torch.tensor([[[-0.5] * 16], [[0.6] * 16]])
     mixture = GaussianMixture(means, torch.tensor([[0.04], [0.01]]), image_shape=(1, 4, 4))
     labels = torch.arange(2).repeat_interleave(300)
-    samples = drawn(mixture, labels, 0, CPU).view(2, -1)
+    samples = draw_samples(mixture, labels, 0, CPU).view(2, -1)
     assert torch.allclose(samples.mean(1), torch.tensor([-0.5, 0.6]), atol=0.02)
     assert torch.allclose(samples.std(1), torch.tensor([0.2, 0.1]), rtol=0.15)
 

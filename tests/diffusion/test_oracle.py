@@ -8,7 +8,7 @@ import torch
 
 from drd_plugin.core.job import Job
 from drd_plugin.diffusion import DenoiserError, InformationBottleneck, Latents, choose_timesteps, embedding
-from drd_plugin.diffusion.oracle import agreement, drawn_split, information, log_posterior, random_mixture
+from drd_plugin.diffusion.oracle import agreement, information, log_posterior, random_mixture, sample_split
 from drd_plugin.scores import DRD, ELBO
 from drd_plugin.scores.drd import Deviation
 from drd_plugin.scores.elbo import DenoisingLoss
@@ -55,7 +55,7 @@ def six_classes(spread):
     """A mixture of six classes, images of it, and the exact slope of the information at the candidate steps."""
     mixture = random_mixture(6, 1, 64, spread, variance=0.01, seed=3)
     window = InformationBottleneck().window(mixture)
-    return mixture, drawn_split(mixture, 30), window, information(mixture, window, 400).slope
+    return mixture, sample_split(mixture, 30), window, information(mixture, window, 400).slope
 
 
 @pytest.mark.parametrize("spread", [0.15, 0.35, 0.5])
@@ -86,7 +86,7 @@ def test_without_a_null_class_the_squared_errors_cannot_be_compared():
     mixture = random_mixture(3, 1, 16)
     mixture.null_class = None
     with pytest.raises(DenoiserError, match="has no null class"):
-        choose_timesteps(InformationBottleneck(estimator="mmse"), mixture, drawn_split(mixture, 4), 0, JOB)
+        choose_timesteps(InformationBottleneck(estimator="mmse"), mixture, sample_split(mixture, 4), 0, JOB)
 
 
 def deviation(mixture, draws, starts):
@@ -114,7 +114,7 @@ def test_the_deviation_orders_a_gaussian_by_its_likelihood(dimension, step, draw
 def test_the_deviation_orders_a_gaussian_at_the_chosen_step(estimator):
     mixture, x_0, labels = gaussian_classes(64)
     rule = InformationBottleneck(B=10, noises=10, estimator=estimator)
-    starts = choose_timesteps(rule, mixture, drawn_split(mixture, 12), 0, JOB).chosen
+    starts = choose_timesteps(rule, mixture, sample_split(mixture, 12), 0, JOB).chosen
     scores = deviation(mixture, 128, starts)(x_0, labels, torch.arange(120)).mean(1)
     assert agreement(mixture, scores, x_0, labels).min() > 0.9
 

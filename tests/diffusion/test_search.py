@@ -20,7 +20,7 @@ from drd_plugin.diffusion import (
     imagenet_wnids,
     near_classes,
 )
-from drd_plugin.diffusion.oracle import drawn_split, random_mixture
+from drd_plugin.diffusion.oracle import random_mixture, sample_split
 from drd_plugin.diffusion.timesteps.choose import ClassSearch
 from drd_plugin.diffusion.timesteps.competitors import confused_by_proxy, confusions, rivals_of
 from drd_plugin.diffusion.timesteps.search import TOLERANCE, Rivals, exhaustive, staged
@@ -137,7 +137,7 @@ def test_rivals_keep_the_sum_of_the_softmax_in_expectation():
 
 def test_staged_on_a_mixture_of_many_classes(tmp_path):
     mixture = random_mixture(48, 1, 64, spread=0.4, siblings=6, seed=1)
-    split = drawn_split(mixture, 12)
+    split = sample_split(mixture, 12)
     rule = InformationBottleneck(B=5, noises=6)
     whole = choose_timesteps(replace(rule, search="exhaustive"), mixture, split, 0, JOB)
     quick = choose_timesteps(replace(rule, search="auto"), mixture, split, 0, JOB)
@@ -187,7 +187,7 @@ def test_competitors_of_a_proxy_are_the_classes_that_it_confuses(digits, digits_
 def test_the_staged_search_of_a_thousand_classes_takes_one_pass_in_five_hundred():
     """For a few of its classes, as the benchmark has it for all."""
     mixture = random_mixture(1000, 1, 64, spread=0.4, siblings=10, seed=1000)
-    split, rule = drawn_split(mixture, 25), InformationBottleneck()
+    split, rule = sample_split(mixture, 25), InformationBottleneck()
     search = ClassSearch(rule, mixture, split, 0, JOB, 2048)
     members, evaluated = rule.representatives(split, 0), rule.evaluated(mixture)
     forwards = [search.result(c, members[c], evaluated).forwards for c in range(0, 1000, 100)]
@@ -196,7 +196,7 @@ def test_the_staged_search_of_a_thousand_classes_takes_one_pass_in_five_hundred(
 
 def test_a_loss_that_is_not_finite_names_its_example():
     mixture = random_mixture(3, 1, 16)
-    split = drawn_split(mixture, 4)
+    split = sample_split(mixture, 4)
     mixture.predict_noise = lambda x, t, labels: torch.full_like(x, torch.nan)
     with pytest.raises(ArtifactError, match=r"denoising loss of example \d+ is NaN"):
         choose_timesteps(InformationBottleneck(B=2, noises=1), mixture, split, 0, JOB)

@@ -121,7 +121,7 @@ def test_a_state_takes_the_position_of_a_training_whose_workers_read_ahead():
     sampler.set_epoch(0)
     whole = list(sampler)
     resumed = make_sampler("RS2")
-    resumed.load_state_dict(sampler.state_dict(taken=5))
+    resumed.load_state_dict(sampler.state_dict(position=5))
     assert list(resumed) == whole[5:]
 
 

@@ -39,13 +39,13 @@ for name in {methods!r}:
         chosen.append(index.tolist())
         assert len(sampler) == len(index)
         sampler.update(index, losses_of(index, epoch))
-    state = sampler.state_dict(taken=4)
+    state = sampler.state_dict(position=4)
     torch.save({{"chosen": chosen, "state": state}}, {out!r} + f"/{{name}}-{{dist.get_rank()}}.pt")
 dist.destroy_process_group()
 PartialState._reset_state()  # the training begins as in a fresh process
 
 team = join_team(torch.device("cpu"))
-assert (team.state.num_processes, dist.get_world_size()) == (2, 2)
+assert (team.processes, dist.get_world_size()) == (2, 2)
 whole = load("digits").train
 few = Split("few", whole.images[:150], whole.labels[:150], whole.classes)
 trained = train(few, Recipe(**{recipe!r}), sampler=dynamic_sampler(few, "InfoBatch", 1.0), team=team)

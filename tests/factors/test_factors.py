@@ -29,16 +29,15 @@ from drd_plugin.factors import (
     feature_space,
     find_source,
     frequencies,
+    pick_units,
     rarity,
     representativeness,
-    shown_units,
     standardised,
     train_autoencoder,
     write_table,
 )
 from drd_plugin.factors.arrays import map_rows, survey, write_rows
-from drd_plugin.factors.codes import encode
-from drd_plugin.factors.network import SparseAutoencoder
+from drd_plugin.factors.network import SparseAutoencoder, encode
 from drd_plugin.factors.proxy import ProxyFeatures
 from drd_plugin.scoring.recording import record_into
 from drd_plugin.training import Recipe, train
@@ -257,7 +256,7 @@ def test_factors_of_another_data_set_are_refused(values, split, tmp_path):
     with pytest.raises(ArtifactError, match="the folder of factors was made for the data set pixels:"):
         factors_into(tmp_path / "own", other, path, QUICK, device="cpu", progress=False)
     with pytest.raises(ArtifactError, match="the folder of factors was made for the data set pixels:"):
-        shown_units(Factors.load(tmp_path / "own"), other)
+        pick_units(Factors.load(tmp_path / "own"), other)
 
 
 def test_a_damaged_or_mixed_folder_is_refused(values, split, tmp_path):
@@ -525,7 +524,7 @@ def test_other_packages_announce_feature_spaces(few, monkeypatch):
 def test_the_sheet_shows_the_most_frequent_and_the_rarest_living_units(few, tmp_path):
     net = SparseAutoencoder(torch.eye(5, 3), torch.zeros(3), 1.0, 2)
     some = Split("some", few.images[:4], np.array([0, 1, 1, 1]), ("a", "b"))
-    shown = shown_units(Factors(net, CODES, some.fingerprint), some, rows=1)
+    shown = pick_units(Factors(net, CODES, some.fingerprint), some, rows=1)
     assert [(row.unit, row.kind, row.count, row.examples.tolist()) for row in shown] == [
         (0, "frequent", 3, [0, 1, 2]),
         (2, "rare", 1, [1]),
@@ -535,12 +534,12 @@ def test_the_sheet_shows_the_most_frequent_and_the_rarest_living_units(few, tmp_
     with Image.open(tmp_path / "factors.png") as image:
         assert min(image.size) > 100
     one = Factors(net, Codes([[0], [0], [0], [0]], np.ones((4, 1)), 5), some.fingerprint)
-    assert [row.kind for row in shown_units(one, some)] == ["frequent"]
+    assert [row.kind for row in pick_units(one, some)] == ["frequent"]
 
 
 def test_texts_are_shown_as_a_table(sentences, tmp_path):
     net = SparseAutoencoder(torch.eye(5, 3), torch.zeros(3), 1.0, 2)
-    write_table(shown_units(Factors(net, CODES, sentences.fingerprint), sentences), sentences.texts, tmp_path / "f.md")
+    write_table(pick_units(Factors(net, CODES, sentences.fingerprint), sentences), sentences.texts, tmp_path / "f.md")
     lines = (tmp_path / "f.md").read_text().splitlines()
     assert len(lines) == 5
     assert all(line.count("|") == 6 for line in lines), lines

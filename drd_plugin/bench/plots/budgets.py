@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from ..tables.budgets import total_seconds
-from .axes import line_of, new_axis
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
+from .axes import draw_means, finish, line_styles, new_axis
 
 __all__ = ["plot_budgets", "plot_time", "plot_trajectory", "plot_uses"]
 
@@ -20,7 +20,7 @@ FAR = 6
 """How many points below the full training's accuracy a picture goes."""
 
 QUANTITIES = {"level": ("λ", ":"), "rarity": ("mean rarity", "-"), "entropy": ("entropy of the usage", "--")}
-"""What a picture of a curriculum shows, and the dashes of its lines."""
+"""The quantities in a picture of a curriculum: their names, and the dashes of their lines."""
 
 
 def plot_budgets(rows: pd.DataFrame, fraction: float, ax: Axes | None = None) -> Axes:
@@ -29,21 +29,16 @@ def plot_budgets(rows: pd.DataFrame, fraction: float, ax: Axes | None = None) ->
 
     Arguments:
         rows: Rows as in `Run`, of one net and axis.
-        fraction: The share of an epoch; methods that decide it themselves and the full training are there too.
+        fraction: The share of an epoch; methods that determine it themselves and the full training are drawn too.
         ax: Where to draw; a new figure by default.
     """
     ax, rows = ax or new_axis(), rows.assign(total=total_seconds(rows))
     cells = rows[rows["fraction"].isin([0, 1, fraction])]
     for method, style in _styles(cells["method"]).items():
-        at = cells[cells["method"] == method].groupby("budget").agg({"total": "mean", "acc_last": ["mean", "std"]})
-        accuracy = at["acc_last"]
-        ax.errorbar(
-            at["total"]["mean"], accuracy["mean"], accuracy["std"].fillna(0), label=method, marker="o", ms=4, capsize=2,
-            **style,
-        )  # fmt: skip
-    _close(ax, rows, cells.groupby(["method", "budget"])["acc_last"].mean().min())
-    _seconds(ax, f"test accuracy (%), mean ± std, n = {rows['seed'].nunique()}", fraction)
-    return ax
+        by_budget = cells[cells["method"] == method].groupby("budget")
+        draw_means(ax, by_budget["total"].mean(), by_budget["acc_last"].agg(["mean", "std"]), method, **style)
+    lowest = cells.groupby(["method", "budget"])["acc_last"].mean().min()
+    return _finish(ax, rows, fraction, "test accuracy (%), mean ± std", lowest)
 
 
 def plot_time(rows: pd.DataFrame, fraction: float, ax: Axes | None = None) -> Axes:
@@ -52,7 +47,7 @@ def plot_time(rows: pd.DataFrame, fraction: float, ax: Axes | None = None) -> Ax
 
     Arguments:
         rows: Rows as in `Run`, of one net and axis.
-        fraction: The share of an epoch; methods that decide it themselves and the full training are there too.
+        fraction: The share of an epoch; methods that determine it themselves and the full training are drawn too.
         ax: Where to draw; a new figure by default.
     """
     ax = ax or new_axis()
@@ -63,9 +58,7 @@ def plot_time(rows: pd.DataFrame, fraction: float, ax: Axes | None = None) -> Ax
         curves = [np.array(json.loads(text)) for text in cell["curve"]]
         points = np.mean([curve[: min(map(len, curves))] for curve in curves], axis=0)
         ax.plot(before + points[:, 0], points[:, 2], label=method, **style)
-    _close(ax, rows, 0)
-    _seconds(ax, f"test accuracy (%), mean, n = {rows['seed'].nunique()}", fraction)
-    return ax
+    return _finish(ax, rows, fraction, "test accuracy (%), mean", 0)
 
 
 def plot_trajectory(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -76,8 +69,6 @@ def plot_trajectory(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
         rows: Rows as in `Run`, of one net and axis.
         ax: Where to draw; a new figure by default.
     """
-    from matplotlib.lines import Line2D
-
     ax = ax or new_axis()
     cells = rows[(rows["budget"] == rows["budget"].max()) & (rows["seed"] == rows["seed"].min())]
     diaries = {
@@ -89,15 +80,13 @@ def plot_trajectory(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
         for key, (_, dashes) in QUANTITIES.items():
             ax.plot([e["progress"] for e in diary], [e[key] for e in diary], color=f"C{place}", ls=dashes, lw=1.2)
     ax.set(xlabel="share of the training", ylim=(0, 1.02))
-    ax.grid(alpha=0.3)
     lines = [Line2D([], [], color=f"C{place}", label=name) for place, name in enumerate(diaries)]
     lines += [Line2D([], [], color="grey", ls=ls, label=name) for name, ls in QUANTITIES.values()]
-    ax.legend(handles=lines, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
-    return ax
+    return finish(ax, handles=lines)
 
 
 def plot_uses(uses: np.ndarray, ax: Axes | None = None) -> Axes:
-    """How many examples were used how often.
+    """A histogram of how often the examples were used.
 
     Arguments:
         uses: The uses of each example, as a `DynamicSampler` counts them, int64[n].
@@ -110,28 +99,22 @@ def plot_uses(uses: np.ndarray, ax: Axes | None = None) -> Axes:
 
 
 def _styles(methods: pd.Series) -> dict[str, dict[str, Any]]:
-    """The full training in the colour of text, and then the others as in every picture."""
-    import matplotlib as mpl
-
+    """The line style of each method: the full training in the colour of text, the others as in every picture."""
     names = [*dict.fromkeys(methods)]
     full = {"Full": {"color": mpl.rcParams["text.color"], "ls": "-", "lw": 2}} if "Full" in names else {}
-    return full | line_of([name for name in names if name != "Full"])
+    return full | line_styles([name for name in names if name != "Full"])
 
 
-def _seconds(ax: Axes, ylabel: str, fraction: float) -> None:
-    """The labels, and seconds on a logarithmic scale: methods differ by factors."""
-    ax.set(xscale="log", xlabel="seconds of everything, tests left out", ylabel=ylabel)
-    ax.set_title(f"{100 * fraction:g} % an epoch")
-    ax.xaxis.set_major_formatter("{x:g}")
-
-
-def _close(ax: Axes, rows: pd.DataFrame, lowest: float) -> None:
-    """The grid, the legend beside the picture, and the full training's accuracy, if there is one, not far below which
-    it ends.
+def _finish(ax: Axes, rows: pd.DataFrame, fraction: float, ylabel: str, lowest: float) -> Axes:
+    """The axis with its labels, a logarithmic scale of seconds (methods differ by factors), a grid and a legend; with a
+    line at the full training's accuracy, not far below which the picture ends, if there is one.
     """
     full = rows.loc[(rows["method"] == "Full") & (rows["budget"] == 1), "acc_last"].mean()
     if np.isfinite(full):
         ax.axhline(full, color="grey", lw=0.8)
         ax.set_ylim(max(full - FAR, lowest - 0.5), rows["acc_best"].max() + 0.5)
-    ax.grid(alpha=0.3)
-    ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    ylabel += f", n = {rows['seed'].nunique()}"
+    ax.set(xscale="log", xlabel="seconds of everything, tests left out", ylabel=ylabel)
+    ax.set_title(f"{100 * fraction:g} % an epoch")
+    ax.xaxis.set_major_formatter("{x:g}")
+    return finish(ax)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 
-from ...data import check_images
+from ...artifacts import Scores
+from ...data import Split, check_images
 from ...data.mosaic import cell_of, mosaic
 from .axes import new_axis
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from ...artifacts import Scores
-    from ...data import Split
 
 __all__ = ["plot_images", "plot_scores"]
 
@@ -29,9 +24,9 @@ def plot_images(
     """Images in rows, each with a caption.
 
     Arguments:
-        split: Whose images they are.
+        split: The split with the images.
         rows: The positions of each row's images, by the row's name.
-        caption: What stands above the image at a position; its class by default.
+        caption: The text above the image at a position; its class by default.
         ax: Where to draw; a new figure by default.
 
     Raises:
@@ -39,7 +34,7 @@ def plot_images(
     """
     check_images(split, "a picture of images")
     cell, columns = cell_of(split), max(map(len, rows.values()))
-    said = caption or (lambda position: split.classes[split.labels[position]])
+    caption = caption or (lambda position: split.classes[split.labels[position]])
     ax = ax or new_axis(0.7 * columns + 0.5, 0.95 * len(rows) + 0.3)
     above = cell // 3
     canvas = mosaic(split, rows.values())
@@ -49,7 +44,7 @@ def plot_images(
     for row, positions in enumerate(rows.values()):
         for column, position in enumerate(positions):
             place = column * cell + (split.shape[2] - 1) / 2, row * (cell + above) + above - 1
-            ax.text(*place, said(int(position)), ha="center", va="bottom", fontsize=7, color="black")
+            ax.text(*place, caption(int(position)), ha="center", va="bottom", fontsize=7, color="black")
     ax.set_yticks([row * (cell + above) + above + cell / 2 for row in range(len(rows))], [*rows])
     ax.set_xticks([])
     ax.tick_params(length=0)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm
 
 from ..tables.words import part_names
-from .axes import line_of, new_axis
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
+from .axes import draw_means, finish, line_styles, new_axis
 
 __all__ = ["plot_cross", "plot_detection", "plot_stability", "plot_strata"]
 
@@ -51,8 +48,6 @@ def plot_strata(places: pd.DataFrame, method: str, ax: Axes | None = None) -> Ax
         method: The method's name.
         ax: Where to draw; a new figure by default.
     """
-    from matplotlib.colors import BoundaryNorm
-
     ax = ax or new_axis(5, 4.5)
     strata = int(places[method].max()) + 1
     dots = ax.scatter(
@@ -74,21 +69,16 @@ def plot_detection(rows: pd.DataFrame, kind: str, ax: Axes | None = None) -> Axe
         ax: Where to draw; a new figure by default.
     """
     ax, rows = ax or new_axis(), rows[rows["kind"] == kind]
-    for method, style in line_of([*dict.fromkeys(rows["method"])]).items():
+    for method, style in line_styles([*dict.fromkeys(rows["method"])]).items():
         cells = rows[rows["method"] == method].groupby("share")["auroc"].agg(["mean", "std"])
-        ax.errorbar(
-            100 * cells.index.to_numpy(), cells["mean"], cells["std"].fillna(0),
-            label=method, marker="o", ms=4, capsize=2, **style,
-        )  # fmt: skip
+        draw_means(ax, 100 * cells.index.to_numpy(), cells, method, **style)
     ax.axhline(0.5, color="grey", ls="--", lw=1, label="chance")
     ax.set(
         xlabel=f"planted {kind.replace('_', ' ')} (%)",
         ylabel=f"area under the ROC curve, n = {rows['seed'].nunique()}",
         xticks=[100 * share for share in sorted(set(rows["share"]))],
     )
-    ax.grid(alpha=0.3)
-    ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
-    return ax
+    return finish(ax)
 
 
 def plot_stability(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:

@@ -1,4 +1,4 @@
-"""One HTML page of an experiment's results, which needs nothing but itself."""
+"""One self-contained HTML page of an experiment's results."""
 
 from .page import report_page
 

@@ -1,5 +1,5 @@
-"""What DRD sees: for each class its most likely, middle and least likely images, beside their reconstructions (Figure 1
-of the paper).
+"""The most likely, middle and least likely images of each class by DRD, beside their reconstructions (Figure 1 of the
+paper).
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ BANDS = ("most likely", "in the middle", "least likely")
 
 @dataclass(frozen=True, eq=False)
 class Bands:
-    """Images by likelihood.
+    """Images of each class by likelihood, with their reconstructions.
 
     Arguments:
         positions: Their positions in the split, int64[C, 3 P]: P of each band.
         images: In [-1, 1], float32[C, 3 P, channels, height, width].
         reconstructions: At the class's timestep with the noise of the first draw; the same shape.
         classes: The class of each row.
-        names: The band of each column, where it begins; else "".
+        names: The band's name in the column where it begins; "" in the others.
     """
 
     positions: np.ndarray
@@ -44,19 +44,19 @@ class Bands:
 
 
 def likelihood_bands(split: Split, scores: Scores, per_band: int = 3, classes: int = 10, device: str = "auto") -> Bands:
-    """Reconstructs a few images of each band, as the scores did.
+    """A few images of each band, with their reconstructions as the scores have them.
 
     Arguments:
         split: The training split.
         scores: Its DRD scores.
-        per_band: P, how many of each class are in a band.
-        classes: The most classes; the first are taken.
+        per_band: P, the number of images of each class in a band.
+        classes: The number of classes; the first ones, at most all.
         device: `auto`, or a torch device.
 
     Raises:
         ArtifactError: If the scores are not DRD's, or were made for another split.
         DataError: If the split holds no images.
-        DenoiserError: If the diffusion model is not to be had.
+        DenoiserError: If the diffusion model is not available.
         ValueError: If a class has fewer images than a band.
     """
     check_split(split)

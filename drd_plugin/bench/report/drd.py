@@ -1,4 +1,4 @@
-"""What DRD saw: the curves of its timesteps, and images by likelihood."""
+"""The sections on DRD: the curves of its timesteps, and images by likelihood with their reconstructions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...artifacts import ArtifactError, Scores
 from ...data import DataError, Split
@@ -17,91 +18,89 @@ from ...scoring.folder import read_plan
 from ..grid import dataset_of
 from ..plots import plot_reconstructions, plot_timesteps
 from .bands import Bands, likelihood_bands
-from .html import Picture, Section, drawn, paragraph, pictures_of
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .html import Picture, Section, draw_picture, paragraph, pictures_of
 
 __all__ = ["what_drd_sees"]
 
-SEEN = "What DRD sees"
+TITLE = "What DRD sees"
 
 
 def what_drd_sees(
     folder: Path, rows: pd.DataFrame, dataset: Mapping[str, Any], scores: Path | None = None, device: str = "auto"
 ) -> Iterator[Section]:
-    """The sections; none where DRD was not asked, and a sentence where something is not at hand.
+    """The sections; none where no row uses DRD, and a sentence instead of what is not available.
 
     Arguments:
         folder: The folder of the results.
         rows: Rows with the columns `fingerprint` and `provenance`; and `kind` and `share`, where something was planted.
-        dataset: The data set as a grid names it.
-        scores: The folder of the scores; see `report`.
-        device: Where the reconstructions are computed.
+        dataset: The data set's settings, as in a grid.
+        scores: The folder of the scores; see `report_page`.
+        device: The device that computes the reconstructions.
 
     Raises:
         ArtifactError: If there is no folder `scores`.
     """
-    place, asked = _place(folder, scores), _asked(rows)
-    if not asked:
+    scores_folder, described = _scores_folder(folder, scores), _described(rows)
+    if not described:
         return
-    found, said = _found(place, rows, asked)
-    if found is None:
-        yield Section(SEEN, paragraph(said))
+    stored, note = _most_draws(scores_folder, rows, described)
+    if stored is None:
+        yield Section(TITLE, paragraph(note))
         return
-    path, known = found
-    split, missing = _split(_planted(dataset, rows, known), known)
+    path, drd = stored
+    split, reason = _split(_planted(dataset, rows, drd), drd)
     if (path / "timesteps.json").exists():
         yield _timesteps(path / "timesteps.json", split)
-    yield _likelihood(split, known, device, said) if split else Section(SEEN, paragraph(missing))
+    yield _likelihood(split, drd, device, note) if split else Section(TITLE, paragraph(reason))
 
 
-def _place(folder: Path, scores: Path | None) -> Path | None:
+def _scores_folder(folder: Path, scores: Path | None) -> Path | None:
     """The folder of the scores, if there is one."""
     if scores is not None and not Path(scores).is_dir():
         raise ArtifactError(f"there is no folder {scores} of scores.")
     folder = folder.resolve()
     above = [parent / "scores" for parent in folder.parents[:2]]
-    return next((place for place in [scores, folder / "scores", *above] if place and Path(place).is_dir()), None)
+    return next((path for path in [scores, folder / "scores", *above] if path and Path(path).is_dir()), None)
 
 
-def _asked(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """The DRD scores that the rows were made with, as they are described."""
+def _described(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The descriptions of the rows' DRD scores."""
     methods = [json.loads(text)["method"] for text in dict.fromkeys(rows["provenance"])]
-    return [of for method in methods for of in method or [] if isinstance(of, dict) and of.get("name") == "DRD"]
+    parts = [part for method in methods for part in method or []]
+    return [part for part in parts if isinstance(part, dict) and part.get("name") == "DRD"]
 
 
-def _found(
-    place: Path | None, rows: pd.DataFrame, asked: list[dict[str, Any]]
+def _most_draws(
+    folder: Path | None, rows: pd.DataFrame, described: list[dict[str, Any]]
 ) -> tuple[tuple[Path, Scores] | None, str]:
-    """The finished scores with the most draws, and what is to be said of the others."""
-    if place is None:
+    """The finished scores with the most draws, with their folder, and a note on others in that folder."""
+    if folder is None:
         return None, "The scores of DRD are not at hand: give their folder with --scores."
-    known, foreign = {}, 0
-    for path in sorted(Path(place).glob("*/plan.json")):
+    finished, foreign = {}, 0
+    for path in sorted(Path(folder).glob("*/plan.json")):
         try:
             plan = read_plan(path.parent)
-            if plan.get("score") in asked and plan.get("fingerprint") in set(rows["fingerprint"]):
-                known[path.parent] = Scores.load(path.parent)
+            if plan.get("score") in described and plan.get("fingerprint") in set(rows["fingerprint"]):
+                finished[path.parent] = Scores.load(path.parent)
             else:
                 foreign += dict(plan.get("score") or {}).get("name") == "DRD"
         except ArtifactError:  # not finished
             continue
     others = f"{foreign} other {'score' if foreign == 1 else 'scores'} of DRD in their folder"
-    said = f"Not shown: {others}, of another data set or with other settings." if foreign else ""
-    if not known:
-        return None, f"The scores of DRD are not at hand, or not finished. {said}"
-    return max(known.items(), key=lambda pair: pair[1].estimates.shape[1]), said
+    note = f"Not shown: {others}, of another data set or with other settings." if foreign else ""
+    if not finished:
+        return None, f"The scores of DRD are not at hand, or not finished. {note}"
+    return max(finished.items(), key=lambda pair: pair[1].estimates.shape[1]), note
 
 
 def _planted(dataset: Mapping[str, Any], rows: pd.DataFrame, scores: Scores) -> dict[str, Any]:
-    """The data set with what was planted where the scores were computed."""
+    """The data set's settings, with what was planted in the one that was scored."""
     row = rows[rows["fingerprint"] == scores.fingerprint].iloc[0]
     return {**dataset, **({row["kind"]: row["share"]} if "kind" in rows else {})}
 
 
 def _split(dataset: Mapping[str, Any], scores: Scores) -> tuple[Split | None, str]:
-    """The training split of the scores, or why it is not at hand."""
+    """The training split of the scores, and why it is not available."""
     try:
         split = dataset_of(dataset).train
         if split.fingerprint != scores.fingerprint:
@@ -119,28 +118,31 @@ def _timesteps(path: Path, split: Split | None) -> Section:
 
 
 def _choice(path: Path) -> TimestepChoice:
-    said = json.loads(path.read_text())
-    slope = np.array([[np.nan if value is None else value for value in row] for row in said["slope"]])
-    counts = said["forwards"], said["exhaustive"], said["dropped"]
+    content = json.loads(path.read_text())
+    slope = np.array([[np.nan if value is None else value for value in row] for row in content["slope"]])
+    counts = content["forwards"], content["exhaustive"], content["dropped"]
     none = np.empty((len(slope), 0)), np.empty(0, np.int64)
-    return TimestepChoice(np.array(said["timesteps"]), np.array(said["window"]), slope, *none, *counts)
+    return TimestepChoice(np.array(content["timesteps"]), np.array(content["window"]), slope, *none, *counts)
 
 
-def _likelihood(split: Split, scores: Scores, device: str, said: str) -> Section:
+def _likelihood(split: Split, scores: Scores, device: str, note: str) -> Section:
     try:
         bands = likelihood_bands(split, scores, device=device)
     except (ValueError, OSError, ImportError) as error:
-        return Section(SEEN, paragraph(f"There are no reconstructions: {error}"))
-    shown = f"Left of each pair the image, right its reconstruction from the class's timestep. {len(scores):,} images "
-    shown += f"are ranked within their class by the mean of {scores.estimates.shape[1]} {scores.unit}. {said}"
-    return Section(SEEN, paragraph(shown), tuple(_sheets(bands)))
+        return Section(TITLE, paragraph(f"There are no reconstructions: {error}"))
+    text = (
+        f"Left of each pair the image, right its reconstruction from the class's timestep. {len(scores):,} images are "
+        f"ranked within their class by the mean of {scores.estimates.shape[1]} {scores.unit}. {note}"
+    )
+    return Section(TITLE, paragraph(text), tuple(_sheets(bands)))
 
 
 def _sheets(bands: Bands) -> Iterator[Picture]:
     """A picture for each band."""
     starts = [place for place, name in enumerate(bands.names) if name]
     for first, last in zip(starts, [*starts[1:], len(bands.names)], strict=True):
-        images, again = bands.images[:, first:last], bands.reconstructions[:, first:last]
+        images, reconstructions = bands.images[:, first:last], bands.reconstructions[:, first:last]
         name = bands.names[first]
-        says = f"images of each class, {name} by DRD, each beside its reconstruction"
-        yield drawn(partial(plot_reconstructions, images, again, bands.classes, ()), says, name, beside=True)
+        plot = partial(plot_reconstructions, images, reconstructions, bands.classes, ())
+        description = f"images of each class, {name} by DRD, each beside its reconstruction"
+        yield draw_picture(plot, description, name, beside=True)

@@ -1,4 +1,4 @@
-"""What the page is made of: sections with text, pictures and what is folded at first."""
+"""The parts of the page: sections with text, pictures and folds."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from markdown_it import MarkdownIt
+from markupsafe import escape
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from tabulate import tabulate
 
-__all__ = ["Fold", "Picture", "Section", "drawn", "html_of", "paragraph", "pictures_of", "table_of"]
+__all__ = ["Fold", "Picture", "Section", "draw_picture", "html_of", "paragraph", "pictures_of", "table_of"]
 
 
 @dataclass(frozen=True)
@@ -20,27 +23,27 @@ class Picture:
     """A picture, drawn for a light page and for a dark one.
 
     Arguments:
-        light: As a `data:` address.
-        dark: The same in other colours.
-        says: What is to be seen, for those who cannot.
-        caption: What stands above.
+        light: A `data:` address of the picture on a light page.
+        dark: The same for a dark page.
+        description: The text for readers who cannot see it.
+        caption: The text above it.
         beside: Whether it stands beside others where there is room.
     """
 
     light: str
     dark: str
-    says: str
+    description: str
     caption: str = ""
     beside: bool = False
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Something that is folded at first.
+    """A part of a section that the reader unfolds.
 
     Arguments:
-        title: What is seen of it.
-        html: The rest.
+        title: Its title, which is always visible.
+        html: Its content.
     """
 
     title: str
@@ -53,9 +56,9 @@ class Section:
 
     Arguments:
         title: Its heading.
-        html: What it says.
-        pictures: What it shows.
-        folds: What stands below, folded.
+        html: Its text.
+        pictures: Its pictures.
+        folds: The folds below.
     """
 
     title: str
@@ -65,53 +68,47 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """Its name in addresses."""
+        """The name by which links find it."""
         return re.sub(r"\W+", "-", self.title.lower())
 
 
 def html_of(text: str) -> str:
-    """Markdown as HTML; tables scroll by themselves, and markup in the text is text."""
-    from markdown_it import MarkdownIt
-
+    """Markdown as HTML; wide tables scroll inside the page, and HTML in the text is shown as text."""
     return _scrolling(str(MarkdownIt("commonmark", {"html": False}).enable("table").render(text)))
 
 
 def paragraph(text: str) -> str:
-    """Plain text as HTML."""
-    from markupsafe import escape
-
+    """Plain text as an HTML paragraph."""
     return f"<p>{escape(text)}</p>"
 
 
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table as HTML; it scrolls by itself."""
-    from tabulate import tabulate
-
+    """A table as HTML, which scrolls inside the page."""
     return _scrolling(tabulate([list(map(str, row)) for row in rows], columns, tablefmt="html", disable_numparse=True))
 
 
 def _scrolling(html: str) -> str:
-    """With each table in a box of its own, which the keyboard reaches, and its headings marked as those of columns."""
+    """The HTML with each table in a box that scrolls, also by keyboard, and with column headings marked as such."""
     html = re.sub(r"<th\b(?!ead)", '<th scope="col"', html)
     box = '<div class="scroll" tabindex="0" role="region" aria-label="table"><table>'
     return html.replace("<table>", box).replace("</table>", "</table></div>")
 
 
 def pictures_of(plots: Mapping[str, Callable[[Axes | None], Axes]]) -> Iterator[Picture]:
-    """The pictures that functions draw; what they say is their docstring, whose first sentence stands above."""
+    """The pictures of functions, each described by its function's docstring, whose first sentence is the caption."""
     for name, plot in plots.items():
-        said = " ".join((getattr(plot, "func", plot).__doc__ or name).split("Arguments:")[0].split())
-        yield drawn(plot, f"{name}: {said}", re.split(r"(?<=[.;]) ", said)[0].rstrip(".;"))
+        text = " ".join((getattr(plot, "func", plot).__doc__ or name).split("Arguments:")[0].split())
+        yield draw_picture(plot, f"{name}: {text}", re.split(r"(?<=[.;]) ", text)[0].rstrip(".;"))
 
 
-def drawn(plot: Callable[[Axes | None], Axes], says: str, caption: str = "", beside: bool = False) -> Picture:
-    """A picture, drawn twice; see `Picture`."""
-    return Picture(_png(plot, "default"), _png(plot, "dark_background"), says, caption, beside)
+def draw_picture(
+    plot: Callable[[Axes | None], Axes], description: str, caption: str = "", beside: bool = False
+) -> Picture:
+    """A picture, drawn for both kinds of page; see `Picture`."""
+    return Picture(_png(plot, "default"), _png(plot, "dark_background"), description, caption, beside)
 
 
 def _png(plot: Callable[[Axes | None], Axes], style: str) -> str:
-    from matplotlib import pyplot as plt
-
     with plt.style.context(style), io.BytesIO() as png:
         figure: Any = plot(None).get_figure()
         figure.savefig(png, dpi=110, bbox_inches="tight", transparent=True)

@@ -1,27 +1,24 @@
-"""The page as a whole."""
+"""`report_page`: the HTML page of an experiment's results."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader
 
 from ...artifacts import ArtifactError
 from ...core.device import resolve_device
 from ..results import read_results
 from ..store import RunStore
+from ..studies import Results
 from ..tables.words import epoch_name, fraction_name, spread
 from .drd import what_drd_sees
 from .html import Section, html_of, paragraph, pictures_of, table_of
 from .provenance import provenance, reliability
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..studies import Results
 
 __all__ = ["report_page"]
 
@@ -30,14 +27,14 @@ CELL_NAMES = {"kind": "planted", "share": "share", "net": "net"}
 
 
 def report_page(folder: Path, scores: Path | None = None, root: Path | None = None, device: str = "auto") -> str:
-    """The page.
+    """The page, as HTML.
 
     Arguments:
         folder: The folder of the results.
-        scores: The folder of their scores; by default `folder/scores`, or else the one that experiments under the same
-            roof share.
-        root: Where the data lie.
-        device: Where the reconstructions are computed.
+        scores: The folder of their scores; by default `folder/scores`, or else the `scores` one or two folders up,
+            which experiments share.
+        root: The folder of the data.
+        device: The device that computes the reconstructions.
 
     Raises:
         ArtifactError: If the folder holds no results, or those of another tool, or there is no folder `scores`.
@@ -61,17 +58,17 @@ def report_page(folder: Path, scores: Path | None = None, root: Path | None = No
 
 
 def _dataset(folder: Path) -> dict[str, Any]:
-    """The data set as the grid names it."""
+    """The data set's settings in the grid of the results."""
     dataset = json.loads((RunStore(folder).folder / "grid.json").read_text()).get("dataset")
     if dataset is None:
         raise ArtifactError(
-            f"{folder} holds runs of another tool, whose data and settings nobody knows: `drd-plugin show` prints them."
+            f"{folder} holds runs of another tool, with unknown data and settings: `drd-plugin show` prints them."
         )
     return dataset
 
 
 def _facts(dataset: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, str]:
-    """What the rows are of."""
+    """The facts at the head of the page: data set, nets, seeds and the number of rows."""
     settings = (f"{key.replace('_', ' ')} {value}" for key, value in dataset.items() if key != "name")
     facts = {"Data set": f"{', '.join([str(dataset['name']), *settings])} ({_each(rows['fingerprint'])})"}
     facts |= {name.capitalize() + "s": _each(rows[name]) for name in ("net", "seed") if name in rows}
@@ -83,9 +80,9 @@ def _each(values: pd.Series) -> str:
 
 
 def _costs(results: Results) -> Iterator[Section]:
-    """Accuracy beside all that it took, for studies that train networks on subsets."""
+    """A table of accuracies and costs, for studies that train networks on subsets and have no costs in their tables."""
     cells = results.frames.get("table")
-    if cells is None or not {"mean", *COSTS} <= {*cells} or "total" in cells:  # whose tables have the cost
+    if cells is None or not {"mean", *COSTS} <= {*cells} or "total" in cells:
         return
     cells = cells.assign(total=cells[[*COSTS]].sum(axis=1)).sort_values(["total", "mean"], kind="stable")
     varying = [key for key in CELL_NAMES if key in cells and cells[key].nunique() > 1]

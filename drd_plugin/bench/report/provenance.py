@@ -1,12 +1,13 @@
-"""How far the rankings can be trusted, and where the numbers came from."""
+"""The sections on the reliability of scores and on the provenance of rows."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...artifacts.reliability import verdict
 from ...core.provenance import describe
@@ -15,85 +16,80 @@ from ..tables.footnotes import method_definitions
 from ..tables.words import fraction_name
 from .html import Fold, Section, paragraph, table_of
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 __all__ = ["provenance", "reliability"]
 
 
 def reliability(rows: pd.DataFrame) -> Iterator[Section]:
-    """How well each score that has several estimates would agree with itself.
+    """A section with the reliability of each score that has several estimates; none where no score has.
 
     Arguments:
         rows: Rows with a column `provenance`; and `kind` and `share`, where something was planted.
     """
     planted = [name for name in ("kind", "share") if name in rows]
     rows = rows.assign(share=rows["share"].map(fraction_name)) if planted else rows
-    found: dict[tuple[str, ...], list[tuple[float, int, str]]] = {}
-    for *of, text in rows[[*planted, "provenance"]].itertuples(index=False):
-        made = json.loads(text)
-        if made.get("reliability"):
-            found.setdefault((*map(str, of), _called(made["method"][0])), []).append(tuple(made["reliability"]))
-    if found:
-        said = "How well a second run with other noise or proxies would rank each class alike, 1 for the same ranking."
-        table = table_of([*planted, "score", "reliability"], [[*key, _said(of)] for key, of in found.items()])
-        yield Section("Reliability", paragraph(said) + table)
+    by_score: dict[tuple[str, ...], list[tuple[float, int, str]]] = {}
+    for *settings, text in rows[[*planted, "provenance"]].itertuples(index=False):
+        content = json.loads(text)
+        if content.get("reliability"):
+            key = *map(str, settings), _score_name(content["method"][0])
+            by_score.setdefault(key, []).append(tuple(content["reliability"]))
+    if by_score:
+        note = "How well a second run with other noise or proxies would rank each class alike, 1 for the same ranking."
+        verdicts = [[*key, _verdict_text(by_seed)] for key, by_seed in by_score.items()]
+        yield Section("Reliability", paragraph(note) + table_of([*planted, "score", "reliability"], verdicts))
 
 
-def _said(known: list[tuple[float, int, str]]) -> str:
+def _verdict_text(by_seed: list[tuple[float, int, str]]) -> str:
     """The verdict on the mean over the seeds."""
-    distinct = {reached for reached, *_ in known}
-    text = verdict(float(np.mean([*distinct])), *known[0][1:])
+    distinct = {reached for reached, *_ in by_seed}
+    text = verdict(float(np.mean([*distinct])), *by_seed[0][1:])
     return f"{text} (mean of {len(distinct)} seeds)" if len(distinct) > 1 else text
 
 
-def _called(described: Mapping[str, Any]) -> str:
-    """A score by its name, and the settings that are not the default ones."""
-    usual = describe(SCORES[described["name"]]()) if described.get("name") in SCORES else {}
-    inside = [f"{key}={of}" for key, of in described.items() if key != "name" and of != usual.get(key)]
-    return str(described.get("name", "")) + (f"[{', '.join(inside)}]" if inside else "")
+def _score_name(description: Mapping[str, Any]) -> str:
+    """The name of a score, with the settings that differ from its defaults."""
+    defaults = describe(SCORES[description["name"]]()) if description.get("name") in SCORES else {}
+    inside = [f"{key}={value}" for key, value in description.items() if key != "name" and value != defaults.get(key)]
+    return str(description.get("name", "")) + (f"[{', '.join(inside)}]" if inside else "")
 
 
 def provenance(rows: pd.DataFrame) -> Section:
-    """What was compared, how networks and proxies were trained, and where it ran.
+    """The section with the definitions of the methods, the recipes of networks and proxies, and the machines.
 
     Arguments:
         rows: Rows with the columns `method` and `provenance`.
     """
-    made = [json.loads(text) for text in rows["provenance"]]
+    contents = [json.loads(text) for text in rows["provenance"]]
     folds = (
-        Fold("What was compared", _compared(rows)),
-        Fold("How networks and proxies were trained", _trained(made)),
-        Fold("Where it ran", _where(made)),
+        Fold("What was compared", table_of(["method", "definition"], method_definitions(rows).items())),
+        Fold("How networks and proxies were trained", _recipes(contents)),
+        Fold("Where it ran", _machines([content["environment"] for content in contents])),
     )
     return Section("Provenance", folds=folds)
 
 
-def _compared(rows: pd.DataFrame) -> str:
-    return table_of(["method", "definition"], method_definitions(rows).items())
-
-
-def _trained(made: list[dict[str, Any]]) -> str:
-    recipes = [[of.get(kind, {}) for of in made] for kind in ("recipe", "proxy")]
-    names = dict.fromkeys(name for kind in recipes for of in kind for name in of if name != "name")
-    rows = [[name, *(_or(of.get(name) for of in kind) for kind in recipes)] for name in names]
+def _recipes(contents: list[dict[str, Any]]) -> str:
+    """A table of the recipes of networks and proxies."""
+    kinds = [[content.get(kind, {}) for content in contents] for kind in ("recipe", "proxy")]
+    names = dict.fromkeys(name for recipes in kinds for recipe in recipes for name in recipe if name != "name")
+    rows = [[name, *(_or(recipe.get(name) for recipe in recipes) for recipes in kinds)] for name in names]
     return table_of(["setting", "networks", "proxies"], rows)
 
 
 def _or(values: Iterable[object]) -> str:
-    return " or ".join(dict.fromkeys(str(of) for of in values if of is not None))
+    return " or ".join(dict.fromkeys(str(value) for value in values if value is not None))
 
 
-def _where(made: list[dict[str, Any]]) -> str:
-    """A column for each machine and state of its software."""
+def _machines(environments: list[dict[str, Any]]) -> str:
+    """The period, and a table with a column for each machine and state of its software."""
     counts: dict[str, int] = {}
-    for of in made:
-        told = {key: value for key, value in of["environment"].items() if key not in ("created", "versions")}
-        text = json.dumps({**told, **of["environment"]["versions"]})
+    for environment in environments:
+        facts = {key: value for key, value in environment.items() if key not in ("created", "versions")}
+        text = json.dumps({**facts, **environment["versions"]})
         counts[text] = counts.get(text, 0) + 1
-    places = [json.loads(text) for text in counts]
-    names = dict.fromkeys(name for place in places for name in place)
-    rows = [[name, *(place.get(name) or "" for place in places)] for name in names]
-    when = sorted(of["environment"]["created"] for of in made)
-    said = paragraph(f"From {when[0]} to {when[-1]}.")
-    return said + table_of(["what", *(f"{count:,} rows" for count in counts.values())], rows)
+    machines = [json.loads(text) for text in counts]
+    names = dict.fromkeys(name for machine in machines for name in machine)
+    rows = [[name, *(machine.get(name) or "" for machine in machines)] for name in names]
+    times = sorted(environment["created"] for environment in environments)
+    columns = ["what", *(f"{count:,} rows" for count in counts.values())]
+    return paragraph(f"From {times[0]} to {times[-1]}.") + table_of(columns, rows)

@@ -1,4 +1,4 @@
-"""What is done with a grid: the studies by name."""
+"""The studies by name: what can be done with a grid."""
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -46,14 +46,14 @@ def study_from(content: Mapping[str, Any], file: str) -> Study:
 
 
 def with_settings(study: Study, settings: Mapping[str, Any], file: str) -> Study:
-    """The study with some of its settings changed; lists are taken as tuples.
+    """The study with some of its settings changed; lists become tuples.
 
     Raises:
         UnknownName: If a setting is not known.
     """
-    known = {f.name for f in fields(study)}
+    names = {f.name for f in fields(study)}
     for key in settings:
-        if key not in known:
-            raise unknown(f"setting of the study in {file}", key, known)
+        if key not in names:
+            raise unknown(f"setting of the study in {file}", key, names)
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
     return replace(study, **values)

@@ -1,23 +1,22 @@
-"""What a study is: a frozen dataclass that does something with a grid, and reads its results."""
+"""`Study`, a frozen dataclass that does something with a grid and reads its results, and those `Results`."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
+
+import pandas as pd
+from matplotlib.axes import Axes
 
 from ...core.registry import check_fields
 from ..grid import Grid
 from ..tables.footnotes import compared, left_out_text, origin
 from ..workers import Workers
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-__all__ = ["Results", "Study"]
+__all__ = ["Results", "Study", "by_net"]
 
 
 @dataclass(frozen=True)
@@ -25,15 +24,15 @@ class Results:
     """The results of a study.
 
     Arguments:
-        tables: The tables and what they say, as markdown.
-        rows: What they were made from, one row each, with the columns `method` and `provenance`.
+        tables: The tables with their titles, as markdown.
+        rows: The rows behind them, with the columns `method` and `provenance`.
         frames: Tables by name, for CSV files.
         plots: Pictures by name; each function draws on the axis it is given, or on a new one, and returns it.
         latex: The main table for LaTeX; "" for none.
         left_out: The methods that could not run, and why.
         title: The title of the page; "" for none.
-        about: What was asked, and the command that asked it, as markdown.
-        published: The published numbers beside, as markdown.
+        about: The question of the experiment and the command that ran it, as markdown.
+        published: Published numbers to compare with, as markdown.
     """
 
     tables: str
@@ -53,20 +52,19 @@ class Results:
 
     @property
     def text(self) -> str:
-        """All of it as markdown."""
-        head = [f"# {self.title}"] if self.title else []
-        about = [self.about] if self.about else []
-        parts = [*head, *about, self.tables, compared(self.rows), self.origin]
-        return "\n\n".join(parts) + "\n" + self.published
+        """The results as one markdown text."""
+        title = f"# {self.title}" if self.title else ""
+        parts = [title, self.about, self.tables, compared(self.rows), self.origin]
+        return "\n\n".join(filter(None, parts)) + "\n" + self.published
 
 
 @dataclass(frozen=True)
 class Study(ABC):
-    """Something that is done with a grid; its fields are its settings.
+    """A study does something with a grid, and reads its results; its fields are its settings.
 
     Arguments:
         takes_dynamic: Whether the grid may hold dynamic methods.
-        uses_fractions: Whether the grid's fractions mean something.
+        uses_fractions: Whether the study uses the grid's fractions.
         uses_nets: Whether the grid may name several networks.
     """
 
@@ -90,7 +88,7 @@ class Study(ABC):
 
     @abstractmethod
     def run(self, grid: Grid, workers: Workers) -> None:
-        """Does what is missing, and keeps each row in the workers' folder as it is finished.
+        """Does what is missing, and stores each row in the workers' folder as it is finished.
 
         Raises:
             ArtifactError: If the folder holds another grid's rows.
@@ -103,3 +101,10 @@ class Study(ABC):
         Raises:
             ArtifactError: If there are none in the folder.
         """
+
+
+def by_net(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """For each net the suffix of its pictures' names, which is empty where there is one net, and its rows."""
+    groups = dict(list(rows.groupby("net", sort=False)))
+    for net, part in groups.items():
+        yield f"-{net}" if len(groups) > 1 else "", part

@@ -1,4 +1,4 @@
-"""Static and dynamic selection in one table, each with the same budget."""
+"""`EqualBudgets`: static and dynamic selection in one table, all with the same budget."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..run import run_grid
 from ..store import RunStore
 from ..tables.budgets import budget_markdown, budget_summary
 from ..workers import Workers
-from .base import Results, Study
+from .base import Results, Study, by_net
 
 __all__ = ["EqualBudgets"]
 
@@ -26,11 +26,10 @@ class EqualBudgets(Study):
     """Trains with every method, static or dynamic, until a budget is spent; called `mixed` in files.
 
     Arguments:
-        axis: What the budget is counted in: `samples` (examples seen), `steps`, or `wall` (seconds of everything, from
-            scores and features to the training).
-        budgets: As shares of what the full training takes; 1 is always run for the full training.
-        slope: By which part of itself the share of an epoch rises in dynamic methods, from the first to the last; see
-            `drd_plugin.dynamic.Plan`.
+        axis: The unit of the budget: `samples` (examples seen), `steps`, or `wall` (seconds of everything, from scores
+            and features to the training).
+        budgets: The budgets, as shares of what the full training takes; 1 is always run for the full training.
+        slope: How steeply the share of an epoch rises in dynamic methods; see `drd_plugin.dynamic.Plan`.
         full_last: The last share of the training in which dynamic methods see all examples.
     """
 
@@ -56,8 +55,7 @@ class EqualBudgets(Study):
         store = RunStore(folder)
         rows = store.latest()
         plots = {}
-        for net, part in rows.groupby("net", sort=False):
-            suffix = "" if rows["net"].nunique() == 1 else f"-{net}"
+        for suffix, part in by_net(rows):
             if part["trajectory"].str.contains('"level"').any():
                 plots[f"trajectory{suffix}"] = partial(plot_trajectory, part)
             for fraction in sorted({share for share in part["fraction"] if 0 < share < 1}):

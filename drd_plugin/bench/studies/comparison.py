@@ -1,4 +1,4 @@
-"""The accuracy of every method at every fraction."""
+"""`Comparison`: the accuracy of every method at every fraction."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ..store import RunStore
 from ..tables.accuracy import latex, markdown
 from ..tables.summary import summary
 from ..workers import Workers
-from .base import Results, Study
+from .base import Results, Study, by_net
 
 __all__ = ["Comparison"]
 
 READABLE = 25
-"""The most methods in one picture; of more, there are the tables."""
+"""The most methods in one picture; more are in the tables alone."""
 
 
 @dataclass(frozen=True)
 class Comparison(Study):
-    """Tables of accuracies, of paired differences, and of what each method cost.
+    """Tables of accuracies, of paired differences, and of costs.
 
     Arguments:
         baselines: The methods that the others are compared with; table.csv has the first.
@@ -50,20 +50,17 @@ class Comparison(Study):
     def read(self, folder: Path) -> Results:
         store = RunStore(folder)
         runs, left_out = store.latest(), store.left_out
-        nets = dict(list(runs.groupby("net", sort=False)))
         plots = {}
-        for net, part in nets.items():
-            suffix = "" if len(nets) == 1 else f"-{net}"
-            if part["method"].nunique() > READABLE:
-                continue
-            plots[f"accuracy{suffix}"] = partial(plot_accuracy, part)
-            if self.costs:
-                plots[f"cost{suffix}"] = partial(plot_cost, part)
+        for suffix, part in by_net(runs):
+            if part["method"].nunique() <= READABLE:
+                plots[f"accuracy{suffix}"] = partial(plot_accuracy, part)
+                if self.costs:
+                    plots[f"cost{suffix}"] = partial(plot_cost, part)
         return Results(
             markdown(runs, self.baselines),
             runs,
             {"table": summary(runs, self.baselines[0])},
             plots,
-            "\n".join(latex(part, left_out) for part in nets.values()),
+            "\n".join(latex(part, left_out) for _, part in by_net(runs)),
             left_out,
         )

@@ -1,4 +1,4 @@
-"""Figure 3 of the DRD paper: networks trained on each fifth of a ranking, and tested on all of them.
+"""`CrossEvaluation`: networks trained on each fifth of a ranking and tested on all, as in Figure 3 of the DRD paper.
 
 References:
     Diffusion Reconstruction-based Data Likelihood Estimation for Core-Set Selection (Chen et al., 2026), Figure 3,
@@ -7,7 +7,7 @@ References:
     the experiment is taken from, https://arxiv.org/abs/2406.03057
 
 Differences: the paper sorts the whole training set, which may give the parts other shares of the classes; here each
-part also comes with the shares of the whole, by sorting within classes. The test set stands beside the parts.
+part also comes with the shares of the whole, by sorting within classes. The test set is tested too.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 from typing_extensions import override
 
 from ...artifacts import Scores
@@ -29,43 +30,35 @@ from ...training.loop import predict, train
 from ..grid import Grid
 from ..plots import plot_cross
 from ..session import Session, find_session, start_session
-from ..store import RunStore
+from ..store import RunStore, ScoreRow
 from ..tables.words import mean_and_std, over_seeds, part_names
 from ..workers import Workers
 from .base import Results, Study
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 __all__ = ["CrossEvaluation", "CrossRun", "cross_table", "parts_of"]
 
 Ranking = Literal["global", "class"]
-CELL = ("method", "ranking", "parts", "seed", "trained_on", "tested_on")
 
 
 @dataclass(frozen=True)
-class CrossRun:
-    """One network, trained on one part and tested on another.
+class CrossRun(ScoreRow):
+    """The row of a network that was trained on one part and tested on another.
 
     Arguments:
-        key: The digest of everything that decides the row.
-        method: The score's name.
         ranking: `global`, or `class`: the parts have the classes' shares of the whole.
         parts: How many parts there are.
-        trained_on: The part that it was trained on, from 0, the easiest (the most likely), on.
+        trained_on: The part that it was trained on; 0 is the easiest (the most likely).
         tested_on: The part that it was tested on; `parts` for the test set.
-        k: The examples it was trained on.
+        k: The number of examples that it was trained on.
         net: The network's name.
         seed: The grid's seed.
         accuracy: In percent.
         seconds_score: Wall seconds that the score took, shared by all rows.
         seconds_train: Wall seconds of the training, shared by the rows of this network.
-        fingerprint: The training set's fingerprint.
-        provenance: As in `Run`.
     """
 
-    key: str
-    method: str
+    cell = ("method", "ranking", "parts", "seed", "trained_on", "tested_on")
+
     ranking: str
     parts: int
     trained_on: int
@@ -76,17 +69,15 @@ class CrossRun:
     accuracy: float
     seconds_score: float
     seconds_train: float
-    fingerprint: str
-    provenance: str
 
 
 @dataclass(frozen=True)
 class CrossEvaluation(Study):
-    """Trains on each part and tests on all.
+    """Trains a network on each part of a ranking, and tests it on all.
 
     Arguments:
-        parts: Into how many parts of equal size the ranking is cut.
-        rankings: Whether the whole set is ranked (`global`, as in the paper), or each `class` by itself.
+        parts: The number of parts of equal size into which the ranking is cut.
+        rankings: Whether all examples are ranked together (`global`, as in the paper), or each `class` by itself.
     """
 
     uses_fractions = False
@@ -106,7 +97,7 @@ class CrossEvaluation(Study):
     @override
     def run(self, grid: Grid, workers: Workers) -> None:
         session = start_session(grid, workers)
-        store = RunStore(workers.out, session.identity(study="cross_evaluation"), CrossRun, CELL)
+        store = RunStore(workers.out, session.identity(study="cross_evaluation"), CrossRun)
         finished = set(store.frame()["key"])
         parts = [
             _Part(method.name, ranking, self.parts, part, seed)
@@ -120,12 +111,12 @@ class CrossEvaluation(Study):
             session.compute_scores([(grid.method(part.method), grid.seeds_of(part.seed)) for part in missing])
             train_on = partial(_train_on, grid, workers)
             for _, rows in workers.each(train_on, missing, "training", len(parts) - len(missing)):
-                for row in rows:  # the test set's is the last, and says that the others are there
+                for row in rows:  # the test set's comes last: where it is stored, the others are too
                     store.append(row)
 
     @override
     def read(self, folder: Path) -> Results:
-        rows = RunStore(folder, row=CrossRun, cell=CELL).latest()
+        rows = RunStore(folder, row=CrossRun).latest()
         texts, plots = [], {}
         for (method, ranking, parts), cells in rows.groupby(["method", "ranking", "parts"], sort=False):
             cut = "the whole ranking" if ranking == "global" else "the rankings of each class"
@@ -158,16 +149,14 @@ class _Part:
 
 
 def parts_of(scores: Scores, parts: int, ranking: Ranking, seed: int = 0) -> list[np.ndarray]:
-    """The ranking from the easiest on, cut into parts of equal size.
+    """The parts of a ranking that is cut into equal sizes, from the easiest on: the positions of each part's examples,
+    ascending, int64[k].
 
     Arguments:
         scores: The scores.
-        parts: How many.
-        ranking: `global`, or `class`: each class is cut, and the pieces are put together.
-        seed: Decides the order of ties.
-
-    Returns:
-        For each part the positions of its examples, ascending, int64[k].
+        parts: The number of parts.
+        ranking: `global`, or `class`: each class is cut, and its pieces are joined with those of the others.
+        seed: Determines the order of ties.
     """
     order = by_hardness(scores, generator(seed, "selection"))
     if ranking == "global":
@@ -178,7 +167,7 @@ def parts_of(scores: Scores, parts: int, ranking: Ranking, seed: int = 0) -> lis
 
 
 def _train_on(grid: Grid, workers: Workers, part: _Part) -> list[CrossRun]:
-    """Trains a network on a part, and tests it on all."""
+    """The rows of a network that is trained on a part, and tested on all parts and on the test set."""
     session = find_session(grid, workers)
     method, seeds = grid.method(part.method), grid.seeds_of(part.seed)
     scores, split = session.ordering(method, seeds), session.dataset.train
@@ -212,9 +201,9 @@ def _train_on(grid: Grid, workers: Workers, part: _Part) -> list[CrossRun]:
 
 
 def cross_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows: trained on; columns: tested on, the average over the parts, and the test set; each "mean ± std"."""
-    import pandas as pd
-
+    """A table of accuracies, "mean ± std": a row for each part that was trained on, a column for each that was tested
+    on, for the average over the parts, and for the test set.
+    """
     names = [*part_names(int(rows["parts"].iloc[0])), "test set"]
     wide = rows.groupby(["trained_on", "tested_on"])["accuracy"].agg(mean_and_std).unstack("tested_on")
     wide.columns, wide.index = pd.Index(names), pd.Index(names[:-1], name="trained on")

@@ -1,9 +1,9 @@
-"""What the scores make of bad data: wrong labels and corrupted images are planted, one kind at a time.
+"""`Noise`: how scores and subsets cope with wrong labels or corrupted images, planted one kind at a time.
 
-Each score is asked whether it ranks the planted examples as the hardest (the area under the ROC curve: 0.5 is chance, 1
-means all of them come before all others), and networks are trained on the subsets and tested on the untouched test set.
-The subsets keep the planted labels; no method is told which are wrong. But a denoiser that comes with a data set was
-trained on it as it was before, so that scores that ask it know more than the others: the table says so.
+The study measures whether each score ranks the planted examples as the hardest (the area under the ROC curve: 0.5 is
+chance, 1 means all of them come before all others), and trains networks on the subsets, which are tested on the
+untouched test set. The subsets keep the planted labels; no method learns which are wrong. But a denoiser that comes
+with a data set was trained on it as it was before, so that scores that use it know more than others: the table says so.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..grid import Grid, dataset_of
 from ..plots import plot_detection
 from ..run import run_grid
 from ..session import Session, start_session
-from ..store import RunStore
+from ..store import RunStore, ScoreRow
 from ..tables.summary import summary
 from ..tables.words import fraction_name, gap, mean_and_std, over_seeds, paired
 from ..workers import Workers
@@ -37,41 +37,34 @@ from .base import Results, Study
 __all__ = ["Detection", "Noise", "detection_auroc"]
 
 KINDS = {"wrong_labels": "wrong labels", "corrupted": "corrupted images"}
-CELL = ("method", "kind", "share", "seed")
 
 
 @dataclass(frozen=True)
-class Detection:
+class Detection(ScoreRow):
     """How well one score finds what was planted.
 
     Arguments:
-        key: The digest of everything that decides the row.
-        method: The score's name.
         kind: `wrong_labels` or `corrupted`.
         share: The share that was planted.
         seed: The grid's seed.
         auroc: The area under the ROC curve of the score, hardest first, in [0, 1].
-        fingerprint: The fingerprint of the planted training set.
-        provenance: As in `Run`.
     """
 
-    key: str
-    method: str
+    cell = ("method", "kind", "share", "seed")
+
     kind: str
     share: float
     seed: int
     auroc: float
-    fingerprint: str
-    provenance: str
 
 
 @dataclass(frozen=True)
 class Noise(Study):
-    """Runs the grid once for each kind and share of noise, and asks each method's score to find it.
+    """Runs the grid once for each kind and share of noise, and measures how well each method's score finds it.
 
     Arguments:
-        shares: The shares that are planted.
-        kinds: `wrong_labels`, `corrupted`.
+        shares: The shares of the examples that are planted.
+        kinds: The kinds of noise: `wrong_labels`, `corrupted`.
     """
 
     shares: tuple[float, ...] = (0.1, 0.2, 0.4)
@@ -88,7 +81,7 @@ class Noise(Study):
 
     @override
     def run(self, grid: Grid, workers: Workers) -> None:
-        store = RunStore(workers.out, {"study": "noise"} | grid.identity, Detection, CELL)
+        store = RunStore(workers.out, {"study": "noise"} | grid.identity, Detection)
         with store.filling():
             for kind, share in itertools.product(self.kinds, self.shares):
                 planted = replace(grid, dataset={**grid.dataset, kind: share})
@@ -101,7 +94,7 @@ class Noise(Study):
     def _detect(
         self, grid: Grid, workers: Workers, store: RunStore, kind: str, share: float, left_out: Mapping[str, str]
     ) -> None:
-        """A row for each score that can be asked, and each seed."""
+        """Stores a row for each score that can run, and each seed."""
         session, finished = start_session(grid, workers), set(store.frame()["key"])
         able = [method for method in grid.static if method.ordering is not None and method.name not in left_out]
         methods = {method.ordering: method for method in reversed(able)}.values()
@@ -113,7 +106,7 @@ class Noise(Study):
 
     @override
     def read(self, folder: Path) -> Results:
-        rows = RunStore(folder, row=Detection, cell=CELL).latest()
+        rows = RunStore(folder, row=Detection).latest()
         runs, left_out = _planted_runs(Path(folder), rows)
         groups = runs.groupby(["kind", "share"], sort=False)
         accuracies = pd.concat([summary(part).assign(kind=kind, share=share) for (kind, share), part in groups])
@@ -124,9 +117,9 @@ class Noise(Study):
             prefix = f"{net}: " if len(nets) > 1 else ""
             texts += _accuracies(runs[runs["net"] == net], accuracies[accuracies["net"] == net], prefix)
         tables = "\n\n".join([_about(rows, runs), *texts])
-        detected = rows.groupby(list(CELL[:3]), sort=False)["auroc"].agg(["mean", "std", "count"]).reset_index()
+        detected = rows.groupby(["method", "kind", "share"], sort=False)["auroc"].agg(["mean", "std", "count"])
         plots = {f"detection-{kind}": partial(plot_detection, rows, kind) for kind in kinds}
-        frames = {"table": accuracies, "detection": detected}
+        frames = {"table": accuracies, "detection": detected.reset_index()}
         return Results(tables, runs, frames, plots, left_out=left_out)
 
 
@@ -142,13 +135,13 @@ def _planted_runs(folder: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[
 
 
 def _detected(cells: pd.DataFrame, kind: str) -> list[str]:
-    """How well each score finds what was planted."""
+    """A title and a table of how well each score finds what was planted."""
     wide = cells.groupby(["method", "share"], sort=False)["auroc"].agg(partial(mean_and_std, digits=2))
     return [f"{KINDS[kind].capitalize()}: area under the ROC curve by the share that was planted", _wide(wide)]
 
 
 def _accuracies(runs: pd.DataFrame, accuracies: pd.DataFrame, prefix: str) -> list[str]:
-    """The accuracies of one network on the subsets, and how they differ from those on random ones."""
+    """Titles and tables of one network's accuracies on the subsets, and of their differences from random ones."""
     fractions = [fraction for fraction in runs["fraction"].unique() if fraction < 1]
     parts, texts = list(itertools.product(dict.fromkeys(runs["kind"]), fractions)), []
     for kind, fraction in parts:
@@ -165,7 +158,7 @@ def _accuracies(runs: pd.DataFrame, accuracies: pd.DataFrame, prefix: str) -> li
 
 
 def _about(rows: pd.DataFrame, runs: pd.DataFrame) -> str:
-    """How many examples and seeds, and what scores that ask a diffusion model know beforehand."""
+    """The numbers of examples and seeds, and a note on scores whose diffusion model has seen the clean data."""
     count = runs.loc[runs["method"] == "Full", "k"].iloc[0]
     informed = [
         method
@@ -220,19 +213,20 @@ def detection_auroc(hardness: np.ndarray, planted: np.ndarray) -> float:
 
 
 def _compared(cells: pd.DataFrame, title: str) -> list[str]:
-    """How the methods differ from Random, and where the chosen windows begin; nothing where there are none."""
+    """Titles and tables of the differences from Random and of the mean starts of chosen windows, as far as any are."""
     differing, windows = cells[cells["difference"].notna()], cells[cells["start"].notna()]
-    differences = [gap(*row) for row in zip(differing["difference"], differing["low"], differing["high"], strict=True)]
-    starts = [f"{100 * start:.0f} % from {end}" for start, end in zip(windows["start"], windows["origin"], strict=True)]
     texts = []
-    if differences:
-        texts += [f"{title}. {paired('Random', cells['n'])}", _wide(differing.assign(text=differences)["text"])]
-    if starts:
-        texts += [f"{title}. Mean start of the windows that were chosen", _wide(windows.assign(text=starts)["text"])]
+    if len(differing):
+        gaps = [*map(gap, differing["difference"], differing["low"], differing["high"])]
+        texts += [f"{title}. {paired('Random', cells['n'])}", _wide(pd.Series(gaps, differing.index))]
+    if len(windows):
+        starts = [f"{100 * cell.start:.0f} % from {cell.origin}" for cell in windows.itertuples()]
+        texts += [f"{title}. Mean start of the windows that were chosen", _wide(pd.Series(starts, windows.index))]
     return texts
 
 
 def _wide(cells: pd.Series) -> str:
+    """A table of texts, by (method, share), with a column for each share."""
     wide = cells.unstack("share").sort_index(axis=1)
     wide.columns = [fraction_name(share) for share in wide.columns]
     return wide.fillna("").to_markdown(disable_numparse=True)

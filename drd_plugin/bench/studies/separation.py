@@ -1,4 +1,4 @@
-r"""Figure 2 of the DRD paper, with numbers beside the picture: whether the strata of a score lie apart.
+r"""`Separation`: how far the strata of a score lie apart, as in Figure 2 of the DRD paper, with numbers.
 
 The features are those of a network that is trained on the whole training set. Within each class, the ranking is cut
 into strata of equal size, and two numbers say how far they are groups of the features, both averaged over the classes:
@@ -8,7 +8,7 @@ into strata of equal size, and two numbers say how far they are groups of the fe
 - the adjusted mutual information of the strata with as many clusters by k-means: 0 for what chance gives, 1 for the
   same groups.
 
-Random says what either is for strata that mean nothing.
+Random shows their values for strata without meaning.
 
 References:
     Diffusion Reconstruction-based Data Likelihood Estimation for Core-Set Selection (Chen et al., 2026), Figure 2,
@@ -43,7 +43,7 @@ from ...training.loop import features, train
 from ..grid import Grid
 from ..plots import plot_strata
 from ..session import Session, find_session, start_session
-from ..store import RunStore
+from ..store import RunStore, ScoreRow
 from ..tables.words import mean_and_std, over_seeds
 from ..workers import Workers
 from .base import Results, Study
@@ -51,41 +51,33 @@ from .cross_evaluation import parts_of
 
 __all__ = ["Separated", "Separation"]
 
-CELL = ("method", "seed")
-
 
 @dataclass(frozen=True)
-class Separated:
+class Separated(ScoreRow):
     """How far the strata of one score lie apart.
 
     Arguments:
-        key: The digest of everything that decides the row.
-        method: The score's name.
-        strata: Into how many each class was cut.
+        strata: The number of strata of each class.
         seed: The grid's seed.
         silhouette: The silhouette of the strata, averaged over the classes.
         ami: Their adjusted mutual information with k-means, averaged over the classes.
-        fingerprint: The training set's fingerprint.
-        provenance: As in `Run`.
     """
 
-    key: str
-    method: str
+    cell = ("method", "seed")
+
     strata: int
     seed: int
     silhouette: float
     ami: float
-    fingerprint: str
-    provenance: str
 
 
 @dataclass(frozen=True)
 class Separation(Study):
-    """Measures the strata of each method's score.
+    """Measures how far the strata of each method's score lie apart.
 
     Arguments:
-        strata: Into how many each class is cut.
-        most: The most examples of a class that are looked at, evenly from the class.
+        strata: The number of strata of each class.
+        most: The most examples of a class that are measured; a random sample of larger ones.
         shown: The most examples in the picture, which shows the first class.
     """
 
@@ -103,7 +95,7 @@ class Separation(Study):
     @override
     def run(self, grid: Grid, workers: Workers) -> None:
         session = start_session(grid, workers)
-        store = RunStore(workers.out, session.identity(study="separation"), Separated, CELL)
+        store = RunStore(workers.out, session.identity(study="separation"), Separated)
         finished = set(store.frame()["key"])
         missing = {
             seed: [method for method in grid.static if _key(self, session, method, seed) not in finished]
@@ -120,7 +112,7 @@ class Separation(Study):
 
     @override
     def read(self, folder: Path) -> Results:
-        rows = RunStore(folder, row=Separated, cell=CELL).latest()
+        rows = RunStore(folder, row=Separated).latest()
         groups = rows.groupby("method", sort=False)
         numbers = {
             "silhouette": groups["silhouette"].agg(partial(mean_and_std, digits=3)),
@@ -145,7 +137,7 @@ def _key(study: Separation, session: Session, method: Selector, seed: int) -> st
 def _measure(
     study: Separation, grid: Grid, workers: Workers, missing: Mapping[int, Sequence[str]], seed: int
 ) -> list[Separated]:
-    """The missing methods in the features of one network; the first seed also puts them on the map."""
+    """The rows of the missing methods in the features of one network; the first seed also writes their map."""
     session, seeds = find_session(grid, workers), grid.seeds_of(seed)
     split = session.dataset.train
     net = train(split, grid.recipe, seed_init=seeds.init, seed_order=seeds.order, device=workers.device).net
@@ -186,13 +178,13 @@ def _strata(study: Separation, scores: Scores, seed: int) -> np.ndarray:
 
 
 def _separation(values: np.ndarray, stratum: np.ndarray, strata: int, seed: int) -> tuple[float, float]:
-    """Silhouette and adjusted mutual information in one class."""
+    """The silhouette and the adjusted mutual information of one class."""
     clusters = KMeans(strata, n_init=5, random_state=seed).fit_predict(values)
     return float(silhouette_score(values, stratum)), float(adjusted_mutual_info_score(stratum, clusters))
 
 
 def _write_map(path: Path, values: np.ndarray, index: np.ndarray, strata: Mapping[str, np.ndarray], seed: int) -> None:
-    """Writes the examples' places in the plane by t-SNE, which stay as they are, with their stratum by each method."""
+    """Writes the examples' places in the plane by t-SNE, with their strata by each method; existing places stay."""
     if path.exists():
         places = pd.read_parquet(path)
     else:

@@ -1,5 +1,4 @@
-"""How much of a ranking is a matter of chance: the rank correlation of a score with itself, when its seed, its proxy or
-its noise is another.
+"""`Stability`: the rank correlation of a score with itself under another seed, another proxy or other noise.
 
 - `seeds`: two seeds of the proxy (or of the noise), all else equal;
 - `proxies`: two networks as the proxy, at the same seed;
@@ -32,41 +31,33 @@ from ...scores import FoldScore
 from ..grid import Grid
 from ..plots import plot_stability
 from ..session import Session, ordering_of, start_session
-from ..store import RunStore
+from ..store import RunStore, ScoreRow
 from ..tables.words import mean_and_std
 from ..workers import Workers
 from .base import Results, Study
 
 __all__ = ["Stability", "Stable"]
 
-CELL = ("method", "chance", "one", "other")
-
 
 @dataclass(frozen=True)
-class Stable:
+class Stable(ScoreRow):
     """How two runs of one score agree.
 
     Arguments:
-        key: The digest of everything that decides the row.
-        method: The score's name.
         chance: What differs: `seeds`, `proxies` or `draws`.
         one: The one seed, or proxy and seed.
         other: The other; for draws, how many there are.
         correlation: Spearman's within classes; for draws the reliability of their mean.
         hardest: The share of the hardest tenth of each class that both have; NaN for draws.
-        fingerprint: The training set's fingerprint.
-        provenance: As in `Run`.
     """
 
-    key: str
-    method: str
+    cell = ("method", "chance", "one", "other")
+
     chance: str
     one: str
     other: str
     correlation: float
     hardest: float
-    fingerprint: str
-    provenance: str
 
 
 @dataclass(frozen=True)
@@ -75,7 +66,7 @@ class Stability(Study):
 
     Arguments:
         proxies: Other networks to take as the proxy, by name.
-        noise_seeds: How many noise seeds the scores that ask a diffusion model are computed with.
+        noise_seeds: The number of noise seeds for scores that use a diffusion model.
     """
 
     uses_fractions = False
@@ -87,7 +78,7 @@ class Stability(Study):
     @override
     def run(self, grid: Grid, workers: Workers) -> None:
         session = start_session(grid, workers)
-        store = RunStore(workers.out, session.identity(study="stability"), Stable, CELL)
+        store = RunStore(workers.out, session.identity(study="stability"), Stable)
         with store.filling():
             scores: dict[str, dict[Proxy, Scores]] = {method.name: {} for method in grid.static}
             for net in (grid.proxy.net, *self.proxies):
@@ -100,7 +91,7 @@ class Stability(Study):
                         store.append(self._row(session, method, pair, key))
 
     def _score(self, grid: Grid, with_net: Grid, workers: Workers, scores: dict[str, dict[Proxy, Scores]]) -> None:
-        """All scores with one network as the proxy, into `scores` by network and seed."""
+        """Computes the scores with one network as the proxy, and adds them to `scores`, by method and proxy."""
         session, net = start_session(with_net, workers), with_net.proxy.net
         needed = [(method, seed) for method in with_net.static for seed in self._seeds(with_net, method)]
         if net != grid.proxy.net:
@@ -113,8 +104,8 @@ class Stability(Study):
         return [*grid.seeds] if isinstance(ordering_of(method), FoldScore) else [*range(self.noise_seeds)]
 
     def _pairs(self, first: str, scores: Mapping[Proxy, Scores]) -> Iterator[_Pair]:
-        """What is compared: two seeds of the first network, the first network and another at the same seed, and the
-        draws of one score.
+        """The pairs to compare: two seeds of the first network, the first network and another at the same seed, and two
+        halves of the draws of one score.
         """
         for one, other in itertools.combinations(scores, 2):
             if one.net == other.net == first:
@@ -143,7 +134,7 @@ class Stability(Study):
 
     @override
     def read(self, folder: Path) -> Results:
-        rows = RunStore(folder, row=Stable, cell=CELL).latest()
+        rows = RunStore(folder, row=Stable).latest()
         groups = rows.groupby(["method", "chance"], sort=False)
         correlations = groups["correlation"].agg(partial(mean_and_std, digits=2)) + groups.size().map(
             " (n = {})".format
@@ -163,7 +154,7 @@ class Stability(Study):
 
 
 class Proxy(NamedTuple):
-    """Which proxy a score watched, or which noise it drew: the network and the seed."""
+    """The network and the seed of the proxy that a score watched, or of the noise that it drew."""
 
     net: str
     seed: int
@@ -177,10 +168,10 @@ class _Pair:
     """Two runs of one score that are compared.
 
     Arguments:
-        chance: How they differ: `seeds`, `proxies` or `draws`.
+        chance: What differs: `seeds`, `proxies` or `draws`.
         one: The one.
         other: The other; for draws, how many there are.
-        measure: Gives the correlation, and the share of the hardest tenth that both have.
+        measure: Computes the correlation, and the share of the hardest tenth that both have.
     """
 
     chance: str

@@ -1,4 +1,4 @@
-"""Where on the ranking the best window starts: accuracy against the window's start, for each fraction."""
+"""`Windows`: accuracy against the window's start on the ranking, for each fraction."""
 
 from __future__ import annotations
 
@@ -28,22 +28,16 @@ class Windows(Comparison):
     @override
     def read(self, folder: Path) -> Results:
         comparison, runs = super().read(folder), window_runs(RunStore(folder).latest())
-        groups = dict(list(runs.groupby(["net", "ranking"], sort=False)))
-        nets = runs["net"].nunique()
-        tables = [
-            _table(cells, str(ranking), f"{net}: " if nets > 1 else "") for (net, ranking), cells in groups.items()
-        ]
-        plots = {
-            "windows"
-            + (f"-{net}" if nets > 1 else "")
-            + (f"-{ranking}" if runs["ranking"].nunique() > 1 else ""): partial(plot_windows, cells)
-            for (net, ranking), cells in groups.items()
-        }
+        tables, plots = [], {}
+        nets, rankings = (runs[name].nunique() > 1 for name in ("net", "ranking"))
+        for (net, ranking), cells in runs.groupby(["net", "ranking"], sort=False):
+            tables.append(_table(cells, ranking, f"{net}: " * nets))
+            plots["windows" + f"-{net}" * nets + f"-{ranking}" * rankings] = partial(plot_windows, cells)
         return replace(comparison, tables="\n\n".join([*tables, comparison.tables]), plots=plots)
 
 
 def _table(runs: pd.DataFrame, ranking: str, net: str) -> str:
-    """The windows of one network and one kind of ranking, and which start is the best for each score and fraction."""
+    """A table of the windows of one network and one kind of ranking, and the best start for each score and fraction."""
     cells = runs.groupby(["score", "start", "fraction"])["acc_last"].agg(mean_and_std).unstack("fraction")
     means = runs.groupby(["score", "fraction", "start"])["acc_last"].mean()
     best = means.loc[means.groupby(["score", "fraction"]).idxmax()].reset_index("start")["start"]

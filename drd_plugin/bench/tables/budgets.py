@@ -1,4 +1,4 @@
-"""Tables of static and dynamic selection: accuracy at equal budgets, what it cost, and the time to full-data accuracy.
+"""Tables of static and dynamic selection: accuracy at equal budgets, its cost, and the time to full-data accuracy.
 
 Seconds are those of everything: scores with their proxies, features, autoencoder, selection and training, tests left
 out. What several rows share counts in full in each.
@@ -7,24 +7,21 @@ out. What several rows share counts in full in each.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...artifacts.run import STAGES
-from .summary import difference
+from .summary import difference, paired_difference
 from .words import epoch_name, fraction_name, gap, over_seeds, spread
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["budget_markdown", "budget_summary", "lower_end", "seconds_to", "speed_up", "total_seconds"]
 
 GROUP = ["net", "budget", "fraction", "method"]
 
 ROUNDED = 1e-3
-"""More than what rounding does to an accuracy of a curve."""
+"""A bound on the rounding of an accuracy in a curve."""
 
 
 def total_seconds(rows: pd.DataFrame) -> pd.Series:
@@ -33,7 +30,7 @@ def total_seconds(rows: pd.DataFrame) -> pd.Series:
 
 
 def seconds_to(row: pd.Series, accuracy: float) -> float:
-    """The seconds from nothing to the first test at which a run had an accuracy; infinite where it never had.
+    """The seconds from nothing to a run's first test with an accuracy; infinite where no test has it.
 
     Arguments:
         row: As in `Run`.
@@ -53,16 +50,14 @@ def budget_summary(rows: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The columns of the group; n (seeds), mean, std (accuracy in percent, std with n - 1); difference, low, high
         (from the full training, in points, paired by seed, with a 95 % interval), the same from the full training with
-        the same budget (`same`, `same_low`, `same_high`), and from RS2 with the same budget and fraction, for a method
-        that decides the fraction with the largest (`rs2`, `rs2_low`, `rs2_high`); examples (seen), share (the mean
-        share of an epoch), the mean seconds of each stage and `total`; `faster` (the full training's seconds over
-        these); `reached` (how many of the seeds had the full training's last accuracy at a test) and `time` (the
-        seconds to its first such test over those to theirs, the median over the seeds; NaN where half of them or fewer
-        reached it), and `near_reached` and `near_time` for the lower end of the 95 % interval of the full training's
-        mean accuracy; entropy, largest and range of the usage.
+        the same budget (`same`, `same_low`, `same_high`), and from RS2 with the same budget and fraction (`rs2`,
+        `rs2_low`, `rs2_high`; with RS2's largest fraction for a method that determines its own); examples (seen), share
+        (the mean share of an epoch), the mean seconds of each stage and `total`; `faster` (the full training's seconds
+        over these); `reached` (how many of the seeds had the full training's last accuracy at a test) and `time` (the
+        seconds to the full training's first such test over those to theirs, the median over the seeds; NaN where half
+        of them or fewer reached it), and `near_reached` and `near_time` for the lower end of the 95 % interval of the
+        full training's mean accuracy; entropy, largest and range of the usage.
     """
-    import pandas as pd
-
     rows = rows.assign(total=total_seconds(rows))
     full = rows[(rows["method"] == "Full") & (rows["budget"] == 1)].set_index(["net", "seed"])
     full["near"] = [lower_end(full.loc[[net], "acc_last"].to_numpy()) for net, _ in full.index]
@@ -84,9 +79,9 @@ def _cell(cell: pd.DataFrame, rows: pd.DataFrame, full: pd.DataFrame) -> dict[st
         "n": len(cell),
         "mean": cell["acc_last"].mean(),
         "std": cell["acc_last"].std(),
-        **dict(zip(("difference", "low", "high"), _paired(cell, against), strict=True)),
-        **dict(zip(("same", "same_low", "same_high"), _paired(cell, same_budget), strict=True)),
-        **dict(zip(("rs2", "rs2_low", "rs2_high"), _paired(cell, rs2), strict=True)),
+        **paired_difference(cell, against),
+        **paired_difference(cell, same_budget, ("same", "same_low", "same_high")),
+        **paired_difference(cell, rs2, ("rs2", "rs2_low", "rs2_high")),
         "examples": cell["examples_seen"].mean(),
         "share": _epoch_size(cell) / _epoch_size(against),
         **{stage: cell[f"seconds_{stage}"].mean() for stage in STAGES},
@@ -104,7 +99,7 @@ def _cell(cell: pd.DataFrame, rows: pd.DataFrame, full: pd.DataFrame) -> dict[st
 
 
 def _median(times: np.ndarray) -> float:
-    """The median, where more than half of the runs got there; else NaN."""
+    """The median, where more than half of the runs reached the accuracy; else NaN."""
     return float(np.median(times)) if len(times) and (times > 0).mean() > 0.5 else np.nan
 
 
@@ -112,43 +107,27 @@ def _epoch_size(rows: pd.DataFrame) -> float:
     return (rows["examples_seen"] / rows["epochs"]).mean()
 
 
-def _paired(cell: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float, float]:
-    base = {seed: (accuracy, key) for seed, accuracy, key in _accuracies(other)}
-    pairs = [(accuracy, base[seed][0], key, base[seed][1]) for seed, accuracy, key in _accuracies(cell) if seed in base]
-    if not pairs:
-        return np.nan, np.nan, np.nan
-    ours, theirs, keys, other_keys = zip(*pairs, strict=True)
-    same = set(keys) == set(other_keys)
-    return (np.nan, np.nan, np.nan) if same else difference(np.array(ours), np.array(theirs))
-
-
-def _accuracies(rows: pd.DataFrame) -> Iterator[tuple[int, float, str]]:
-    return zip(rows["seed"], rows["acc_last"], rows["key"], strict=True)
-
-
 def lower_end(accuracies: np.ndarray) -> float:
-    """The lower end of the 95 % interval of a mean; the value itself where there is one."""
+    """The lower end of the 95 % interval of the mean; of a single value, the value itself."""
     mean, low, _ = difference(accuracies, np.zeros(len(accuracies)))
     return mean if np.isnan(low) else low
 
 
 def speed_up(cell: pd.DataFrame, full: pd.DataFrame, goal: str) -> np.ndarray:
-    """How many times sooner than the full training each run had an accuracy at a test, float64[n]; 0 where it never
-    had.
+    """The seconds of the full training to an accuracy at a test over those of each run, float64[n]; 0 where a run never
+    has it.
 
     Arguments:
         cell: Rows as in `Run`; those whose full training is not finished are passed over.
         full: The full trainings, by (net, seed).
-        goal: The column of `full` that says the accuracy; where the full training itself was below it at every test,
-            its last one counts.
+        goal: The column of `full` with the accuracy; where that is above the full training's last one, the last counts.
     """
     times = []
     for _, row in cell.iterrows():
-        if (row["net"], row["seed"]) not in full.index:
-            continue
-        whole = full.loc[(row["net"], row["seed"])]
-        accuracy = min(whole[goal], whole["acc_last"])
-        times.append(seconds_to(whole, accuracy) / seconds_to(row, accuracy))
+        if (row["net"], row["seed"]) in full.index:
+            reference = full.loc[(row["net"], row["seed"])]
+            accuracy = min(reference[goal], reference["acc_last"])
+            times.append(seconds_to(reference, accuracy) / seconds_to(row, accuracy))
     return np.array(times)
 
 
@@ -157,17 +136,17 @@ def budget_markdown(rows: pd.DataFrame, long: pd.DataFrame | None = None) -> str
 
     Arguments:
         rows: As in `Run`, of one axis.
-        long: Their `budget_summary`, where it is at hand.
+        long: Their `budget_summary`; computed by default.
     """
     long = budget_summary(rows) if long is None else long
     parts = []
     for net, cells in long.groupby("net", sort=False):
-        for budget, at in cells.groupby("budget", sort=False):
-            parts.append(_title(str(net), float(budget), str(rows["axis"].iloc[0]), at))
-            parts.append(_table(at).to_markdown(index=False, disable_numparse=True))
+        for budget, part in cells.groupby("budget", sort=False):
+            parts.append(_title(str(net), float(budget), str(rows["axis"].iloc[0]), part))
+            parts.append(_table(part).to_markdown(index=False, disable_numparse=True))
     threads = sorted({json.loads(text)["environment"]["threads"] for text in rows["provenance"]})
-    apart = f" The seconds do not compare: some runs had {threads[0]} threads, some {threads[-1]}."
-    return "\n\n".join([*parts, NOTES + (apart if len(threads) > 1 else "")])
+    warning = f" The seconds do not compare: some runs had {threads[0]} threads, some {threads[-1]}."
+    return "\n\n".join([*parts, NOTES + (warning if len(threads) > 1 else "")])
 
 
 NOTES = (
@@ -189,30 +168,31 @@ def _title(net: str, budget: float, axis: str, cells: pd.DataFrame) -> str:
 
 
 def _table(cells: pd.DataFrame) -> pd.DataFrame:
-    import pandas as pd
-
     order = cells.sort_values(["fraction", "mean"], ascending=[False, False], kind="stable")
-    same = [gap(cell.same, cell.same_low, cell.same_high) for cell in order.itertuples()]
-    return pd.DataFrame(
+    rows = [
         {
-            "an epoch": [epoch_name(cell.fraction) for cell in order.itertuples()],
-            "method": order["method"],
-            "accuracy": [spread(cell.mean, cell.std) for cell in order.itertuples()],
-            "from Full": [gap(cell.difference, cell.low, cell.high) for cell in order.itertuples()],
-            **({"at this budget": same} if any(same) and cells["budget"].iloc[0] != 1 else {}),
-            "from RS2": [gap(cell.rs2, cell.rs2_low, cell.rs2_high) for cell in order.itertuples()],
-            "examples seen": [f"{cell.examples:,.0f}" for cell in order.itertuples()],
-            "seconds": [_seconds(cell) for cell in order.itertuples()],
-            "faster": ["" if np.isnan(cell.faster) else f"{cell.faster:.2f} ×" for cell in order.itertuples()],
-            "to full accuracy": [_time(cell.time, cell.reached, cell.n) for cell in order.itertuples()],
-            "nearly": [_time(cell.near_time, cell.near_reached, cell.n) for cell in order.itertuples()],
-            "usage": [f"{cell.entropy:.3f}, {cell.range:.0f}" for cell in order.itertuples()],
+            "an epoch": epoch_name(cell.fraction),
+            "method": cell.method,
+            "accuracy": spread(cell.mean, cell.std),
+            "from Full": gap(cell.difference, cell.low, cell.high),
+            "at this budget": gap(cell.same, cell.same_low, cell.same_high),
+            "from RS2": gap(cell.rs2, cell.rs2_low, cell.rs2_high),
+            "examples seen": f"{cell.examples:,.0f}",
+            "seconds": _seconds(cell),
+            "faster": "" if np.isnan(cell.faster) else f"{cell.faster:.2f} ×",
+            "to full accuracy": _time(cell.time, cell.reached, cell.n),
+            "nearly": _time(cell.near_time, cell.near_reached, cell.n),
+            "usage": f"{cell.entropy:.3f}, {cell.range:.0f}",
         }
-    )
+        for cell in order.itertuples()
+    ]
+    table = pd.DataFrame(rows)
+    compared = table["at this budget"].any() and cells["budget"].iloc[0] != 1
+    return table if compared else table.drop(columns="at this budget")
 
 
 def _seconds(cell: Any) -> str:
-    """The stages that took any time."""
+    """The seconds of the stages that took any."""
     stages = [(stage, getattr(cell, stage)) for stage in STAGES]
     return " + ".join(f"{seconds:.1f} {stage}" for stage, seconds in stages if seconds >= 0.05)
 

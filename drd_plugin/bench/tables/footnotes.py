@@ -1,12 +1,13 @@
-"""What stands under a table: what was compared, and on which data, machine, versions and commit."""
+"""The notes under a table: the methods compared, and the data, machine, versions and commit."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...artifacts.reliability import verdict
 from ...dynamic.names import is_dynamic, parse_dynamic
@@ -15,14 +16,11 @@ from ...scores import FoldScore
 from .summary import in_order
 from .words import listed
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 __all__ = ["compared", "left_out_text", "method_definitions", "origin"]
 
 
 def compared(runs: pd.DataFrame) -> str:
-    """What was compared, as markdown: the definition of each method, and how networks and proxies were trained."""
+    """The definition of each method, and the recipes of networks and proxies, as markdown."""
     lines = [f"- {method}: {definition}" for method, definition in method_definitions(runs).items()]
     first = json.loads(runs["provenance"].iloc[0])
     trained = f"- networks: {_written(first['recipe'])}; proxies: {_written(first['proxy'])}"
@@ -30,8 +28,8 @@ def compared(runs: pd.DataFrame) -> str:
 
 
 def method_definitions(runs: pd.DataFrame) -> dict[str, str]:
-    """The definition of each method: its score and strategy with all settings that have a value, and how long its
-    scores watch where that is not to the end.
+    """The definition of each method: its score and strategy with all settings that have a value, and the last epoch of
+    the proxy that its scores watch, where that is not the proxy's last.
     """
     provenance = {method: json.loads(text) for method, text in zip(runs["method"], runs["provenance"], strict=True)}
     epochs = json.loads(runs["provenance"].iloc[0])["proxy"].get("epochs")
@@ -40,7 +38,7 @@ def method_definitions(runs: pd.DataFrame) -> dict[str, str]:
 
 
 def _definition(method: str, specs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """A method in full, or how it differs from the first in the list with the same score and strategy, whichever is
+    """The definition in full, or its difference from the first with the same score and strategy, whichever is
     shorter.
     """
     spec = specs[method]
@@ -54,16 +52,16 @@ def _definition(method: str, specs: Mapping[str, Sequence[Mapping[str, Any]]]) -
         for key, value in part.items()
         if value != first_part.get(key)
     ]
-    whole, short = " + ".join(map(_written, spec)), f"as {other}, with {', '.join(changes)}"
-    return short if changes and len(short) < len(whole) else whole
+    full, short = " + ".join(map(_written, spec)), f"as {other}, with {', '.join(changes)}"
+    return short if changes and len(short) < len(full) else full
 
 
 def _watched(method: str, epochs: int | None) -> str:
-    """Up to which of the proxy's epochs the scores of a method watch, where that is not the last."""
+    """A note on the last epoch of the proxy that a method's scores watch, where that is not the proxy's last."""
     try:
         scores = [score for score in parse(method).scores if isinstance(score, FoldScore)]
         last = {type(score).__name__: score.last(epochs or 0) for score in scores}
-    except ValueError:  # a method that is not known to this installation
+    except ValueError:  # the method is not installed
         return ""
     return "".join(f"; {name} watches up to epoch {to}" for name, to in last.items() if to != epochs)
 
@@ -100,16 +98,16 @@ def origin(runs: pd.DataFrame) -> str:
 
 
 def _reliabilities(runs: pd.DataFrame) -> str:
-    """A sentence for the scores of several estimates, of all methods that have the same: the mean over the seeds."""
+    """Sentences on the reliability (the mean over the seeds) of scores of several estimates; equal ones share one."""
     reliabilities: dict[str, list[list[Any]]] = {}
     for method, text in zip(runs["method"], runs["provenance"], strict=True):
         if reliability := json.loads(text).get("reliability"):
             reliabilities.setdefault(method, []).append(reliability)
     verdicts: dict[str, list[str]] = {}
     for method in in_order(reliabilities):
-        known = reliabilities[method]
-        mean = float(np.mean([value for value, *_ in known]))
-        verdicts.setdefault(verdict(mean, *known[0][1:]), []).append(method)
+        by_seed = reliabilities[method]
+        mean = float(np.mean([value for value, *_ in by_seed]))
+        verdicts.setdefault(verdict(mean, *by_seed[0][1:]), []).append(method)
     return "".join(f" Reliability of {', '.join(methods)}: {text}." for text, methods in verdicts.items())
 
 
@@ -125,7 +123,7 @@ def _pinned(runs: pd.DataFrame) -> str:
 
 
 def _sources(method: str) -> set[str]:
-    """The seeds that a method's scores and features depend on; all where the method is not known here."""
+    """The seeds that a method's scores and features depend on; all where the method is not installed."""
     try:
         if is_dynamic(method):
             dynamic = parse_dynamic(method)

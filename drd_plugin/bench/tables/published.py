@@ -1,4 +1,4 @@
-"""Numbers that were published, to stand beside ours; TOML files in `bench/experiments/published/`, with their source.
+"""Published numbers beside ours: TOML files in `bench/experiments/published/`, with their source.
 
 A file has `source`, `dataset`, `net`, `columns`, `rows` (a list of texts for each name), and perhaps `note`.
 """

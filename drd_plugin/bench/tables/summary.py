@@ -1,26 +1,25 @@
 """Runs by net, method and fraction: mean and standard deviation over seeds, paired differences against a baseline, and
 costs.
 
-The accuracy is the one after the last step; the best test accuracy seen during training, which looks at the test set,
-stands beside it. A difference is paired by seed, with the interval of the t distribution.
+The accuracy is the one after the last step; the best test accuracy during training, which looks at the test set, stands
+beside it. A difference is paired by seed, with the interval of the t distribution.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.stats import sem, t
 
 from ...methods.published import METHODS
 from .words import listed
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["check_one_net", "difference", "in_order", "summary"]
+__all__ = ["check_one_net", "difference", "in_order", "paired_difference", "summary"]
 
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
 
@@ -38,12 +37,7 @@ def summary(runs: pd.DataFrame, baseline: str = "Random") -> pd.DataFrame:
         share that was dropped as too hard), score, select, train (mean seconds), difference, low, high (against the
         baseline, in points; 95 % interval).
     """
-    import pandas as pd
-
-    bases = {
-        key: dict(zip(cells["seed"], cells["acc_last"], strict=True))
-        for key, cells in runs[runs["method"] == baseline].groupby(["net", "fraction"])
-    }
+    bases = dict(list(runs[runs["method"] == baseline].groupby(["net", "fraction"])))
     rows = []
     for (net, method, fraction), cell in sorted(
         runs.groupby(["net", "method", "fraction"]), key=lambda group: _place(*group[0])
@@ -60,51 +54,57 @@ def summary(runs: pd.DataFrame, baseline: str = "Random") -> pd.DataFrame:
                 "std": cell["acc_last"].std(),
                 "best_mean": cell["acc_best"].mean(),
                 "best_std": cell["acc_best"].std(),
-                "start": np.mean([of.get("start", np.nan) for of in chosen]),
-                "origin": listed(of.get("origin", "") for of in chosen),
-                "cutoff": np.mean([of.get("cutoff", np.nan) for of in chosen]),
+                "start": np.mean([settings.get("start", np.nan) for settings in chosen]),
+                "origin": listed(settings.get("origin", "") for settings in chosen),
+                "cutoff": np.mean([settings.get("cutoff", np.nan) for settings in chosen]),
                 "score": cell["seconds_score"].mean(),
                 "select": cell["seconds_select"].mean(),
                 "train": cell["seconds_train"].mean(),
-                **_against(cell, {} if method == baseline else bases.get((net, fraction), {})),
+                **paired_difference(cell, bases.get((net, fraction), runs[:0])),
             }
         )
     return pd.DataFrame(rows)
 
 
 def in_order(methods: Iterable[str]) -> list[str]:
-    """Published methods in their order, other pairs after them by name, in which numbers count as such; the full data
-    last.
-    """
+    """The methods sorted: published ones in their order, others by name (with numbers by value), Full last."""
     return sorted(methods, key=lambda method: _place("", method, 0))
 
 
 def _place(net: str, method: str, fraction: float) -> tuple:
-    known = [*METHODS]
+    published = [*METHODS]
     natural = [(float(part), "") if place % 2 else (0.0, part) for place, part in enumerate(NUMBER.split(method))]
-    return net, method == "Full", known.index(method) if method in known else len(known), natural, fraction
+    return net, method == "Full", published.index(method) if method in published else len(published), natural, fraction
 
 
-def _against(cell: pd.DataFrame, base: Mapping[int, float]) -> dict[str, float]:
-    """The difference of a cell from the accuracies of the baseline, by seed."""
-    seeds = zip(cell["seed"], cell["acc_last"], strict=True)
-    pairs = [(accuracy, base[seed]) for seed, accuracy in seeds if seed in base]
-    values = difference(*np.array(pairs).T) if pairs else (np.nan, np.nan, np.nan)
-    return dict(zip(("difference", "low", "high"), values, strict=True))
+def paired_difference(
+    cell: pd.DataFrame, other: pd.DataFrame, names: tuple[str, str, str] = ("difference", "low", "high")
+) -> dict[str, float]:
+    """The `difference` of runs from others with the same seeds, by name; NaN where no seed has both, or where they are
+    the same runs.
+
+    Arguments:
+        cell: Rows as in `Run`, one a seed.
+        other: The others, one a seed.
+        names: The names of the mean and of the ends of its interval.
+    """
+    columns = ["seed", "acc_last", "key"]
+    pairs = cell[columns].merge(other[columns], on="seed", suffixes=("", "_other"))
+    if pairs.empty or {*pairs["key"]} == {*pairs["key_other"]}:
+        return dict.fromkeys(names, np.nan)
+    return dict(zip(names, difference(pairs["acc_last"], pairs["acc_last_other"]), strict=True))
 
 
-def difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float, float]:
+def difference(ours: ArrayLike, theirs: ArrayLike) -> tuple[float, float, float]:
     """The mean paired difference and its 95 % interval by the t distribution with n - 1 degrees of freedom; NaN limits
     with a single pair.
 
-    A percentile bootstrap, which is usual here, covers 75 % instead of 95 where there are three pairs.
+    A percentile bootstrap, which is usual in the field, covers 75 % instead of 95 where there are three pairs.
 
     Arguments:
         ours: float[n], one value a seed.
         theirs: float[n], the same seeds in the same order.
     """
-    from scipy.stats import sem, t
-
     gaps = np.asarray(ours, float) - np.asarray(theirs, float)
     mean = float(gaps.mean())
     if len(gaps) < 2:

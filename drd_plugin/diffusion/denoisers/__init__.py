@@ -1,1 +1,1 @@
-"""The denoiser protocol, and the diffusion models that fulfil it."""
+"""The denoiser protocol, and the diffusion models that implement it."""

@@ -1,4 +1,4 @@
-"""What a denoiser is: anything that predicts the noise in an image, given a timestep and a class.
+"""The `Denoiser` protocol: anything that predicts the noise in an image, given a timestep and a class.
 
 x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) eps, where a_t is `alphas_cumprod[t]`.
 
@@ -11,37 +11,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ...data import DATASETS
+from ...data import DATASETS, Split
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ...data import Split
-
 __all__ = ["Denoiser", "DenoiserError", "PredictionType", "how_to_fit"]
 
 PredictionType = Literal["epsilon", "v_prediction"]
-"""What a network predicts, as diffusers' schedulers name it."""
+"""The quantity that a network predicts, in the terms of diffusers' schedulers."""
 
 
 class DenoiserError(ValueError):
-    """A folder that holds no denoiser, or a denoiser that does not fit the data."""
+    """A folder holds no denoiser, or a denoiser does not fit the data."""
 
 
 class Denoiser(Protocol):
-    """Anything that predicts noise; nothing else in the package knows where it came from."""
+    """Anything that predicts noise; the rest of the package depends on this protocol alone."""
 
     @property
     def alphas_cumprod(self) -> Tensor:
-        """The signal's share a_t of the variance at each timestep, float64[T] on the CPU, falling."""
+        """a_t, the signal's share of the variance at each timestep, float64[T] on the CPU, falling."""
 
     @property
     def num_classes(self) -> int:
-        """The number of classes it can be asked for."""
+        """The number of classes, C; their labels are 0..C - 1."""
 
     @property
     def null_class(self) -> int | None:
-        """The label that stands for no class, or None."""
+        """The label for no class, or None if the denoiser has none."""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -53,22 +51,22 @@ class Denoiser(Protocol):
 
     @property
     def card(self) -> Mapping[str, Any]:
-        """Where it came from, ready for JSON."""
+        """The denoiser's provenance, ready for JSON."""
 
     def encode(self, images: Tensor) -> Tensor:
-        """Images float32[B, C, H, W] in [-1, 1] to latents [B, *latent_shape]."""
+        """The latents [B, *latent_shape] of images float32[B, C, H, W] in [-1, 1]."""
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Latents [B, *latent_shape] to images float32[B, C, H, W], about [-1, 1]."""
+        """The images float32[B, C, H, W], about in [-1, 1], of latents [B, *latent_shape]."""
 
     def predict_noise(self, x_t: Tensor, t: Tensor, labels: Tensor) -> Tensor:
-        """The noise in x_t [B, *latent_shape] at the timesteps t int64[B] for the classes labels int64[B]; same shape
-        as x_t.
+        """The noise in x_t [B, *latent_shape] at the timesteps t int64[B] for the classes labels int64[B]; shaped like
+        x_t.
         """
 
 
 def how_to_fit(split: Split) -> str:
-    """What makes a denoiser for a split."""
+    """The command or call that fits a denoiser to a split, for messages."""
     if split.name in DATASETS or ":" in split.name:
         return f"drd-plugin fit --dataset {split.name} --out DIR"
     return (

@@ -1,9 +1,9 @@
-"""The label bridge: which class of a diffusion model each class of a data set is.
+"""The label bridge: the class of a diffusion model for each class of a data set.
 
-A model of ImageNet's thousand classes numbers them in the order of their WordNet ids (n01440764, ...), and the folders
-of ImageNet, ImageNette and ImageWoof are called by these, so that ImageNette's ten classes are 0, 217, 482, ... A
-denoiser that was fitted to a data set has its classes in its card, in order. Anything else needs a mapping: a TOML or
-JSON file from class names to the model's numbers, or `order` for a model whose classes are the data set's, in order.
+A model of ImageNet's thousand classes numbers them in the order of their WordNet ids (n01440764, ...), which are also
+the names of the folders of ImageNet, ImageNette and ImageWoof; so ImageNette's ten classes are 0, 217, 482, ... A
+denoiser that was fitted to a data set lists its classes in its card, in order. Any other model needs a mapping: a TOML
+or JSON file from class names to the model's numbers, or `order` if its classes are the data set's, in the same order.
 
 References:
     ImageNet Large Scale Visual Recognition Challenge (Russakovsky et al., 2015), https://arxiv.org/abs/1409.0575
@@ -17,37 +17,35 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ...data import Split
 from .base import Denoiser, DenoiserError, how_to_fit
-
-if TYPE_CHECKING:
-    from ...data import Split
 
 __all__ = ["Bridged", "bridge", "class_ids", "imagenet_wnids", "read_mapping", "wordnet_ancestors"]
 
 
 def imagenet_wnids() -> tuple[str, ...]:
-    """The WordNet ids of ImageNet-1K in the order of the class numbers."""
+    """The WordNet ids of ImageNet-1K's classes, in the order of their numbers."""
     return tuple(wordnet_ancestors())
 
 
 def wordnet_ancestors() -> dict[str, list[str]]:
-    """The hypernyms of each class of ImageNet-1K in WordNet 3.0, the nearest first, those alone that more classes share
-    than the one below; in the order of the class numbers.
+    """The hypernyms in WordNet 3.0 of each class of ImageNet-1K, the nearest first, without those that cover no more
+    classes than the one before; in the order of the class numbers.
     """
     lines = (files("drd_plugin") / "data" / "names" / "imagenet_classes.txt").read_text().splitlines()
     return {line.split()[0]: line.split()[1:] for line in lines}
 
 
 def read_mapping(path: Path) -> dict[str, int]:
-    """A mapping from class names to a model's class numbers.
+    """The mapping in a file from class names to a model's class numbers.
 
     Raises:
-        DenoiserError: If the file cannot be read, or a value is no number.
+        DenoiserError: If the file cannot be read, or a value is no integer.
     """
     try:
         text = Path(path).read_text()
@@ -68,23 +66,23 @@ def class_ids(denoiser: Denoiser, split: Split, labels: str = "auto", unmapped: 
         denoiser: The diffusion model.
         split: The training split.
         labels: `auto`, `order`, or a file with a mapping.
-        unmapped: `refuse`, or `null`: classes that the model does not have are scored with its null class.
+        unmapped: `refuse`, or `null` to give classes that the model lacks its null class.
 
     Raises:
-        DenoiserError: If a class has no number, or one that the model does not have.
+        DenoiserError: If a class has no number, or one that the model lacks.
     """
-    known = _by_name(denoiser, split, labels)
-    missing = [name for name in split.classes if name not in known]
+    ids = _by_name(denoiser, split, labels)
+    missing = [name for name in split.classes if name not in ids]
     if missing and (unmapped != "null" or denoiser.null_class is None):
         raise DenoiserError(_missing(denoiser, split, missing))
-    wrong = next((known[name] for name in split.classes if not 0 <= known.get(name, 0) < denoiser.num_classes), None)
+    wrong = next((ids[name] for name in split.classes if not 0 <= ids.get(name, 0) < denoiser.num_classes), None)
     if wrong is not None:
         raise DenoiserError(f"the model has the classes 0 to {denoiser.num_classes - 1}, but the mapping has {wrong}.")
-    return [int(known.get(name, denoiser.null_class or 0)) for name in split.classes]
+    return [int(ids.get(name, denoiser.null_class or 0)) for name in split.classes]
 
 
 def _by_name(denoiser: Denoiser, split: Split, labels: str) -> Mapping[str, int]:
-    """The model's classes by the data set's names, as far as they can be told."""
+    """The model's class numbers by class name, without the classes whose numbers are unknown."""
     if labels == "order":
         if denoiser.num_classes != split.num_classes:
             raise DenoiserError(
@@ -104,10 +102,11 @@ def _by_name(denoiser: Denoiser, split: Split, labels: str) -> Mapping[str, int]
 
 
 def _missing(denoiser: Denoiser, split: Split, missing: list[str]) -> str:
+    """The message about classes that the model lacks."""
     fitted = denoiser.card.get("classes")
-    known = f"{denoiser.num_classes} classes" + (f" ({_some(fitted)})" if fitted else "")
+    classes = f"{denoiser.num_classes} classes" + (f" ({_some(fitted)})" if fitted else "")
     return (
-        f"the denoiser has {known}, and none for {len(missing)} of the {split.num_classes} classes of {split.name} "
+        f"the denoiser has {classes}, and none for {len(missing)} of the {split.num_classes} classes of {split.name} "
         f"({_some(missing)}): give labels=FILE with a line NAME = NUMBER for each, or labels=order if they are the "
         "model's in the same order, or unmapped=null to score these without a class, or fit a denoiser for these "
         f"classes ({how_to_fit(split)})."
@@ -119,7 +118,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 class Bridged:
-    """A denoiser that is asked by the data set's own classes; see `Denoiser`.
+    """A `Denoiser` whose labels are the data set's own classes.
 
     Arguments:
         inner: The diffusion model.
@@ -138,10 +137,10 @@ class Bridged:
         self.card: Mapping[str, Any] = {**inner.card, "class_ids": dict(zip(classes, ids, strict=True))}
 
     def predict_noise(self, x_t: Tensor, t: Tensor, labels: Tensor) -> Tensor:
-        """See `Denoiser`; the labels are the data set's."""
+        """The noise in x_t; the labels are the data set's."""
         return self.inner.predict_noise(x_t, t, self.ids.to(labels.device)[labels])
 
 
 def bridge(denoiser: Denoiser, split: Split, labels: str = "auto", unmapped: str = "refuse") -> Denoiser:
-    """The denoiser, asked by the data set's own classes; see `class_ids`."""
+    """The denoiser with the data set's own classes as labels; see `class_ids`."""
     return Bridged(denoiser, class_ids(denoiser, split, labels, unmapped), split.classes)

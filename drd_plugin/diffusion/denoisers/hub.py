@@ -1,7 +1,7 @@
-"""Models of diffusers by hub name or folder, read as safetensors alone.
+"""Finding models of diffusers by hub name or folder; weights are read from safetensors only.
 
-Where a repository holds its weights as pickles (`*.bin`), they are read weights-only, which runs no code, and written
-as safetensors into this library's cache; that copy is what is loaded.
+If a repository holds its weights as pickles (`*.bin`), they are read weights-only, which runs no code, and written as
+safetensors to this library's cache; the model is loaded from that copy.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from ...artifacts import write_aside
 from ...artifacts.files import save_tensors
@@ -43,10 +46,10 @@ def local_folder(name: str) -> Path:
 
 
 def part_of(folder: Path) -> str:
-    """Which of `unet` and `transformer` the folder holds.
+    """The name of the folder's denoising network, `unet` or `transformer`.
 
     Raises:
-        DenoiserError: If it is neither.
+        DenoiserError: If the folder holds neither.
     """
     part = next((part for part in ("unet", "transformer") if (folder / part / "config.json").is_file()), None)
     if part is None:
@@ -61,7 +64,7 @@ def read_config(folder: Path, part: str, *keys: str) -> dict[str, Any]:
     """The configuration of a part of a model.
 
     Raises:
-        DenoiserError: If it cannot be read, or says nothing of one of the keys.
+        DenoiserError: If it cannot be read, or lacks one of the keys.
     """
     path = folder / part / "config.json"
     try:
@@ -75,7 +78,7 @@ def read_config(folder: Path, part: str, *keys: str) -> dict[str, Any]:
 
 
 def licence_of(folder: Path) -> str:
-    """The licence that the model's card (README.md) or `card.json` names, or `unknown`."""
+    """The licence in the model's `card.json` or README.md, or `unknown`."""
     card: dict[str, Any] = {}
     if (folder / "card.json").is_file():
         card = json.loads((folder / "card.json").read_text())
@@ -87,6 +90,7 @@ def licence_of(folder: Path) -> str:
 
 
 def _downloaded(name: str) -> Path:
+    """The folder of the hub's model, with its weights as safetensors, or as pickles if a network has no others."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -108,27 +112,22 @@ def _weights(part: Path) -> list[Path]:
 
 
 def _pickled(folder: Path) -> list[Path]:
-    """The parts whose weights are pickles alone."""
+    """The parts whose weights are only pickles."""
     parts = [folder / part for part in PARTS if (folder / part).is_dir() and not _weights(folder / part)]
     return [part for part in parts if any(part.glob("*.bin"))]
 
 
 def _as_safetensors(folder: Path, name: str) -> Path:
-    """A copy of the model in the cache, with its weights as safetensors."""
-    import shutil
-
-    import torch
-
+    """The copy of the model in the cache, with its weights as safetensors; written if it is not there yet."""
     source = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.rglob("*"))]
     out = CACHE / f"{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}-{digest(source)}"
     if out.is_dir():
         return out
     with write_aside(out, first=True) as aside:
-        for path in sorted([*folder.glob("*.json"), *folder.glob("README.md"), *folder.glob("*/*.json")]):
-            (aside / path.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, aside / path.relative_to(folder))
-        for path in sorted(folder.glob("*/*.safetensors")):
-            shutil.copyfile(path, aside / path.relative_to(folder))
+        for pattern in ("*.json", "README.md", "*/*.json", "*/*.safetensors"):
+            for path in folder.glob(pattern):
+                (aside / path.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, aside / path.relative_to(folder))
         for part in _pickled(folder):
             for path in sorted(part.glob("*.bin")):
                 try:

@@ -1,6 +1,6 @@
-"""Images as latents, encoded once for all scores that keep them in one folder.
+"""The latents of images, encoded once for all scores that share a folder for them.
 
-For each batch of images there is a safetensors file that a digest of their pixels names, in a subfolder for the VAE.
+Each batch of images has a safetensors file, named by a digest of the pixels, in a subfolder for the VAE.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ __all__ = ["Latents"]
 
 
 class Latents:
-    """Encodes images, or finds their latents.
+    """Encodes images, or reads latents that were stored before.
 
     Arguments:
         denoiser: The diffusion model.
-        folder: Where latents are kept; None for nowhere.
+        folder: The folder for the latents; None to store none.
     """
 
     def __init__(self, denoiser: Denoiser, folder: Path | None = None) -> None:
@@ -34,7 +34,7 @@ class Latents:
 
     @classmethod
     def in_folder(cls, denoiser: Denoiser, model: Path, root: str) -> Latents:
-        """With the folder for the VAE of a model; nowhere if `root` is empty, or the denoiser works on pixels."""
+        """`Latents` in `root`'s subfolder for a model's VAE; without a folder if `root` is "" or there is no VAE."""
         if not root or not (model / "vae").is_dir():
             return cls(denoiser)
         return cls(denoiser, Path(root) / weights_digest(model, "vae"))
@@ -65,7 +65,7 @@ class Latents:
 
     @cached_property
     def batches(self) -> Batches:
-        """The batches of images, whose size is kept once it had to shrink."""
+        """The batches of images; a size that had to shrink stays for later calls."""
         return Batches(image_batch(self.denoiser.image_shape))
 
 

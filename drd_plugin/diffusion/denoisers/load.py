@@ -41,7 +41,7 @@ KINDS = {
     "DiTTransformer2DModel": "num_embeds_ada_norm",
     "Transformer2DModel": "num_embeds_ada_norm",
 }
-"""The networks that are read (diffusers called DiT's by the last name before), and where each says its classes."""
+"""The networks that can be loaded (the last is an older name of DiT's), and the key of each one's number of classes."""
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -54,16 +54,16 @@ def load_denoiser(
     precision: Literal["float32", "bfloat16"] = "float32",
     compiled: bool = False,
 ) -> Denoiser:
-    """A denoiser from a folder in the diffusers format: `unet/` or `transformer/`, `scheduler/`, and `vae/` for one
-    that works on latents. `drd-plugin fit` writes such folders, and `DiTPipeline.save_pretrained` does.
+    """The denoiser in a folder in the diffusers format: `unet/` or `transformer/`, `scheduler/`, and `vae/` if it works
+    on latents. `drd-plugin fit` and `DiTPipeline.save_pretrained` write such folders.
 
     Only safetensors are read.
 
     Arguments:
         folder: The folder.
-        device: Where to put it.
-        precision: What the network computes in; the VAE, and everything around, is float32.
-        compiled: Whether to compile the network (a transformer's blocks), which pays for many forward passes.
+        device: The device of the denoiser.
+        precision: The precision of the network; the VAE, and all other computation, is in float32.
+        compiled: Whether to compile the network (a transformer's blocks), which pays off for many forward passes.
 
     Raises:
         DenoiserError: If the folder is not such a model.
@@ -81,7 +81,7 @@ def load_denoiser(
         raise DenoiserError(
             f"{folder / part} is not class-conditional ({KINDS[kind]} is {embeddings}); fit one with `drd-plugin fit`."
         )
-    image_shape(folder)  # raises unless the configurations say it
+    image_shape(folder)  # raises if the configurations lack it
     try:
         model = _read(getattr(diffusers, kind), folder, part, PRECISIONS[precision])
         vae = _read(diffusers.AutoencoderKL, folder, "vae") if (folder / "vae").is_dir() else None
@@ -124,19 +124,19 @@ def find_denoiser(
     precision: Literal["float32", "bfloat16"] = "float32",
     compiled: bool = False,
 ) -> Denoiser:
-    """The denoiser that a score asks for, by the data set's own classes, checked against its images.
+    """The denoiser with this name, for the images and with the classes of a data set.
 
     Arguments:
-        name: A hub name, a folder, or `auto` for the bundled denoiser that was fitted to this very data set.
+        name: A hub name, a folder, or `auto` for the bundled denoiser that was fitted to this data set.
         split: The training split.
-        device: Where to put it.
+        device: The device of the denoiser.
         labels: See `drd_plugin.diffusion.denoisers.classes.class_ids`.
         unmapped: See `drd_plugin.diffusion.denoisers.classes.class_ids`.
         precision: See `load_denoiser`.
         compiled: See `load_denoiser`.
 
     Raises:
-        DenoiserError: If there is none, or it does not fit.
+        DenoiserError: If there is none, or it does not fit the data set.
     """
     folder = denoiser_folder(name, split)
     denoiser = load_denoiser(folder, device, precision, compiled)
@@ -148,12 +148,12 @@ def find_denoiser(
 
 @cache
 def _log_licence(name: str, licence: str) -> None:
-    """Once for each model that others have made."""
+    """Logs the licence of a model from elsewhere, once for each model."""
     log.info("%s: licence %s", name, licence)
 
 
 def denoiser_folder(name: str, split: Split) -> Path:
-    """The folder that `find_denoiser` reads.
+    """The folder of the denoiser with this name; see `find_denoiser`.
 
     Raises:
         DataError: If the split holds no images.
@@ -172,10 +172,10 @@ def denoiser_folder(name: str, split: Split) -> Path:
 
 
 def image_shape(folder: Path) -> tuple[int, int, int]:
-    """(C, H, W) of the images that the denoiser in a folder takes, as its configurations say.
+    """(C, H, W) of the images that the denoiser in a folder takes, from its configurations.
 
     Raises:
-        DenoiserError: If there is none.
+        DenoiserError: If the folder holds no denoiser, or a configuration is damaged or lacks the shape.
     """
     config = read_config(folder, part_of(folder), "in_channels", "sample_size")
     channels, size = config["in_channels"], config["sample_size"]
@@ -186,8 +186,8 @@ def image_shape(folder: Path) -> tuple[int, int, int]:
 
 
 def weights_digest(folder: Path, part: str = "*") -> str:
-    """A digest of what decides a denoiser's predictions, or those of one part of it: weights, configurations and
-    schedule.
+    """A digest of all that determines a denoiser's predictions (weights, configurations and schedule), or of one part's
+    weights and configuration.
     """
     sha = hashlib.sha256()
     for path in sorted([*folder.glob(f"{part}/*.json"), *folder.glob(f"{part}/*.safetensors")]):
@@ -197,9 +197,7 @@ def weights_digest(folder: Path, part: str = "*") -> str:
 
 
 def bundled(fingerprint: str) -> Path | None:
-    """The folder of the denoiser in this package that was fitted to the data set with this fingerprint, if there is
-    one.
-    """
+    """The folder of this package's denoiser for the data set with this fingerprint, or None."""
     for card in sorted(BUNDLED.glob("*/card.json")):
         if json.loads(card.read_text())["fingerprint"] == fingerprint:
             return card.parent

@@ -1,6 +1,6 @@
-r"""The analytic Gaussian mixture: a denoiser whose noise prediction and likelihood are exact, the oracle of the tests.
+r"""The analytic Gaussian mixture: a denoiser with exact noise predictions and likelihoods, the reference of the tests.
 
-Class c is a mixture of K isotropic Gaussians, q(x_0 | c) = sum_k w_ck N(m_ck, s_ck I). Noised, it stays one:
+Class c is a mixture of K isotropic Gaussians, q(x_0 | c) = sum_k w_ck N(m_ck, s_ck I). With noise, it is one still:
 
     q(x_t | c) = sum_k w_ck N(sqrt(a_t) m_ck, (a_t s_ck + 1 - a_t) I)
 
@@ -26,7 +26,7 @@ def linear_schedule(timesteps: int = 1000, beta_min: float = 1e-4, beta_max: flo
 
 
 class GaussianMixture:
-    """An exact denoiser; see `Denoiser` for what it offers.
+    """A `Denoiser` with exact predictions.
 
     Arguments:
         means: m, float64[C, K, D].
@@ -60,7 +60,7 @@ class GaussianMixture:
 
     @cached_property
     def pooled(self) -> GaussianMixture:
-        """All classes, with equal weights, as one."""
+        """The mixture with all classes, equally weighted, merged into one."""
         weights = (self.log_weights.exp() / self.num_classes).flatten()[None]
         means = self.means.flatten(0, 1)[None]
         return GaussianMixture(means, self.variances.flatten()[None], weights, self.image_shape, self.alphas_cumprod)
@@ -77,14 +77,14 @@ class GaussianMixture:
         """log q(x_t | c) at a_t = a (1: the clean data), in nats.
 
         Arguments:
-            x: [B, ...] with D elements each.
-            labels: The class of each, int64[B].
+            x: Images, [B, ...] with D values each.
+            labels: The class of each image, int64[B].
             a: a_t, a number or float64[B].
         """
         return torch.logsumexp(self.terms(x, labels, a)[0], 1)
 
     def predict_noise(self, x_t: Tensor, t: Tensor, labels: Tensor) -> Tensor:
-        """The exact E[eps | x_t, c]; for the null class E[eps | x_t], with classes of equal weight. See `Denoiser`."""
+        """The exact E[eps | x_t, c]; for the null class E[eps | x_t], with equally weighted classes."""
         if (labels == self.null_class).any():
             null = (labels == self.null_class).view(-1, *[1] * (x_t.ndim - 1))
             of_class = self.predict_noise(x_t, t, labels.clamp(max=self.num_classes - 1))

@@ -1,4 +1,4 @@
-"""Denoisers that work on pixels: diffusers' `UNet2DModel` and `DiTTransformer2DModel`, as `drd-plugin fit` makes them.
+"""Denoisers on pixels: diffusers' `UNet2DModel` and `DiTTransformer2DModel`, as `drd-plugin fit` makes them.
 
 References:
     Denoising Diffusion Probabilistic Models (Ho et al., 2020), https://arxiv.org/abs/2006.11239
@@ -20,14 +20,14 @@ __all__ = ["PixelDenoiser"]
 
 
 class PixelDenoiser:
-    """A class-conditional network that predicts the noise in images; see `Denoiser`.
+    """A `Denoiser` whose class-conditional network predicts the noise in images.
 
     Arguments:
         model: The network; it is put in `eval` mode.
         alphas_cumprod: a_t, float64[T].
-        num_classes: The number of classes; the label `num_classes` is the null class, where the network has so many
-            embeddings.
-        card: Where it came from.
+        num_classes: The number of classes; the label `num_classes` is the null class, unless the network has no
+            embedding for it.
+        card: The model's provenance.
         prediction_type: `epsilon`, the noise, or `v_prediction`, from which the noise is computed.
     """
 
@@ -59,7 +59,7 @@ class PixelDenoiser:
         return latents
 
     def predict_noise(self, x_t: Tensor, t: Tensor, labels: Tensor) -> Tensor:
-        """See `Denoiser`; a learned variance, if the network has one, is left out."""
+        """The noise in x_t; if the network predicts a variance too, it is ignored."""
         output = self.model(x_t.to(self.dtype), timestep=t, class_labels=labels, return_dict=False)[0]
         predicted = output[:, : x_t.shape[1]].to(x_t.dtype)
         if self.prediction_type == "epsilon":
@@ -68,7 +68,7 @@ class PixelDenoiser:
         return a.sqrt() * predicted + (1 - a).sqrt() * x_t
 
     def _schedule(self, x_t: Tensor) -> Tensor:
-        """a_t on the device and in the precision of some latents; copied there once."""
+        """a_t on the device and in the precision of x_t, copied there once."""
         if self._copied is None or (self._copied.device, self._copied.dtype) != (x_t.device, x_t.dtype):
             self._copied = self.alphas_cumprod.to(x_t)
         return self._copied

@@ -1,4 +1,4 @@
-"""Fitting a denoiser: training, judging its samples, and writing it in the diffusers format with a card.
+"""Fitting a denoiser: its training, the evaluation of its samples, and its folder in the diffusers format with a card.
 
 References:
     Denoising Diffusion Probabilistic Models (Ho et al., 2020), https://arxiv.org/abs/2006.11239
@@ -21,7 +21,7 @@ from ...core.provenance import describe, environment
 from ...data import Split, check_images, check_split
 from ..denoisers.pixel import PixelDenoiser
 from .judge import judge
-from .plots import draw_loss, draw_samples
+from .plots import plot_loss, plot_samples
 from .settings import Fit
 from .train import Training
 
@@ -38,17 +38,17 @@ def fit_denoiser(
     device: str = "auto",
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Fits the denoiser and writes it to a folder with its card, its loss curve and a sheet of samples. A fit that
-    was killed goes on from its last checkpoint.
+    """Fits a denoiser and writes it to a folder with its card, its loss curve and a sheet of samples. A fit that was
+    killed goes on from its last checkpoint.
 
     Arguments:
-        split: The images to learn, scaled to [-1, 1].
-        out: The folder to write `unet/` or `transformer/`, `scheduler/`, `card.json`, `loss.png` and `samples.png`
-            to.
+        split: The training split.
+        out: The folder for `unet/` or `transformer/`, `scheduler/`, `card.json`, `loss.png` and `samples.png`.
+        fit: The settings.
+        test: The split for the test accuracy of the classifier that judges the samples.
+        command: The command line of the fit, for the card.
         device: `auto`, or a torch device.
         progress: Whether to show a progress bar.
-        command: The command line that asked for it, for the card.
-        test: On which the accuracy of the classifier that judges the samples is taken.
 
     Returns:
         The card: command and settings, the network's loss by tenth of the training and the averaged network's after
@@ -57,24 +57,24 @@ def fit_denoiser(
     Raises:
         ArtifactError: If the folder holds the checkpoint of another fit.
         DataError: If the split holds no images, or some that the network does not take.
-        FileExistsError: If the folder exists and holds anything else.
+        FileExistsError: If the folder holds anything but a checkpoint.
         FloatingPointError: If the loss becomes NaN or infinite.
     """
     check_split(split)
     check_images(split, "a denoiser")
-    out, on, start = Path(out), resolve_device(device), time.perf_counter()
+    out, on_device, start = Path(out), resolve_device(device), time.perf_counter()
     if out.exists() and any(path.name != "checkpoint" for path in out.iterdir()):
-        what = "holds a finished fit" if (out / "card.json").exists() else "is not empty"
-        raise FileExistsError(f"{out} {what}: give another folder, or remove this one.")
-    made = environment(str(on))  # before the work: the code that runs is the one that is there now
+        state = "holds a finished fit" if (out / "card.json").exists() else "is not empty"
+        raise FileExistsError(f"{out} {state}: give another folder, or remove this one.")
+    machine = environment(str(on_device))  # before the work, since the code on disk may change during it
     scheduler: Any = DDIMScheduler(
         clip_sample=False, timestep_spacing="leading", steps_offset=0, prediction_type=fit.prediction_type
     )
-    training = Training(fit, split, scheduler.alphas_cumprod.to(on), on, out / "checkpoint")
+    training = Training(fit, split, scheduler.alphas_cumprod.to(on_device), on_device, out / "checkpoint")
     training.run(progress)
-    model, course = training.averaged(), training.course()
+    model, losses = training.averaged(), training.step_losses()
     denoiser = PixelDenoiser(model, scheduler.alphas_cumprod, split.num_classes, None, fit.prediction_type)
-    judged = judge(denoiser, split, test, fit.samples, fit.seed, on) if fit.samples else None
+    judgement = judge(denoiser, split, test, fit.samples, fit.seed, on_device) if fit.samples else None
     card = {
         "command": command,
         "fit": describe(fit),
@@ -83,19 +83,19 @@ def fit_denoiser(
         "classes": list(split.classes),
         "network": describe({key: value for key, value in model.config.items() if not key.startswith("_")}),
         "parameters": sum(p.numel() for p in model.parameters()),
-        "loss": [round(float(part.mean()), 5) for part in course.tensor_split(min(10, len(course)))],
+        "loss": [round(float(part.mean()), 5) for part in losses.tensor_split(min(10, len(losses)))],
         "loss_of_average": round(training.loss_of_average(), 5),
         "images_per_second": round(training.images_per_second()),
-        **({} if judged is None else judged.card),
+        **({} if judgement is None else judgement.card),
         "seconds": round(time.perf_counter() - start, 1),
-        "environment": made,
+        "environment": machine,
     }
     with write_aside(out) as aside:
         model.save_pretrained(aside / {"unet": "unet", "dit": "transformer"}[fit.model], safe_serialization=True)
         scheduler.save_pretrained(aside / "scheduler")
         (aside / "card.json").write_text(json.dumps(card, indent=2) + "\n")
-        draw_loss(course, aside / "loss.png")
-        if judged is not None:
-            draw_samples(judged, split.classes, aside / "samples.png")
+        plot_loss(losses, aside / "loss.png")
+        if judgement is not None:
+            plot_samples(judgement, split.classes, aside / "samples.png")
         shutil.rmtree(out, ignore_errors=True)  # the checkpoint, no longer needed
     return card

@@ -1,4 +1,4 @@
-"""How good a fitted denoiser is: samples of each class, and the share of them that a classifier recognises."""
+"""The quality of a fitted denoiser: samples of each class, and the share of them that a classifier recognises."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from ..batching import Batches, forward_batch
 from ..denoisers.base import Denoiser
 from ..solvers import solve
 
-__all__ = ["CLASSIFIER", "Judgement", "drawn", "judge"]
+__all__ = ["CLASSIFIER", "Judgement", "draw_samples", "judge"]
 
 CLASSIFIER = Recipe(net="convnet", steps=1000, batch_size=128, evaluations=1)
-"""How the classifier is trained, on the images that the denoiser has learned."""
+"""The recipe of the classifier, which is trained on the denoiser's training split."""
 
 STEPS = 25
-"""Forward passes of DPM-Solver++ for a sample."""
+"""The forward passes of DPM-Solver++ for a sample."""
 
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """Samples and what a classifier makes of them.
+    """Samples of a denoiser, and the share that a classifier recognises.
 
     Arguments:
-        samples: uint8[C, k, channels, H, W].
-        recognised: The share of all samples that the classifier gives the class they were asked for.
-        accuracy: The classifier's test accuracy in percent, where there was a test split.
+        samples: k samples of each class, uint8[C, k, channels, H, W].
+        recognised: The share of all samples that the classifier gives the class they were drawn for.
+        accuracy: The classifier's test accuracy in percent; None without a test split.
     """
 
     samples: Tensor
@@ -41,7 +41,7 @@ class Judgement:
 
     @property
     def card(self) -> dict[str, Any]:
-        """For the denoiser's card."""
+        """The entries for the denoiser's card."""
         accuracy = None if self.accuracy is None else round(self.accuracy, 2)
         return {
             "samples_recognised": round(self.recognised, 4),
@@ -53,40 +53,40 @@ class Judgement:
 def judge(
     denoiser: Denoiser, split: Split, test: Split | None, each: int, seed: int, device: torch.device
 ) -> Judgement:
-    """Draws samples and has them recognised.
+    """The judgement of a fitted denoiser.
 
     Arguments:
         denoiser: The fitted denoiser.
-        split: What it was fitted to, on which the classifier is trained.
-        test: On which the classifier's accuracy is taken.
-        each: Samples of each class.
-        seed: Decides samples and classifier.
-        device: Where to compute.
+        split: Its training split, on which the classifier is trained too.
+        test: The split for the classifier's test accuracy.
+        each: The number of samples of each class.
+        seed: Determines samples and classifier.
+        device: The device to compute on.
     """
     labels = torch.arange(split.num_classes).repeat_interleave(each)
-    samples = ((drawn(denoiser, labels, seed, device).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    samples = ((draw_samples(denoiser, labels, seed, device).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     trained = train(split, CLASSIFIER, seed_init=seed, seed_order=seed, test=test, device=str(device))
-    made = Split("samples", samples, labels.numpy(), split.classes)
-    hits = predict(trained.net, made, str(device), split.statistics).argmax(1) == labels
+    sample_split = Split("samples", samples, labels.numpy(), split.classes)
+    hits = predict(trained.net, sample_split, str(device), split.statistics).argmax(1) == labels
     accuracy = None if test is None else trained.acc_last
     return Judgement(samples.unflatten(0, (-1, each)), float(hits.float().mean()), accuracy)
 
 
-def drawn(denoiser: Denoiser, labels: Tensor, seed: int, device: torch.device) -> Tensor:
-    """A sample for each label by DPM-Solver++, float32[B, C, H, W] on the CPU, about [-1, 1].
+def draw_samples(denoiser: Denoiser, labels: Tensor, seed: int, device: torch.device) -> Tensor:
+    """A sample for each label by DPM-Solver++, float32[B, C, H, W] on the CPU, about in [-1, 1].
 
     Arguments:
         denoiser: The denoiser.
-        labels: int64[B].
-        seed: Decides the noise.
-        device: Where to compute.
+        labels: The classes of the samples, int64[B].
+        seed: Determines the noise.
+        device: The device to compute on.
     """
     shape, last = tuple(denoiser.latent_shape), len(denoiser.alphas_cumprod) - 1
 
-    def of(index: Tensor) -> Tensor:
+    def sample(index: Tensor) -> Tensor:
         noise = torch.from_numpy(keyed_normal(seed, "sample", index.numpy(), 0, shape)).to(device)
         latents = solve("dpmsolver++", denoiser, noise, last, labels[index].to(device), STEPS, clipped=True)
         return denoiser.decode(latents).float().cpu()
 
     with torch.inference_mode():
-        return Batches(forward_batch(2048, shape, device)).over(torch.arange(len(labels)), of)
+        return Batches(forward_batch(2048, shape, device)).over(torch.arange(len(labels)), sample)

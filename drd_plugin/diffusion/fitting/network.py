@@ -1,4 +1,4 @@
-"""The untrained network of a fit."""
+"""The untrained network of a denoiser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ __all__ = ["build_network"]
 
 
 def build_network(fit: Fit, split: Split) -> Any:
-    """The untrained network for this split, with initial weights decided by the seed."""
+    """The untrained network for this split; the fit's seed determines its weights.
+
+    Raises:
+        DataError: If the network does not take the split's images.
+    """
     channels, size, width = split.shape
     widths = (fit.channels or recommended(size)) if fit.model == "unet" else ()
     smallest = 2 ** (len(widths) - 1) if fit.model == "unet" else fit.patch

@@ -1,4 +1,4 @@
-"""The pictures beside a fitted denoiser: its loss curve, and a sheet of samples with a row for each class."""
+"""The pictures in a fitted denoiser's folder: its loss curve, and a sheet of samples with a row for each class."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from matplotlib import pyplot as plt
 from torch import Tensor
 
 from .judge import Judgement
 
-__all__ = ["draw_loss", "draw_samples"]
+__all__ = ["plot_loss", "plot_samples"]
 
 ROWS, COLUMNS = 20, 10
-"""The most classes, and samples of each, on a sheet."""
+"""The most classes, and the most samples of each, on a sheet."""
 
 
-def draw_loss(losses: Tensor, path: Path) -> None:
-    """Writes the course of the loss, averaged over hundredths of the training, as PNG."""
-    from matplotlib import pyplot as plt
-
+def plot_loss(losses: Tensor, path: Path) -> None:
+    """Writes the loss curve, averaged over hundredths of the training, as PNG."""
     parts = losses.tensor_split(min(100, len(losses)))
     ends = torch.tensor([len(part) for part in parts]).cumsum(0)
     figure, ax = plt.subplots(figsize=(6, 3.5))
@@ -30,11 +29,9 @@ def draw_loss(losses: Tensor, path: Path) -> None:
     plt.close(figure)
 
 
-def draw_samples(judged: Judgement, classes: Sequence[str], path: Path) -> None:
+def plot_samples(judgement: Judgement, classes: Sequence[str], path: Path) -> None:
     """Writes a sheet of samples as PNG."""
-    from matplotlib import pyplot as plt
-
-    some = judged.samples[:ROWS, :COLUMNS]
+    some = judgement.samples[:ROWS, :COLUMNS]
     rows, columns = some.shape[:2]
     figure, axes = plt.subplots(
         rows, columns, figsize=(columns * 0.8 + 1, rows * 0.8), squeeze=False, layout="constrained"
@@ -44,6 +41,6 @@ def draw_samples(judged: Judgement, classes: Sequence[str], path: Path) -> None:
         for ax, image in zip(line, of_class, strict=True):
             ax.imshow(image.permute(1, 2, 0).squeeze(2), cmap="gray", vmin=0, vmax=255)
             ax.set(xticks=[], yticks=[])
-    figure.suptitle(f"{100 * judged.recognised:.0f} % of {judged.card['samples']} samples recognised")
+    figure.suptitle(f"{100 * judgement.recognised:.0f} % of {judgement.card['samples']} samples recognised")
     figure.savefig(path, dpi=120, bbox_inches="tight")
     plt.close(figure)

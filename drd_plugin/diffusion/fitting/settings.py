@@ -1,4 +1,4 @@
-"""`Fit`: the settings by which a class-conditional denoiser is fitted to a data set."""
+"""`Fit`: the settings for fitting a class-conditional denoiser to a data set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..denoisers.base import PredictionType
 __all__ = ["Fit", "recommended"]
 
 RECOMMENDED = {8: (16, 32, 64), 32: (32, 64, 128), 64: (64, 128, 256), 256: (64, 128, 256, 256)}
-"""The U-Net's channels for images of at most so many pixels."""
+"""The U-Net's channels by the greatest height and width of the images."""
 
 
 def recommended(size: int) -> tuple[int, ...]:
@@ -36,8 +36,8 @@ class Fit:
 
     Arguments:
         model: `unet` (diffusers' UNet2DModel) or `dit` (DiTTransformer2DModel on pixels).
-        channels: The U-Net's channels at each resolution, multiples of 8; each further one halves the resolution. Those
-            of `RECOMMENDED` for the images' size by default.
+        channels: The U-Net's channels at each resolution, multiples of 8; each further one halves the resolution. By
+            default those of `RECOMMENDED` for the images' size.
         layers: The U-Net's residual blocks at each resolution.
         attention: How many of the lowest resolutions of the U-Net have attention.
         width: The transformer's width.
@@ -46,17 +46,17 @@ class Fit:
         patch: The transformer's patch size in pixels.
         prediction_type: What the network learns to predict: `epsilon`, the noise, or `v_prediction`.
         epochs: Passes over the training set.
-        batch_size: Images a step.
+        batch_size: Images in a step.
         lr: AdamW's peak learning rate; it rises over the first 5 % of the steps and falls to zero along a cosine.
         ema: The decay of the moving average of the weights, at most (1 + n) / (10 + n) after n steps; the average is
-            what is saved.
+            saved.
         null_share: The share of labels that are replaced by the null class.
         flip: Whether images are mirrored at random.
-        samples: Samples of each class that are drawn, shown on a sheet and judged by a classifier afterwards; 0 for
-            none.
+        samples: The number of samples of each class that are drawn after the training, shown on a sheet and judged by a
+            classifier; 0 for none.
         precision: `float32` or `bfloat16` (autocast).
         compiled: Whether the network is compiled.
-        seed: Decides initial weights, order, timesteps and noise.
+        seed: Determines initial weights, order, timesteps and noise.
     """
 
     model: Literal["unet", "dit"] = "unet"

@@ -1,4 +1,4 @@
-"""The training of a denoiser, with checkpoints from which a killed one goes on exactly."""
+"""The training of a denoiser, with checkpoints from which a killed training goes on exactly."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ EVERY = 120.0
 
 
 class Training:
-    """A network, its moving average, its optimiser, and how far they are.
+    """The state of a training: a network, its moving average, its optimiser and the losses so far.
 
     Arguments:
         fit: The settings.
-        split: The images.
+        split: The training split.
         a: a_t, float[T], on the device.
-        device: Where to train.
-        folder: The folder of the checkpoint; one that is there is read.
+        device: The device to train on.
+        folder: The folder of the checkpoint, from which the training goes on if it exists.
 
     Raises:
         ArtifactError: If the checkpoint is that of another fit, or damaged.
@@ -62,17 +62,16 @@ class Training:
             FloatingPointError: If the loss becomes NaN or infinite.
         """
         steps = self.fit.epochs * self.per_epoch
-        asked = torch.compile(self.model) if self.fit.compiled else self.model
-        start = time.perf_counter()
-        done = self.epoch * self.per_epoch
-        with tqdm(total=steps, initial=done, desc="fit", unit="step", disable=not progress, mininterval=1) as bar:
+        model = torch.compile(self.model) if self.fit.compiled else self.model
+        start, finished = time.perf_counter(), len(self.losses)
+        with tqdm(total=steps, initial=finished, desc="fit", unit="step", disable=not progress, mininterval=1) as bar:
             while self.epoch < self.fit.epochs:
                 self.epoch += 1
                 order = torch.from_numpy(generator(self.fit.seed, f"order {self.epoch}").permutation(len(self.split)))
                 for index in order.tensor_split(self.per_epoch):
                     for group in self.optimizer.param_groups:
                         group["lr"] = self.fit.lr * _rate(len(self.losses), steps)
-                    loss = self._loss(asked, index)
+                    loss = self._loss(model, index)
                     self.optimizer.zero_grad(set_to_none=True)
                     loss.backward()
                     torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -87,37 +86,38 @@ class Training:
                     start = time.perf_counter()
                     self._write()
 
-    def course(self) -> Tensor:
+    def step_losses(self) -> Tensor:
         """The loss of each step, float32[steps], on the CPU."""
         return torch.stack(self.losses).cpu()
 
     def images_per_second(self) -> float:
-        """The speed of the training."""
+        """The number of training images per second."""
         return len(self.losses) / self.per_epoch * len(self.split) / max(self.seconds, 1e-9)
 
     def averaged(self) -> Any:
-        """The network with the averaged weights, in `eval` mode."""
+        """The network, which gets the averaged weights, in `eval` mode."""
         self.average.copy_to(self.model.parameters())
         return self.model.eval()
 
     def loss_of_average(self) -> float:
-        """The loss of the averaged network over the training set, after `averaged`."""
+        """The mean loss of the averaged network over the training set; call `averaged` before."""
         index = torch.from_numpy(generator(self.fit.seed, "order 0").permutation(len(self.split)))
         with torch.no_grad():
             losses = [self._loss(self.model, part) for part in index.tensor_split(self.per_epoch)]
         return float(torch.stack(losses).mean())
 
     def _loss(self, model: Any, index: Tensor) -> Tensor:
-        x_0, on, chance = scaled(self.images[index].to(self.device)), self.device, self.chance
+        """The mean squared error of the network's prediction for a batch at random timesteps."""
+        x_0, device, chance = scaled(self.images[index].to(self.device)), self.device, self.chance
         if self.fit.flip:
-            mirrored = torch.rand(len(index), 1, 1, 1, generator=chance, device=on) < 0.5
+            mirrored = torch.rand(len(index), 1, 1, 1, generator=chance, device=device) < 0.5
             x_0 = torch.where(mirrored, x_0.flip(3), x_0)
-        t = torch.randint(0, len(self.a), (len(index),), generator=chance, device=on)
-        noise = torch.randn(x_0.shape, generator=chance, device=on)
+        t = torch.randint(0, len(self.a), (len(index),), generator=chance, device=device)
+        noise = torch.randn(x_0.shape, generator=chance, device=device)
         a = self.a[t][:, None, None, None]
-        dropped = torch.rand(len(index), generator=chance, device=on) < self.fit.null_share
-        label = self.labels[index.to(on)].masked_fill(dropped, self.split.num_classes)
-        with torch.autocast(on.type, torch.bfloat16, enabled=self.fit.precision == "bfloat16"):
+        dropped = torch.rand(len(index), generator=chance, device=device) < self.fit.null_share
+        label = self.labels[index.to(device)].masked_fill(dropped, self.split.num_classes)
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.fit.precision == "bfloat16"):
             x_t = a.sqrt() * x_0 + (1 - a).sqrt() * noise
             predicted = model(x_t, timestep=t, class_labels=label, return_dict=False)[0]
         v = a.sqrt() * noise - (1 - a).sqrt() * x_0
@@ -131,21 +131,23 @@ class Training:
         self.checkpoint.write(tensors, {"epoch": self.epoch, "seconds": self.seconds})
 
     def _read(self) -> None:
-        found = self.checkpoint.read()
-        if found is None:
+        stored = self.checkpoint.read()
+        if stored is None:
             return
-        tensors, said = found
+        tensors, header = stored
         with torch.no_grad():
             for i, parameter in enumerate(self.model.parameters()):
                 parameter.copy_(tensors[f"model.{i}"])
                 self.average.shadow_params[i].copy_(tensors[f"average.{i}"])
-        self.epoch, self.seconds, self.losses = said["epoch"], said["seconds"], list(tensors["losses"].to(self.device))
+        self.epoch, self.seconds = header["epoch"], header["seconds"]
+        self.losses = list(tensors["losses"].to(self.device))
         self.average.optimization_step = len(self.losses)
         restore_optimizer(self.optimizer, tensors)
         self.chance.set_state(tensors["chance"])
 
 
 def _rate(step: int, steps: int) -> float:
+    """The learning rate of a step (from 0) divided by the peak."""
     warmup = max(1, steps // 20)
     if step < warmup:
         return (step + 1) / warmup

@@ -1,5 +1,5 @@
-"""Choosing the timestep of each class: the search over classes, and for each its images, what they are compared with,
-and the file in which the result is kept.
+"""Choosing the timestep of each class: for every class, its images, the classes they are compared with, the search, and
+the file with its result.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ def choose_timesteps(
     job: Job = Job(),
     batch_size: int = 2048,
 ) -> TimestepChoice:
-    """Chooses the grid step of each class, class by class.
+    """The choice of a grid step for each class.
 
     Arguments:
         rule: The rule.
-        denoiser: The diffusion model, which takes the data set's class numbers.
-        split: The training images.
-        seed: Decides which B images stand for a class, their noise, and the sampled competitors.
-        job: How and where. Each class's result is kept in its folder, so that a resumed run finds it again; each
-            process of its team begins with the classes of its own number, and then takes those that are missing still.
+        denoiser: The diffusion model, with the data set's classes as labels.
+        split: The training split.
+        seed: Determines the B images that stand for a class, their noise, and the sampled competitors.
+        job: How and where. The result of each class is stored in its folder, and read from there by a resumed run. Each
+            process of its team begins with the classes of its own number, and goes on with those still missing.
         batch_size: The most latents in a forward pass.
 
     Raises:
@@ -69,8 +69,8 @@ def choose_timesteps(
 
 
 def expected_forwards(rule: InformationBottleneck, denoiser: Denoiser, split: Split) -> int:
-    """The forward passes of the search, counted in images: those of the exhaustive one, or about those of the
-    staged one, which has taken about two draws at all steps in our measurements, or fewer.
+    """The number of forward passes of the search, counted in images; an estimate for the staged search, which took at
+    most about two draws at all steps in our measurements.
     """
     images, steps = np.minimum(split.class_counts, rule.B).sum(), len(rule.evaluated(denoiser))
     if rule.estimator == "mmse":
@@ -83,18 +83,18 @@ def expected_forwards(rule: InformationBottleneck, denoiser: Denoiser, split: Sp
 
 
 class ClassSearch:
-    """The search by which a rule finds log p(c | x_t) for one class after another.
+    """A rule's search for log p(c | x_t), class by class.
 
     Arguments:
         rule: The rule.
-        denoiser: The diffusion model, asked by the data set's classes.
-        split: The training images.
-        seed: Decides noise and sampled competitors.
-        job: How and where; each class's result is kept in its folder.
+        denoiser: The diffusion model, with the data set's classes as labels.
+        split: The training split.
+        seed: Determines noise and sampled competitors.
+        job: How and where; the result of each class is stored in its folder.
         batch_size: The most latents in a forward pass.
 
     Raises:
-        DenoiserError: If the competitors that the rule names cannot be had.
+        DenoiserError: If the rule's competitors cannot be read or do not fit the classes.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class ClassSearch:
             self.near = confused_by_proxy(split, rule.representatives(split, seed), seed, str(self.device))
 
     def result(self, own: int, index: np.ndarray, evaluated: np.ndarray) -> SearchResult:
-        """The result for a class, read from the job's folder where it is there already.
+        """The result for a class, read from the job's folder if it is there.
 
         Arguments:
             own: The class.
@@ -152,7 +152,7 @@ class ClassSearch:
         return replace(result, forwards=losses.forwards)
 
     def _by_errors(self, losses: ImageLosses, own: int, images: int, evaluated: np.ndarray) -> SearchResult:
-        """The slope of the mutual information by the losses with and without the class."""
+        """The slope of the mutual information from the losses with and without the class (`mmse`)."""
         null = self.denoiser.null_class
         if null is None:
             raise DenoiserError("the estimator mmse compares with no class, and this denoiser has no null class.")

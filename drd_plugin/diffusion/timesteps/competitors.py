@@ -1,12 +1,13 @@
-r"""Which classes compete with a class, where there are too many to ask each of them about each image.
+r"""The classes that compete with a class, if there are too many to compare each image with all of them.
 
-An image competes with the classes near its own, one by one, and with a random sample of the others, each of which
-stands for many: the sum in the softmax then keeps its expectation,
+An image is compared with the k classes nearest to its own and with a random sample of r of the others, each weighted by
+the number of classes that it stands for; so the sum in the softmax keeps its expectation,
 
     sum_{c'} exp(-l_c')  =  sum_{near} exp(-l_c') + (C - 1 - k) / r  sum_{sample} exp(-l_c').
 
-Near classes come from one noisy look at a few images of the class, from the confusions of a small network trained on
-the data set, from WordNet, or from a file of lists, which `confusions` makes from any classifier's predictions.
+The near classes come from the losses of a few images of the class after one draw, from the confusions of a small
+network trained on the data set, from WordNet, or from a file of lists, which `confusions` writes from the predictions
+of any classifier.
 """
 
 from __future__ import annotations
@@ -17,21 +18,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.special import softmax
 
 from ...core.seeds import generator
 from ...data import Split
+from ...training.loop import predict
 from ..denoisers.base import DenoiserError
 from ..denoisers.classes import wordnet_ancestors
+from ..distance import critic
 from .search import Losses, Rivals
 
 __all__ = ["confused_by_proxy", "confusions", "near_classes", "rivals_of", "screened"]
 
 SCREENED = 2
-"""Images of a class that are compared with all classes."""
+"""The number of images of a class that `screened` compares with all classes."""
 
 
 def confusions(predicted: np.ndarray, labels: np.ndarray, classes: Sequence[str], out: Path) -> None:
-    """Writes the classes that a classifier confuses with each class, the most often confused first, for
+    """Writes the lists of classes that a classifier confuses with each class, the most confused first, for
     `competitors_by`.
 
     Arguments:
@@ -49,13 +53,10 @@ def confused_by_proxy(split: Split, members: Sequence[np.ndarray], seed: int, de
 
     Arguments:
         split: The training split.
-        members: The positions of the images of each class that are looked at.
+        members: The positions of the images of each class whose predictions are used.
         seed: The seed of the training.
-        device: Where to train.
+        device: The device to train on.
     """
-    from ...training.loop import predict
-    from ..distance import critic
-
     index = np.concatenate(members)
     some = Split(split.name, split.images[torch.from_numpy(index)], split.labels[index], split.classes)
     return _confused(predict(critic(split, seed, device), some, device, split.statistics).numpy(), some.labels)
@@ -67,15 +68,14 @@ def _confused(predicted: np.ndarray, labels: np.ndarray) -> list[list[int]]:
 
 
 def near_classes(by: str, split: Split) -> list[list[int]] | None:
-    """The other classes of the data set for each of its classes, the nearest first; None where the
-    images decide.
+    """The other classes for each class of the data set, the nearest first; None if they are computed from the images.
 
     Arguments:
         by: `screen`, `proxy`, `wordnet` or a file that `confusions` wrote.
         split: The training split.
 
     Raises:
-        DenoiserError: If the file cannot be read or lacks a class, or the classes are none of ImageNet's.
+        DenoiserError: If the file cannot be read or lacks a class, or a class is none of ImageNet's.
     """
     if by in ("screen", "proxy"):
         return None
@@ -88,15 +88,16 @@ def near_classes(by: str, split: Split) -> list[list[int]] | None:
 
 
 def rivals_of(own: int, images: int, num_classes: int, near: Sequence[int], count: int, seed: int) -> Rivals:
-    """The own class, the nearest two thirds of `count` classes, and a random sample of the others for each image.
+    """The classes to compare the images of a class with: their own, near ones (two thirds of `count`), and a random
+    sample of the others for each image.
 
     Arguments:
         own: The class of the images.
-        images: Their number.
+        images: The number of images.
         num_classes: The number of classes.
         near: Other classes, the nearest first.
-        count: How many classes an image competes with.
-        seed: Decides the samples.
+        count: The number of classes that an image is compared with.
+        seed: Determines the samples.
     """
     close = np.array([c for c in near if c != own][: count * 2 // 3], np.int64)
     others = np.setdiff1d(np.arange(num_classes), [own, *close])
@@ -110,30 +111,28 @@ def rivals_of(own: int, images: int, num_classes: int, near: Sequence[int], coun
 
 
 def screened(losses: Losses, images: int, num_classes: int, step: int) -> list[int]:
-    """All classes by what they weigh in the softmax of the first images of a class, after one draw at one step."""
-    from scipy.special import softmax
-
+    """All classes in the order of their weight in the softmax of a class's first images, after one draw at one step."""
     shape = (min(SCREENED, images), num_classes)
     image, label = (axis.ravel() for axis in np.indices(shape))
-    asked = losses(image, np.full_like(image, step), np.zeros_like(image), label)
-    return np.argsort(-softmax(-asked.reshape(shape), axis=1).mean(0), kind="stable").tolist()
+    answers = losses(image, np.full_like(image, step), np.zeros_like(image), label)
+    return np.argsort(-softmax(-answers.reshape(shape), axis=1).mean(0), kind="stable").tolist()
 
 
 def _wordnet(split: Split) -> Mapping[str, list[str]]:
-    """Classes by how few steps up they share a hypernym."""
+    """The other classes for each class, those first that share the nearest hypernym with it."""
     above = wordnet_ancestors()
-    known = [name for name in split.classes if name in above]
-    if len(known) < split.num_classes:
+    if not set(split.classes) <= above.keys():
         raise DenoiserError(f"competitors by wordnet: the classes of {split.name} are not called by ImageNet's ids.")
     lists = {}
-    for name in known:
+    for name in split.classes:
         height = {ancestor: i for i, ancestor in enumerate(above[name])}
-        shared = {other: min(height.get(a, len(height)) for a in above[other]) for other in known if other != name}
-        lists[name] = sorted(shared, key=lambda other: shared[other])
+        others = [other for other in split.classes if other != name]
+        lists[name] = sorted(others, key=lambda other: min(height.get(a, len(height)) for a in above[other]))
     return lists
 
 
 def _read(path: Path) -> Mapping[str, list[str]]:
+    """The lists in a file that `confusions` wrote."""
     try:
         lists = json.loads(path.read_text())
     except (OSError, ValueError) as error:

@@ -12,7 +12,7 @@ and the class takes the step with
 
     eq9:  the largest mean over B images of the absolute rate (what the paper says it runs; biased upward by noise)
     eq6:  the largest absolute value of the mean rate (Lemma 1: the slope of the mutual information I(x_t; c))
-    mmse: the largest slope of I(x_t; c) by another road, which is ours: with the ratio r = a / (1 - a),
+    mmse: the largest slope of I(x_t; c) by another formula, which is ours: with the ratio r = a / (1 - a),
               d I(x_t; c) / d log r = 1/2 ( E || eps - eps_theta(x_t, t) ||^2 - E || eps - eps_theta(x_t, t, c) ||^2 ),
           the denoising losses without and with the class. It takes two forward passes for any number of classes.
 
@@ -33,26 +33,24 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from ...core.registry import check_fields, check_least
 from ...core.seeds import generator
-
-if TYPE_CHECKING:
-    from ...data import Split
-    from ..denoisers.base import Denoiser
+from ...data import Split
+from ..denoisers.base import Denoiser
 
 __all__ = ["InformationBottleneck", "SNRWindow", "TimestepChoice"]
 
 EXHAUSTIVE = 20
-"""The most classes for which `auto` searches exhaustively."""
+"""The greatest number of classes for which `auto` searches exhaustively."""
 
 
 @dataclass(frozen=True)
 class SNRWindow:
-    """The steps of the sampling grid that are neither trivial nor hopeless.
+    """The steps of the sampling grid with neither too little nor too much noise.
 
     Arguments:
         steps: The number of steps T' of the sampling grid.
@@ -72,7 +70,7 @@ class SNRWindow:
         """The grid steps with a_t / (1 - a_t) in [gamma_min, gamma_max], int64, rising.
 
         Raises:
-            ValueError: If there are none.
+            ValueError: If there are no such steps.
         """
         from ..reconstruction import signal
 
@@ -89,18 +87,18 @@ class SNRWindow:
 
 @dataclass(frozen=True, eq=False)
 class TimestepChoice:
-    """The chosen steps and what they were chosen from.
+    """The chosen steps and the values that determined them.
 
     Arguments:
         chosen: The grid step of each class, int64[C].
         window: The candidate steps, int64[W].
-        slope: The criterion at each candidate, float64[C, W]; NaN where the staged search left a candidate out.
+        slope: The criterion at each candidate, float64[C, W]; NaN if the staged search skipped the candidate.
         log_posterior: The mean log p(c | x_t) at the candidates and their neighbours, float64[C, N]; NaN likewise.
         evaluated: The grid steps of `log_posterior`, int64[N].
-        forwards: Forward passes of the denoiser, counted in images.
-        exhaustive: The forward passes of the exhaustive search.
-        dropped: The greatest share of an image's softmax that the classes which the staged search dropped may have had
-            when they went, all together; an estimate (see `drd_plugin.diffusion.timesteps.search`).
+        forwards: The number of forward passes of the denoiser, counted in images.
+        exhaustive: The number of forward passes of the exhaustive search.
+        dropped: An upper estimate of the share of an image's softmax that all classes dropped by the staged search had
+            together (see `drd_plugin.diffusion.timesteps.search`); the greatest over the images.
     """
 
     chosen: np.ndarray
@@ -124,14 +122,14 @@ class InformationBottleneck(SNRWindow):
 
     Arguments:
         B: Images of each class.
-        noises: Noise draws an image, shared by all classes and steps; the staged search takes as few as it can.
-        delta_t: The finite difference's reach, in grid steps.
+        noises: Noise draws for an image, shared by all classes and steps; the staged search stops earlier if it can.
+        delta_t: The distance of the finite difference to either side, in grid steps.
         estimator: `eq9`, `eq6` or `mmse`.
         search: `exhaustive`, `staged` (see `drd_plugin.diffusion.timesteps.search`), or `auto`: exhaustive up to 20
             classes.
-        competitors: How many classes the staged search compares an image with (see
+        competitors: The number of classes that the staged search compares an image with (see
             `drd_plugin.diffusion.timesteps.competitors`).
-        competitors_by: Which they are: `screen`, `proxy`, `wordnet` or a JSON file.
+        competitors_by: The source of these classes: `screen`, `proxy`, `wordnet` or a JSON file.
     """
 
     B: int = 20
@@ -147,7 +145,7 @@ class InformationBottleneck(SNRWindow):
         check_least(self, 1, "B", "noises", "delta_t", "competitors")
 
     def is_staged(self, num_classes: int) -> bool:
-        """Whether the search is staged for so many classes."""
+        """Whether the search is staged for this number of classes."""
         return self.search == "staged" or (self.search == "auto" and num_classes > EXHAUSTIVE)
 
     def evaluated(self, denoiser: Denoiser) -> np.ndarray:
@@ -165,14 +163,16 @@ class InformationBottleneck(SNRWindow):
         return np.arange(first, last + 1)
 
     def representatives(self, split: Split, seed: int) -> list[np.ndarray]:
-        """B random images of each class (all of them where a class has fewer), int64[<= B] each, rising."""
+        """The positions of B random images of each class (all if it has fewer), int64[<= B] each, rising."""
         rng = generator(seed, "timestep images")
         members = [np.flatnonzero(split.labels == c) for c in range(split.num_classes)]
         return [np.sort(rng.choice(m, min(self.B, len(m)), replace=False)) for m in members]
 
     def criterion(self, log_posterior: np.ndarray) -> np.ndarray:
-        """What each image adds to the criterion at each candidate, from what was found at the evaluated steps:
-        log p(c | x_t), or under `mmse` the slope itself.
+        """The contribution of each image to the criterion at each candidate, float64[b, W].
+
+        Arguments:
+            log_posterior: log p(c | x_t) at the evaluated steps, or for `mmse` the slope itself, float64[b, N].
         """
         reach = 2 * self.delta_t
         if self.estimator == "mmse":
