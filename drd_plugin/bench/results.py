@@ -65,9 +65,15 @@ def run_experiment(
     folder = Path(out) if out else Path("runs") / experiment.place
     scores = scores or (None if out else Path("runs") / "scores")
     experiment.study.run(experiment.grid, Workers(folder, scores, device, workers, progress))
-    store = RunStore(folder)
     settings = [f"{key}={value}" for key, value in (study or {}).items()]
     flags = _flags({"methods": methods, "fractions": fractions, "seeds": seeds, "study": settings})
+    _describe(folder, experiment, flags)
+    return write_results(folder)
+
+
+def _describe(folder: Path, experiment: Experiment, flags: str) -> None:
+    """Writes beside the rows which experiment they are of, and adds these flags to those that ran it before."""
+    store = RunStore(folder)
     kind = next(name for name, kind in STUDIES.items() if kind is type(experiment.study))
     store.note(
         flags=[*dict.fromkeys([*store.about.get("flags", []), flags])],
@@ -78,7 +84,6 @@ def run_experiment(
         published=experiment.published,
         study={"name": kind, **asdict(experiment.study)},
     )
-    return write_results(folder)
 
 
 def _flags(changes: Mapping[str, Sequence[Any]]) -> str:

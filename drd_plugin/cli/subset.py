@@ -60,11 +60,8 @@ def select(
     ordering = Scores.load(scores)
     others = [Scores.load(folder) for folder in other_scores]
     source = selection.GivenSource(ordering, others, None if features is None else Features.load(features))
-    networks = None
-    if parsed.trains:
-        split = Data(dataset or ordering.provenance["dataset"], root, size).load().train
-        check_fingerprint(ordering.fingerprint, split.fingerprint, f"the {ordering.name} score")
-        networks = selection.Networks(split, recipe, PROXY, Seeds.all(seed), Job(device))
+    data = Data(dataset or ordering.provenance["dataset"], root, size)
+    networks = _networks(data, ordering, recipe, seed, device) if parsed.trains else None
     workbench = selection.TrainingWorkbench(source, networks)
     stored = Subset.load(out) if out.exists() else None
     if stored is not None:
@@ -75,6 +72,17 @@ def select(
         _check_same(out, stored, {"further": {}, **subset.provenance})
     subset.save(out)
     print(f"{len(subset)} of {subset.n} examples by {subset.method}, {_short(subset.chosen)}in {out}")
+
+
+def _networks(data: Data, ordering: Scores, recipe: Recipe, seed: int, device: str) -> "selection.Networks":
+    """The trainings of a strategy, on the data that were scored.
+
+    Raises:
+        ArtifactError: If the data are not those that were scored.
+    """
+    split = data.load().train
+    check_fingerprint(ordering.fingerprint, split.fingerprint, f"the {ordering.name} score")
+    return selection.Networks(split, recipe, PROXY, Seeds.all(seed), Job(device))
 
 
 def _check_same(out: Path, stored: Subset, provenance: Mapping[str, Any]) -> None:

@@ -8,19 +8,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from PIL import Image, ImageOps
+from typing_extensions import override
 
-from .split import DataError, Dataset, Split, stratified
+from .split import DataError, Dataset, Images, Split, stratified
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FolderImages", "adm_crop", "fit", "image_folder", "split_of_files", "tree"]
+__all__ = ["DecodedImages", "FolderImages", "adm_crop", "fit", "image_folder", "split_of_files", "tree"]
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 TEST_NAMES = ("test", "val", "valid", "validation")
@@ -53,32 +55,46 @@ def adm_crop(image: Image.Image, size: int, channels: int) -> np.ndarray:
 CROPS = {"fit": fit, "adm": adm_crop}
 
 
-class FolderImages:
-    """Images on disk, indexed like a tensor and decoded on access.
+class DecodedImages(Images):
+    """Images that are decoded on access, indexed like a tensor.
 
     Arguments:
-        paths: The image files, with length n.
         size: Height and width of the decoded images in pixels.
         channels: 3 for colour, 1 for grey.
         crop: How an image becomes square: `fit`, or `adm` (see `adm_crop`).
     """
 
-    def __init__(self, paths: Sequence[Path], size: int, channels: int = 3, crop: str = "fit") -> None:
-        self.paths = tuple(paths)
+    def __init__(self, size: int, channels: int, crop: str = "fit") -> None:
         self.size, self.channels, self.crop = size, channels, crop
 
-    def decoded(self, size: int, channels: int, crop: str) -> FolderImages:
-        """The same images, decoded to another size and number of channels by another crop."""
-        return FolderImages(self.paths, size, channels, crop)
-
     @property
+    @override
     def shape(self) -> tuple[int, int, int, int]:
-        """(n, C, H, W)."""
-        return len(self.paths), self.channels, self.size, self.size
+        return len(self), self.channels, self.size, self.size
 
+    def decoded(self, size: int, channels: int, crop: str) -> Self:
+        """The same images, decoded to another size and number of channels by another crop."""
+        images = copy(self)
+        images.size, images.channels, images.crop = size, channels, crop
+        return images
+
+    def square(self, image: Image.Image) -> np.ndarray:
+        """One image as uint8[C, size, size]."""
+        return CROPS[self.crop](image, self.size, self.channels)
+
+
+class FolderImages(DecodedImages):
+    """The images in the files `paths`, of length n; for the other arguments see `DecodedImages`."""
+
+    def __init__(self, paths: Sequence[Path], size: int, channels: int = 3, crop: str = "fit") -> None:
+        super().__init__(size, channels, crop)
+        self.paths = tuple(paths)
+
+    @override
     def __len__(self) -> int:
         return len(self.paths)
 
+    @override
     def __getitem__(self, index: Tensor) -> Tensor:
         """The images at the positions int64[B], as uint8[B, C, H, W].
 
@@ -95,7 +111,7 @@ class FolderImages:
     def _decode(self, i: int) -> np.ndarray:
         try:
             with Image.open(self.paths[i]) as image:
-                return CROPS[self.crop](image, self.size, self.channels)
+                return self.square(image)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise DataError(
                 f"{self.paths[i]} cannot be read as an image ({error}): replace or remove the file."

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from typing_extensions import override
 
-from .folders import CROPS
+from .folders import DecodedImages
 from .split import DataError, Dataset, Split, stratified
 from .text import TextSplit, Vocabulary, check_no_size, from_texts
 
@@ -19,38 +20,22 @@ if TYPE_CHECKING:
 __all__ = ["HubImages", "hugging_face"]
 
 
-class HubImages:
-    """The images of a column, indexed like a tensor; decoded, resized and cropped on access, like those of a folder.
+class HubImages(DecodedImages):
+    """The images in a column of a `datasets.Dataset`."""
 
-    Arguments:
-        table: The rows, a `datasets.Dataset` of length n.
-        column: The column's name.
-        size: Height and width of the decoded images in pixels.
-        channels: 3 for colour, 1 for grey.
-        crop: How an image becomes square: `fit` or `adm`.
-    """
+    def __init__(self, table: Any, column: str, size: int, channels: int) -> None:
+        super().__init__(size, channels)
+        self.table, self.column = table, column
 
-    def __init__(self, table: Any, column: str, size: int, channels: int, crop: str = "fit") -> None:
-        self.table, self.column, self.size, self.channels, self.crop = table, column, size, channels, crop
-
-    def decoded(self, size: int, channels: int, crop: str) -> HubImages:
-        """The same images, decoded to another size and number of channels by another crop."""
-        return HubImages(self.table, self.column, size, channels, crop)
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """(n, C, H, W)."""
-        return len(self.table), self.channels, self.size, self.size
-
+    @override
     def __len__(self) -> int:
         return len(self.table)
 
+    @override
     def __getitem__(self, index: Tensor) -> Tensor:
-        """The images at the positions int64[B], as uint8[B, C, H, W]."""
         import torch
 
-        images = self.table[index.tolist()][self.column]
-        return torch.from_numpy(np.stack([CROPS[self.crop](image, self.size, self.channels) for image in images]))
+        return torch.from_numpy(np.stack([self.square(image) for image in self.table[index.tolist()][self.column]]))
 
 
 def hugging_face(name: str, root: Path | None = None, size: int | None = None) -> Dataset:

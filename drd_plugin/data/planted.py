@@ -142,8 +142,7 @@ def take(split: Split, examples: int) -> Split:
     """A part of the split with this number of examples and the same class shares; the choice is fixed.
 
     Raises:
-        DataError: If the split has fewer examples, there are more classes than `examples`, or the images are not in
-            memory.
+        DataError: If the split has fewer examples or more classes than that, or its images are not in memory.
     """
     if not split.num_classes <= examples <= len(split):
         raise DataError(f"{split.name} has {len(split)} examples of {split.num_classes} classes, got {examples}.")

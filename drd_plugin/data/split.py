@@ -283,9 +283,7 @@ def scaled(images: Tensor) -> Tensor:
 
 
 def stratified(labels: np.ndarray, share: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The positions of all but a share of the examples, and those of that share, both ascending; the class shares are
-    equal in both.
-    """
+    """The positions of all but a share of the examples, and of that share, both ascending, with equal class shares."""
     from sklearn.model_selection import train_test_split
 
     rest, part = train_test_split(np.arange(len(labels)), test_size=share, stratify=labels, random_state=seed)

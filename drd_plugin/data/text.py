@@ -89,9 +89,7 @@ class Vocabulary:
         return 2 + len(self.words)
 
     def numbers(self, texts: Sequence[str]) -> Tensor:
-        """The numbers of the words of each text, padded at the end, int32[n, 1, 1, L]; a text without words gets one
-        unknown word.
-        """
+        """The numbers of each text's words, int32[n, 1, 1, L], padded at the end; without words, one unknown word."""
         import torch
 
         rows = np.full((len(texts), self.length), PADDING, np.int32)

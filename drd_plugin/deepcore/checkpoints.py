@@ -67,43 +67,60 @@ def read_checkpoint(path: Path, trust: bool = False) -> Run:
             f"{path.name} is not a name that DeepCore gives (DATASET_NET_METHOD_exp0_epoch200_DATE_0.1_95.0.ckpt), so "
             "method and fraction are unknown: give the file its name back."
         )
-    try:
-        with repaired(["resume"]):
-            content = torch.load(path, map_location="cpu", weights_only=not trust)
-        rec, indices, sel_args = content["rec"], content["subset"]["indices"], content["sel_args"]
-        tests = [float(value) for value in rec.test_acc]
-        steps = [int(value) for value in rec.test_step]
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise ArtifactError(
-            f"{path} cannot be read ({type(error).__name__}): it is damaged, or holds types that a checkpoint of "
-            "DeepCore does not; a file of your own can be read with --trust."
-        ) from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ArtifactError(
-            f"{path} holds no results (missing: {error}): DeepCore writes them after the first test."
-        ) from error
-    epochs = int(named["epochs"])
+    content = _content(path, trust)
+    tests, steps, epochs = content["tests"], content["steps"], int(named["epochs"])
     environment = {"device": "unknown", "processor": "unknown", "git": None, "created": named["date"]}
     environment["versions"] = {"DeepCore": "at an unknown commit"}
     last = tests[-1] if steps and steps[-1] + 1 == epochs else math.nan
     best = int(np.argmax(tests)) if tests else 0
     return Run(
         key=digest([path.name]),
-        method=sel_args.get("method", named["method"]),
-        fraction=sel_args.get("fraction", float(named["fraction"])),
-        k=len(indices),
+        method=content["settings"].get("method", named["method"]),
+        fraction=content["settings"].get("fraction", float(named["fraction"])),
+        k=content["k"],
         dataset=named["dataset"],
         fingerprint=f"deepcore:{named['dataset']}",
         net=named["cross"] or named["net"],
-        seed=int(content["exp"]),
+        seed=content["exp"],
         acc_last=last,
         acc_best=tests[best] if tests else math.nan,
         step_best=steps[best] + 1 if tests else 0,
         steps=epochs,
-        examples_seen=epochs * len(indices),
+        examples_seen=epochs * content["k"],
         seconds_score=math.nan,
         seconds_select=math.nan,
         seconds_train=math.nan,
         device="unknown",
         provenance=json.dumps({"file": path.name, "seeds": {}, "environment": environment}),
     )
+
+
+def _content(path: Path, trust: bool) -> dict[str, Any]:
+    """What a checkpoint holds of a result: accuracies and their epochs, the subset's size and settings, the number of
+    the experiment.
+
+    Raises:
+        ArtifactError: If the file is damaged, is no result, or holds other types than DeepCore's.
+    """
+    try:
+        with repaired(["resume"]):
+            content = torch.load(path, map_location="cpu", weights_only=not trust)
+        tests, steps = content["rec"].test_acc, content["rec"].test_step
+        if len(tests) != len(steps):
+            raise ValueError(f"{len(tests)} accuracies for {len(steps)} epochs")
+        return {
+            "tests": [float(value) for value in tests],
+            "steps": [int(value) for value in steps],
+            "k": len(content["subset"]["indices"]),
+            "settings": dict(content["sel_args"]),
+            "exp": int(content["exp"]),
+        }
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise ArtifactError(
+            f"{path} cannot be read ({type(error).__name__}): it is damaged, or holds types that a checkpoint of "
+            "DeepCore does not; a file of your own can be read with --trust."
+        ) from error
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise ArtifactError(
+            f"{path} holds no results (missing: {error}): DeepCore writes them after the first test."
+        ) from error

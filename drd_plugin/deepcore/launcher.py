@@ -45,10 +45,32 @@ def run_script(
     if not script.is_file():
         raise FileNotFoundError(f"there is no script {script}: give DeepCore's main.py.")
     sys.path.insert(0, str(script.parent))
-    methods, selection = deepcore("methods"), _value(arguments, "--selection")
     if config is not None:
         read_options(config)
         os.environ[VARIABLE] = str(config)
+    _register(_value(arguments, "--selection"), settings)
+    sys.argv = [str(script), *arguments]
+    try:
+        with repaired(repairs):
+            runpy.run_path(str(script), run_name="__main__")
+    except Exception as error:
+        if _raised_by_library(error):
+            raise
+        traceback.print_exc()
+        if not repairs:
+            hint = "some of DeepCore fails on today's packages: `drd-plugin doctor` says what, and --compat repairs it."
+            print(f"\ndrd-plugin: {hint}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _register(selection: str | None, settings: Mapping[str, Any] | None) -> None:
+    """Puts the method of a script's `--selection` among DeepCore's, with its options.
+
+    Raises:
+        UnknownName: If an option is unknown.
+        ValueError: If there are settings but no selection, or the selection is unknown or cannot be a file's name.
+    """
+    methods = deepcore("methods")
     if selection is None and settings:
         raise ValueError("settings are those of a selection: add --selection NAME to the script's arguments.")
     if selection is not None and selection not in vars(methods):
@@ -62,18 +84,6 @@ def run_script(
         if selection in methods_of(methods):
             raise ValueError(f"{selection} is DeepCore's own method, whose options are flags of the script.")
         configure(selection, **settings)
-    sys.argv = [str(script), *arguments]
-    try:
-        with repaired(repairs):
-            runpy.run_path(str(script), run_name="__main__")
-    except Exception as error:
-        if _raised_by_library(error):
-            raise
-        traceback.print_exc()
-        if not repairs:
-            hint = "some of DeepCore fails on today's packages: `drd-plugin doctor` says what, and --compat repairs it."
-            print(f"\ndrd-plugin: {hint}", file=sys.stderr)
-        sys.exit(1)
 
 
 def _raised_by_library(error: Exception) -> bool:

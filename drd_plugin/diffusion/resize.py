@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..data import Split
-from ..data.folders import FolderImages
-from ..data.hub import HubImages
+from ..data.folders import DecodedImages
 from .denoisers.load import denoiser_folder, image_shape
 
 __all__ = ["resized_for"]
@@ -25,7 +24,7 @@ def resized_for(denoiser: str, split: Split) -> Split:
     Raises:
         DenoiserError: If there is no such denoiser.
     """
-    if not isinstance(split.images, (FolderImages, HubImages)):
+    if not isinstance(split.images, DecodedImages):
         return split
     folder = Path(denoiser_folder(denoiser, split))
     channels, size, _ = image_shape(folder)

@@ -65,14 +65,22 @@ def factors_of(
         return _read(out, split, identity)
     machine = environment(str(job.torch_device))
     space = space or feature_space(split, source, seed, job)
+    factors = _trained(space, autoencoder, seed, moments or survey(space.values), job)
+    provenance = {**identity, **factors.provenance, "environment": machine}
+    factors = replace(factors, fingerprint=split.fingerprint, provenance=provenance)
+    if out is not None:
+        factors.save(out)
+    return factors
+
+
+def _trained(space: FeatureSpace, autoencoder: Autoencoder, seed: int, moments: Survey, job: Job) -> Factors:
+    """The factors of features: an autoencoder is trained on them and encodes them all."""
     start = time.perf_counter()
-    moments = moments or survey(space.values)
     net = train_autoencoder(space.values, autoencoder, seed, moments, device=job.device, progress=job.progress)
     trained = time.perf_counter()
     codes, explained = encode(net, space.values, moments, job.device)
-    factors = Factors(net, codes, split.fingerprint)
+    factors = Factors(net, codes, space.fingerprint)
     provenance = {
-        **identity,
         "digest": moments.digest,
         "settled": describe(autoencoder.settled(*space.values.shape)),
         "quality": _quality(factors, explained),
@@ -82,12 +90,8 @@ def factors_of(
             "scoring": round(time.perf_counter() - trained, 3),
         },
         "features_provenance": dict(space.provenance),
-        "environment": machine,
     }
-    factors = replace(factors, provenance=provenance)
-    if out is not None:
-        factors.save(out)
-    return factors
+    return replace(factors, provenance=provenance)
 
 
 def factors_into(

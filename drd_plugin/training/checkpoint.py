@@ -22,7 +22,7 @@ from ..artifacts.files import load_tensors, save_tensors
 __all__ = ["Checkpoint", "optimizer_tensors", "restore_optimizer"]
 
 EVERY = 10.0
-"""Seconds between checkpoints: a crash costs an epoch, or this long where epochs are shorter."""
+"""Seconds between checkpoints: a crash costs an epoch, or this long if epochs are shorter."""
 
 
 class Checkpoint:

@@ -40,18 +40,12 @@ class Loader:
     def over(self, batches: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """The positions int64[B] and the images of each batch, both on the device, in the order of the batches."""
         if self.split.in_memory:
-            pairs: Iterable[tuple[Tensor, Tensor]] = (
-                (index, self.images[index]) for index in (b.to(self.device) for b in batches)
-            )
+            on_device = (index.to(self.device) for index in batches)
+            pairs: Iterable[tuple[Tensor, Tensor]] = ((index, self.images[index]) for index in on_device)
         else:
             workers = getattr(self.split.images, "workers", min(8, os.cpu_count() or 1))
-            pairs = DataLoader(
-                _Lazy(self.split),
-                sampler=batches,
-                batch_size=None,
-                num_workers=workers,
-                pin_memory=self.device.type == "cuda",
-            )
+            pin = self.device.type == "cuda"
+            pairs = DataLoader(_Lazy(self.split), None, sampler=batches, num_workers=workers, pin_memory=pin)
         try:
             for index, images in pairs:
                 yield index.to(self.device), self._normalised(images.to(self.device, non_blocking=True))

@@ -56,9 +56,9 @@ def train(
 ) -> Trained:
     """A network trained from scratch, with its accuracies.
 
-    If several processes share the training, each computes a part of every batch, and gradients are averaged. Compared
-    with one process, only the augmentation, for which each process has its own generator, and batch normalisation on
-    CPUs differ, where it works on each part by itself; on GPUs it is synchronised.
+    If several processes share the training, each computes a part of every batch, and gradients are averaged. Two things
+    differ from the training by one process: each process augments its part by a generator of its own, and on CPUs batch
+    normalisation works on each part by itself (on GPUs it is synchronised).
 
     Arguments:
         split: The training split.
@@ -161,9 +161,9 @@ class _Loop:
     def _begin_epoch(self, epoch: int) -> None:
         """Seeds augmentation and dropout by the epoch, so that a resumed training needs no random state."""
         self.chance.manual_seed(self._epoch_seed("augmentation", epoch))
-        # Where no GPU is in use, torch.manual_seed takes 2 ms to prepare for one.
-        global_chance: Any = torch.default_generator if self.loader.device.type == "cpu" else torch
-        global_chance.manual_seed(self._epoch_seed("dropout", epoch))
+        on_cpu = self.loader.device.type == "cpu"  # torch.manual_seed takes 2 ms where CUDA is not initialised
+        seed_dropout: Any = torch.default_generator.manual_seed if on_cpu else torch.manual_seed
+        seed_dropout(self._epoch_seed("dropout", epoch))
         if self.sampler is not None:
             weights = self.sampler.weights
             self.weight = None if weights is None else weights.to(self.loader.device)

@@ -30,7 +30,7 @@ def _block(channels: int, out: int, pool: bool) -> nn.Sequential:
 
 
 def convnet(channels: int, size: int, num_classes: int, width: int = 32) -> Net:
-    """Three convolution blocks (width, 2 x width, 4 x width) and global average pooling; from 8 pixels up."""
+    """Three convolution blocks (width, 2 and 4 x width) and global average pooling; from 8 pixels up."""
     blocks = OrderedDict(
         block1=_block(channels, width, pool=size > 8),
         block2=_block(width, 2 * width, pool=True),
@@ -78,7 +78,7 @@ def resnet50(channels: int, size: int, num_classes: int) -> Net:
 
 
 def _torchvision(name: str, **settings: Any) -> Any:
-    """torchvision's untrained network with this name; its import takes a second, so it is done here."""
+    """torchvision's untrained network with this name; the import of torchvision takes a second, so it is not above."""
     from torchvision.models import get_model
 
     return get_model(name, **settings)

@@ -156,8 +156,9 @@ class Progress:
             "seconds": time.perf_counter() - self.start,
         }
         if self.sampler is not None:
-            numbers, arrays = _split_tensors(self.sampler.state_dict())
-            header["sampler"], tensors = numbers, tensors | {f"sampler.{name}": a for name, a in arrays.items()}
+            state = self.sampler.state_dict()
+            header["sampler"] = {name: value for name, value in state.items() if not isinstance(value, Tensor)}
+            tensors |= {f"sampler.{name}": value for name, value in state.items() if isinstance(value, Tensor)}
         if self.team.leads:
             self.checkpoint.write(tensors, header)
         self.team.wait()
@@ -236,12 +237,6 @@ def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         nesterov = recipe.nesterov and recipe.momentum > 0
         return torch.optim.SGD(groups, recipe.lr, momentum=recipe.momentum, nesterov=nesterov, fused=True)
     return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer](groups, recipe.lr, fused=True)
-
-
-def _split_tensors(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The plain values of a state, and its tensors."""
-    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
-    return {name: value for name, value in state.items() if name not in tensors}, tensors
 
 
 def _rate(recipe: Recipe, step: float, steps: float) -> float:

@@ -22,12 +22,7 @@ class EpochSampler(Protocol):
         """The loss weight of each example of the data set, float32[n]; None if all are 1."""
 
     def set_epoch(self, epoch: int, progress: float) -> None:
-        """Chooses the examples of an epoch.
-
-        Arguments:
-            epoch: Its number, from 0.
-            progress: The share of the training before it, in [0, 1].
-        """
+        """Chooses the examples of an epoch (from 0), which begins after the share `progress` of the training."""
 
     def update(self, index: Tensor, losses: Tensor, logits: Tensor) -> None:
         """Receives the results of a batch: positions int64[B], unweighted losses float32[B] and logits float[B, C]."""

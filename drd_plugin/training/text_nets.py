@@ -28,7 +28,7 @@ REACHES = (1, 2, 3)
 
 @for_texts
 def textcnn(numbers: int, length: int, num_classes: int) -> Net:
-    """Convolutions over one, two and three words, 32 features each, and their maxima over the text."""
+    """Convolutions over one, two and three words, 32 features each, and their maxima over a text."""
     return TextNet(WordConvolutions(numbers, 32), 32 * len(REACHES), num_classes)
 
 

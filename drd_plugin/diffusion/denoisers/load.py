@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
-from torch import Tensor
 
 from ...data import Split, check_images
 from .base import Denoiser, DenoiserError, PredictionType, how_to_fit
@@ -208,13 +207,10 @@ def check_shape(denoiser: Denoiser, split: Split) -> None:
     """Raises DenoiserError unless the denoiser takes the split's images."""
     channels, size, _ = denoiser.image_shape
     if tuple(denoiser.image_shape) != split.shape:
-        decoded = channels == split.shape[0] and not isinstance(split.images, Tensor)
-        resize = (
-            f"load the data with size={size}"
-            if decoded
-            else f"turn them into images of {channels} channels and {size} x {size} pixels"
-        )
+        remedy = f"turn them into images of {channels} channels and {size} x {size} pixels"
+        if channels == split.shape[0] and not split.in_memory:
+            remedy = f"load the data with size={size}"
         raise DenoiserError(
             f"the denoiser takes images {tuple(denoiser.image_shape)}, but {split.name} has {split.shape} (channels, "
-            f"height, width): {resize}, or fit a denoiser for them ({how_to_fit(split)})."
+            f"height, width): {remedy}, or fit a denoiser for them ({how_to_fit(split)})."
         )

@@ -83,28 +83,14 @@ def expected_forwards(rule: InformationBottleneck, denoiser: Denoiser, split: Sp
 
 
 class ClassSearch:
-    """A rule's search for log p(c | x_t), class by class.
-
-    Arguments:
-        rule: The rule.
-        denoiser: The diffusion model, with the data set's classes as labels.
-        split: The training split.
-        seed: Determines noise and sampled competitors.
-        job: How and where; the result of each class is stored in its folder.
-        batch_size: The most latents in a forward pass.
+    """A rule's search for log p(c | x_t), class by class; for its arguments see `choose_timesteps`.
 
     Raises:
         DenoiserError: If the rule's competitors cannot be read or do not fit the classes.
     """
 
     def __init__(
-        self,
-        rule: InformationBottleneck,
-        denoiser: Denoiser,
-        split: Split,
-        seed: int,
-        job: Job,
-        batch_size: int,
+        self, rule: InformationBottleneck, denoiser: Denoiser, split: Split, seed: int, job: Job, batch_size: int
     ) -> None:
         self.rule, self.denoiser, self.split, self.seed = rule, denoiser, split, seed
         self.job, self.device, self.batch_size = job, job.torch_device, batch_size
