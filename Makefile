@@ -13,7 +13,7 @@ test: $(VENV)/tested check  ## Run the checks and the tests.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not long" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-all: test  ## Run also what is long by nature: the README's commands, the notebooks, the browser, many kills.
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m long --numprocesses auto --maxprocesses 4 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m long --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/tested
 	$(BIN)/ruff check .

@@ -12,8 +12,8 @@ from ..core.registry import check_fraction, unknown
 from ..core.seeds import Seeds
 from ..data import Dataset, load, plant, take
 from ..dynamic.base import Dynamic
-from ..dynamic.names import is_dynamic, parse_dynamic
-from ..methods import Selector, parse
+from ..dynamic.names import DYNAMIC, is_dynamic, parse_dynamic
+from ..methods import METHODS, Selector, parse
 from ..scores import SCORES, FoldScore
 from ..training.names import NETS
 from ..training.recipe import PROXY, Recipe
@@ -98,7 +98,16 @@ class Grid:
     @cached_property
     def parsed(self) -> dict[str, Selector | Dynamic]:
         """The methods by name."""
-        return {name: parse_dynamic(name) if is_dynamic(name) else self.method(name) for name in self.methods}
+        return {name: self._parse(name) for name in self.methods}
+
+    def _parse(self, text: str) -> Selector | Dynamic:
+        """A method by name, static or dynamic."""
+        if is_dynamic(text):
+            return parse_dynamic(text)
+        name = text.partition("[")[0].strip()
+        if not {"+", ":"} & {*name} and name not in METHODS:
+            raise unknown("method", name, {*METHODS, *DYNAMIC})
+        return self.method(text)
 
     @property
     def static(self) -> list[Selector]:

@@ -37,8 +37,9 @@ def factors(
     """
     data.check()
     NETS.check(proxy.net)
+    source = room.find_source(features, proxy)
     split = data.load().train
-    result = room.factors_into(out, split, room.find_source(features, proxy), autoencoder, seed, device)
+    result = room.factors_into(out, split, source, autoencoder, seed, device)
     print(table_of_factors(result))
     units, texts = room.pick_units(result, split), getattr(split, "texts", None)
     sheet = out / ("factors.png" if texts is None else "factors.md")

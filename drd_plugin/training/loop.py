@@ -161,7 +161,7 @@ class _Loop:
     def _begin_epoch(self, epoch: int) -> None:
         """Seeds augmentation and dropout by the epoch, so that a resumed training needs no random state."""
         self.chance.manual_seed(self._epoch_seed("augmentation", epoch))
-        on_cpu = self.loader.device.type == "cpu"  # torch.manual_seed takes 2 ms where CUDA is not initialised
+        on_cpu = self.loader.device.type == "cpu"  # torch.manual_seed formats the stack where CUDA is not initialised
         seed_dropout: Any = torch.default_generator.manual_seed if on_cpu else torch.manual_seed
         seed_dropout(self._epoch_seed("dropout", epoch))
         if self.sampler is not None:

@@ -31,6 +31,7 @@ HELP = [
 WRONG_NAMES = {
     "bench mane": "unknown experiment 'mane': did you mean 'main'",
     "bench main --methods DDR --out x": "unknown method 'DDR': did you mean 'DRD'",
+    "bench dynamic --methods InfoBach --out x": "unknown method 'InfoBach': did you mean 'InfoBatch'",
     "bench main --methods DRD+BSW --out x": "unknown strategy 'BSW': did you mean 'BWS'",
     "bench main --methods Forgeting+BWS --out x": "unknown score 'Forgeting': did you mean 'Forgetting'",
     "score AMU --dataset digits --out x": "unknown score 'AMU': did you mean 'AUM'",
@@ -51,6 +52,7 @@ WRONG_NAMES = {
     "record --dataset digits --net lenett --out x": "unknown net 'lenett': did you mean 'lenet'",
     "select --scores x --strategy CCS --fraction 0.1 --out y --net lenett": "unknown net 'lenett'",
     "train --dataset digits --net lenett": "unknown net 'lenett': did you mean 'lenet'",
+    "factors --dataset digits --features proxi --out x": "unknown feature space 'proxi': did you mean 'proxy'",
     "factors --dataset digits --proxy.net lenett --out x": "unknown net 'lenett': did you mean 'lenet'",
 }
 

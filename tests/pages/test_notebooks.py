@@ -24,6 +24,7 @@ def test_these_are_all():
     assert [path.stem for path in NOTEBOOKS] == list(SMALL)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 def test_the_notebook_runs(path, tmp_path, monkeypatch):
     monkeypatch.setenv("DEEPCORE_PATH", os.environ.get("DEEPCORE_PATH", str(STANDIN)))

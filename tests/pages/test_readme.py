@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 STANDIN = Path(__file__).parents[1] / "support" / "standin"
 README = (Path(__file__).parents[2] / "README.md").read_text()
 BLOCKS = [
