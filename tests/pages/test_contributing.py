@@ -94,7 +94,7 @@ PLACES = (
     ("strategies/every_other.py", "strategies/__init__.py", "{c.__name__: c for c in (", "EveryOther, "),
     ("dynamic/largest_loss.py", "dynamic/names.py", "for kind in (", "LargestLoss, "),
     ("data/blobs.py", "data/catalog.py", '        "digits": digits,\n', '        "blobs": blobs,\n'),
-    ("training/two_layers.py", "training/names.py", "ABOUT = {\n", '    "two_layers:two_layers": "One hidden layer.",\n'),
+    ("training/two_layers.py", "training/names.py", "ABOUT = {\n", '    "two_layers:two_layers": "Two layers.",\n'),
     (
         "factors/brightness.py",
         "factors/sources.py",
