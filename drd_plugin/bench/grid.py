@@ -40,12 +40,12 @@ class Grid:
             but for those in `pin`.
         dataset: `name`, and where needed `root` and `size`; `examples` for that many of the training set, and
             `wrong_labels` and `corrupted`, the shares of it that are planted (see `drd_plugin.data.planted`).
-        recipe: How the networks on the subsets, and the candidates of strategies that train, are trained.
-        proxy: How the proxy is trained whose run the fold scores watch; in epochs.
+        recipe: How networks are trained on the subsets, and on the candidates that some strategies try out.
+        proxy: How the proxy is trained, whose training the fold scores watch; in epochs.
         nets: The networks to train on each subset; the recipe's by default.
         pin: Seeds that stay the same in all runs.
-        scores: Default settings of the scores that use a diffusion model, by name: how many draws this data set is
-            worth, say. A method's own settings take precedence.
+        scores: Default settings of the scores that use a diffusion model, by name, for example `draws`. A
+            method's own settings take precedence.
 
     Raises:
         GridError: If a list is empty or names something twice, the proxy's recipe is not in epochs, or the data set has
@@ -75,7 +75,9 @@ class Grid:
         for fraction in self.fractions:
             check_fraction(fraction, f"{self.name}: ")
         if self.proxy.epochs is None:
-            raise GridError(f"{self.name}: the proxy is trained in epochs, since folds count them; give proxy.epochs.")
+            raise GridError(
+                f"{self.name}: the proxy is trained in epochs, since fold scores count epochs: give proxy.epochs."
+            )
         if "name" not in self.dataset:
             raise GridError(f"{self.name}: dataset.name is missing.")
         _check_keys("key of a grid's dataset", self.dataset, DATASET_KEYS)

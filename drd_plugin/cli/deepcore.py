@@ -34,8 +34,8 @@ def launch(
         arguments: The script's arguments.
         method_config: A TOML file with a table of options for each selection.
         settings: Options of the selection, as field=value.
-        compat: Repairs of DeepCore on today's packages to make, of weights, resume, in1d, model_urls, forgetting and
-            deepfool; all where none is named.
+        compat: The repairs to apply, so that DeepCore runs on today's packages: weights, resume, in1d, model_urls,
+            forgetting, deepfool. The flag alone applies all; without it, none.
     """
     repairs = () if compat is None else compat or tuple(deepcore.REPAIRS)
     deepcore.run_script(script, arguments, method_config, read_settings(settings), repairs)

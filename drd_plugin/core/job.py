@@ -22,7 +22,8 @@ class Job:
     Arguments:
         device: `auto`, or a torch device.
         progress: Whether to show progress bars.
-        folder: For intermediate results and choices (timesteps, say), from which a killed job goes on; None for none.
+        folder: Where intermediate results and choices (timesteps, say) are kept, so that a killed job can resume; None
+            keeps nothing.
         team: The processes that share the work and the folder.
     """
 

@@ -77,7 +77,7 @@ def _model(net: str) -> str:
 
 
 def on_gpu(args: Args) -> contextlib.AbstractContextManager[object]:
-    """A context in which the GPU that the arguments name is the current one; DeepCore would leave it so."""
+    """A context in which the GPU that the arguments name is the current one; afterwards the previous one is again."""
     return torch.cuda.device(args.gpu[0]) if args.gpu else contextlib.nullcontext()
 
 

@@ -48,7 +48,7 @@ class Bandit(Dynamic):
 
     @override
     def observe(self, state: State, index: np.ndarray, signal: np.ndarray) -> None:
-        """The variance is about the mean before the update."""
+        """Updates both moving averages; the variance uses the difference from the mean before the update."""
         mean = np.where(np.isinf(state["mean"][index]), signal, state["mean"][index])
         difference = signal - mean
         state["variance"][index] += self.alpha * (difference**2 - state["variance"][index])
@@ -56,7 +56,7 @@ class Bandit(Dynamic):
 
     @override
     def choose(self, state: State, examples: Examples, moment: Moment) -> Choice:
-        """A choice does not hold for an epoch of another size."""
+        """Draws anew when `every` epochs are over, or when k has changed."""
         held = state["chosen"][state["chosen"] >= 0]
         if moment.epoch >= state["until"][0] or len(held) != moment.k:
             held = self.draw(state, moment)

@@ -5,7 +5,7 @@ r"""How representative and how rare the factors of each example are: shared by m
     r_i  = sum_j p_j a_ij               representativeness, in [0, 1]
     v_i  = sum_j -log(p_j) a_ij         rarity, in nats, at least 0
 
-An example for which no unit is active has neither: both sums are empty, and 0.
+An example for which no unit is active gets 0 for both.
 
 References:
     Rethinking Representativeness and Diversity in Dynamic Data Selection (Zhou et al., 2026),

@@ -29,7 +29,7 @@ class WindowScore(FoldScore):
 
     Arguments:
         window: J, the epochs in a window.
-        first_epochs: T, the number of first epochs that are watched; see the score for the default.
+        first_epochs: T, the number of first epochs that are watched; each score documents its default.
     """
 
     higher_is_harder = True

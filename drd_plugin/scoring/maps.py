@@ -1,4 +1,4 @@
-"""Map scores in parts: chunks that depend on n alone, shared by processes, machines and job arrays.
+"""Map scores in parts: chunks whose borders depend only on n, so that processes and machines can share them.
 
 Each finished chunk is a Parquet part that appears complete or not at all; a resumed job computes the missing parts.
 """

@@ -46,7 +46,8 @@ def select(
 
     Raises:
         UnknownName: If the method is unknown.
-        ArtifactError: If `scores` were made for another data set or with other settings, or the method needs no such.
+        ArtifactError: If `scores` were made for another data set or with other settings, or the method does
+            not use this score.
         ValueError: If the fraction keeps nothing, or does not fit the method.
     """
     check_split(split)
@@ -73,8 +74,8 @@ def select_from(
         fraction: The share to keep, in (0, 1].
         seeds: The seeds of scores, selection and trainings.
         recipe: The recipe by which strategies train networks.
-        budget: The number of examples to keep, or for a class-wise strategy of each class, if another rule than this
-            library's rounds the fraction.
+        budget: How many examples to keep (of each class, for a class-wise strategy), where the caller rounds the
+            fraction by another rule; by default this library rounds.
 
     Raises:
         ValueError: If the fraction keeps nothing, or does not fit the method.

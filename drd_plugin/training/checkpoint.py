@@ -22,7 +22,7 @@ from ..artifacts.files import load_tensors, save_tensors
 __all__ = ["Checkpoint", "optimizer_tensors", "restore_optimizer"]
 
 EVERY = 10.0
-"""Seconds between checkpoints: a crash costs an epoch, or this long if epochs are shorter."""
+"""The least seconds between checkpoints: a crash loses one epoch or about this long, whichever is longer."""
 
 
 class Checkpoint:
