@@ -12,7 +12,7 @@ table: $(VENV)/installed  ## Regenerate the benchmark table on the embedded digi
 test: $(VENV)/tested check  ## Run the checks and the tests.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not long" --numprocesses auto --maxprocesses 4 --dist loadfile
 
-test-all: test  ## Run also what is long by nature: the README's commands, the notebooks, the browser, many kills.
+test-all: test  ## Run also what is long by nature: the README's commands, the notebooks, the browser.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m long --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/tested

@@ -56,22 +56,26 @@ def run_grid(grid: Grid, workers: Workers, terms: Terms = Terms(), **study: Any)
     session = start_session(grid, workers)
     store = RunStore(workers.out, session.identity(**study))
     finished = set(store.frame()["key"])
-    missing = [cell for cell in cells_of(session, terms) if cell.key not in finished]
+    cells = [*cells_of(session, terms)]
+    missing = [cell for cell in cells if cell.key not in finished]
     methods = {cell.name: cell.method for cell in missing}
     reasons = {name: session.why_not(method) for name, method in methods.items()}
     store.leave_out(reasons)
+    cells = [cell for cell in cells if not reasons.get(cell.name)]
     missing = [cell for cell in missing if not reasons[cell.name]]
+    groups_before = len(_by_subset(cells)) - len(_by_subset(missing))
     if finished:
         log.info("%d runs found in %s, %d to do", len(finished), workers.out, len(missing))
     with store.filling():
         _prepare_shared(session, missing)
-        for cells in _in_turn(missing):
+        for turn in _in_turn(missing):
             do = partial(_run_cells, grid, workers, _full_seconds(store))
-            for group, rows in workers.each(do, _by_subset(cells), "run", len(finished)):
+            for group, rows in workers.each(do, _by_subset(turn), "run", groups_before):
                 for cell, row in zip(group.cells, rows, strict=True):
                     if isinstance(row, Run):
                         store.append(row)
                     store.leave_out({str(cell): "" if isinstance(row, Run) else row})
+                    _checkpoint_of(cell, workers).unlink(missing_ok=True)  # only now is its row safe
     shutil.rmtree(workers.out / CHECKPOINTS, ignore_errors=True)
     return store
 
@@ -170,8 +174,8 @@ def _train(
     session: Session, cell: Cell, preparation: _Preparation, sampler: WatchedSampler | None, goal: Goal | None
 ) -> Trained:
     """Trains the cell's network; a training with a budget writes checkpoints, from which it goes on when killed."""
-    path = Path(session.workers.out) / CHECKPOINTS / f"{cell.key}.safetensors"
-    trained = train(
+    path = _checkpoint_of(cell, session.workers)
+    return train(
         session.dataset.train,
         cell.recipe,
         seed_init=cell.seeds.init,
@@ -183,8 +187,10 @@ def _train(
         checkpoint=None if goal is None else Checkpoint(path, cell.key),
         device=session.workers.device,
     )
-    path.unlink(missing_ok=True)
-    return trained
+
+
+def _checkpoint_of(cell: Cell, workers: Workers) -> Path:
+    return Path(workers.out) / CHECKPOINTS / f"{cell.key}.safetensors"
 
 
 def _row(

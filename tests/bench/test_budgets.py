@@ -211,21 +211,27 @@ def test_a_stopped_comparison_goes_on(grid, workers, monkeypatch):
 
 
 def test_a_training_that_is_killed_goes_on(grid, workers, monkeypatch):
-    grid = replace(grid, methods=("InfoBatch",), seeds=(0,), recipe=replace(RECIPE, steps=28))
+    """The kill comes while the second network trains; the first had finished, and goes on from its last whole
+    epoch.
+    """
+    grid = replace(
+        grid, methods=("InfoBatch",), seeds=(0,), recipe=replace(RECIPE, steps=28), nets=("lenet", "convnet_small")
+    )
     whole = run_grid(grid, replace(workers, out=workers.out.parent / "whole"), within(1.0)).frame()
     monkeypatch.setattr(bench_run, "Checkpoint", partial(Checkpoint, every=0))
     choose, killed = InfoBatch.choose, []
 
     def choose_or_die(self, state, examples, moment):
-        if moment.epoch == 5 and not killed:
+        if moment.epoch == 5 and len(killed) < 2:
             killed.append(moment.epoch)
-            raise KeyboardInterrupt
+            if len(killed) == 2:
+                raise KeyboardInterrupt
         return choose(self, state, examples, moment)
 
     monkeypatch.setattr(InfoBatch, "choose", choose_or_die)
     with pytest.raises(KeyboardInterrupt):
         run_grid(grid, workers, within(1.0))
-    assert len(list((workers.out / "checkpoints").iterdir())) == 1
+    assert len(list((workers.out / "checkpoints").iterdir())) == 2
     epochs, load_state_dict = [], WatchedSampler.load_state_dict
 
     def load_and_note(self, state):
@@ -234,7 +240,8 @@ def test_a_training_that_is_killed_goes_on(grid, workers, monkeypatch):
 
     monkeypatch.setattr(WatchedSampler, "load_state_dict", load_and_note)
     rows = run_grid(grid, workers, within(1.0)).frame()
-    assert epochs == [4]
+    [spent] = whole.loc[(whole["method"] == "InfoBatch") & (whole["net"] == "lenet"), "epochs"]
+    assert epochs == [int(spent) - 1, 4]
     assert not (workers.out / "checkpoints").exists()
     same = ["method", "acc_last", "steps", "examples_seen", "usage_entropy", "usage_range", "trajectory"]
     assert rows.sort_values("key")[same].equals(whole.sort_values("key")[same])
@@ -417,7 +424,7 @@ def test_usage_entropy_by_hand():
 
 @pytest.mark.parametrize("name", sorted(name for name, study in STUDIES.items() if not study.takes_dynamic))
 def test_dynamic_methods_have_no_place_in_a_study_of_rankings(grid, name):
-    assert name in ("cross_evaluation", "noise", "separation", "stability")
+    assert name in ("cross_evaluation", "noise", "separation", "stability", "windows")
     with pytest.raises(GridError, match=r"RS2, InfoBatch, Factor.* compare them in a study `comparison` or `mixed`"):
         Experiment("small", "", Size(""), grid, STUDIES[name]())
 

@@ -8,8 +8,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from drd_plugin.artifacts import Scores
 from drd_plugin.bench import Session, Workers, find_experiment
 from drd_plugin.bench.cells import Budget, Terms, cells_of
 from drd_plugin.core.job import Job
@@ -26,6 +28,7 @@ from drd_plugin.strategies import STRATEGIES
 from drd_plugin.training import PROXY, Recipe
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_keys.json").read_text())
+SCORES_OF_FASHION = Path(__file__).parents[2] / "benchmarks" / "scores" / "fashion_mnist"
 WORKERS = Workers(Path("nowhere"), device="cpu", workers=1)
 METHOD_NAMES = (
     "Random", "Forgetting", "CCS", "BWS", "D2", "DUAL", "DRoP", "DRD", "ELBO", "DRD+CCS",
@@ -99,3 +102,23 @@ def test_fingerprints_of_the_data(digits):
         pass
     fingerprints = {name: split.fingerprint for name, split in splits.items()}
     assert fingerprints == {name: GOLDEN["fingerprints"][name] for name in fingerprints}
+
+
+def test_folders_of_scores_of_the_first_edition_are_read():
+    stored = {folder.name: Scores.load(folder) for folder in SCORES_OF_FASHION.iterdir()}
+    assert sorted(scores.name for scores in stored.values()) == ["DRD", "ELBO"]
+    for scores in stored.values():
+        assert scores.fingerprint == GOLDEN["fingerprints"]["fashion_mnist train"]
+        assert len(scores) == 60000
+        assert np.isfinite(scores.estimates).all()
+
+
+def test_folders_of_scores_of_the_first_edition_are_found():
+    try:
+        split = load("fashion_mnist").train
+    except ValueError:
+        pytest.skip("Fashion-MNIST is not installed")
+    grid = find_experiment("main", "fashion_mnist").grid
+    cache = ScoreCache(split, grid.proxy, job=Job(folder=SCORES_OF_FASHION))
+    for name in ("DRD", "ELBO"):
+        assert (cache.folder_of(grid.method(name).scores[0], 0) / "plan.json").exists(), name

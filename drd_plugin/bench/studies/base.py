@@ -83,7 +83,7 @@ class Study(ABC):
                 "them in a study `comparison` or `mixed`, as the experiment `dynamic` does."
             )
         if not self.uses_nets and (unused := [net for net in grid.nets if net != grid.recipe.net]):
-            return f"this study trains {grid.recipe.net}, the recipe's net, alone: leave nets out, not {unused[0]}."
+            return f"this study makes no use of nets: leave them out; {', '.join(unused)} would not be trained."
         return ""
 
     @abstractmethod

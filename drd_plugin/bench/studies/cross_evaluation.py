@@ -25,6 +25,8 @@ from typing_extensions import override
 from ...artifacts import Scores
 from ...core.registry import unknown
 from ...core.seeds import generator
+from ...methods import parse
+from ...scores.diffusion import DiffusionScore
 from ...strategies.base import by_hardness, grouped
 from ...training.loop import predict, train
 from ..grid import Grid
@@ -47,7 +49,7 @@ class CrossRun(ScoreRow):
     Arguments:
         ranking: `global`, or `class`: the parts have the classes' shares of the whole.
         parts: How many parts there are.
-        trained_on: The part that it was trained on; 0 is the easiest (the most likely).
+        trained_on: The part that it was trained on; 0 is the easiest.
         tested_on: The part that it was tested on; `parts` for the test set.
         k: The number of examples that it was trained on.
         net: The network's name.
@@ -120,10 +122,11 @@ class CrossEvaluation(Study):
         texts, plots = [], {}
         for (method, ranking, parts), cells in rows.groupby(["method", "ranking", "parts"], sort=False):
             cut = "the whole ranking" if ranking == "global" else "the rankings of each class"
+            likely = " (most likely)" if isinstance(parse(method).scores[0], DiffusionScore) else ""
             texts.append(
                 f"{method}, {cells['net'].iloc[0]}, parts of {cut}; accuracy in %, "
-                f"{over_seeds([cells['seed'].nunique()])}. Rows: trained on, columns: tested on, from the easiest "
-                "(most likely) on; the average leaves the test set out."
+                f"{over_seeds([cells['seed'].nunique()])}. Rows: trained on, columns: tested on, from the "
+                f"easiest{likely} on; the average leaves the test set out."
             )
             texts.append(cross_table(cells).to_markdown(disable_numparse=True))
             suffix = "" if rows["parts"].nunique() == 1 else f"-{parts}"

@@ -25,6 +25,8 @@ __all__ = ["Windows", "window_runs"]
 class Windows(Comparison):
     """A comparison of methods that are windows, `SCORE+Window[start=...]`, laid out by their starts."""
 
+    takes_dynamic = False
+
     @override
     def read(self, folder: Path) -> Results:
         comparison, runs = super().read(folder), window_runs(RunStore(folder).latest())
