@@ -18,17 +18,10 @@ SUPPORT = Path(__file__).parents[1] / "support"
 METHODS = ("InfoBatch", "FactorCurriculum")
 RECIPE = {"net": "lenet", "epochs": 6, "batch_size": 16, "lr": 0.05, "evaluations": 3}
 
-UNDER_TORCHRUN = """
+SAMPLING = """
 import sys, torch, torch.distributed as dist
-from pathlib import Path
 sys.path.insert(0, {support!r})
-from accelerate import PartialState
 from samplers import losses_of, make_sampler
-from drd_plugin.artifacts.files import save_tensors
-from drd_plugin.core.team import join_team
-from drd_plugin.data import Split, load
-from drd_plugin.dynamic import dynamic_sampler
-from drd_plugin.training import Recipe, train
 
 dist.init_process_group("gloo")
 for name in {methods!r}:
@@ -42,7 +35,16 @@ for name in {methods!r}:
     state = sampler.state_dict(position=4)
     torch.save({{"chosen": chosen, "state": state}}, {out!r} + f"/{{name}}-{{dist.get_rank()}}.pt")
 dist.destroy_process_group()
-PartialState._reset_state()  # the training begins as in a fresh process
+"""
+
+TRAINING = """
+import torch, torch.distributed as dist
+from pathlib import Path
+from drd_plugin.artifacts.files import save_tensors
+from drd_plugin.core.team import join_team
+from drd_plugin.data import Split, load
+from drd_plugin.dynamic import dynamic_sampler
+from drd_plugin.training import Recipe, train
 
 team = join_team(torch.device("cpu"))
 assert (team.processes, dist.get_world_size()) == (2, 2)
@@ -52,6 +54,8 @@ trained = train(few, Recipe(**{recipe!r}), sampler=dynamic_sampler(few, "InfoBat
 if team.leads:
     save_tensors(trained.net.state_dict(), Path({out!r}) / "net.safetensors")
 """
+
+TORCHRUN = ("-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone")
 
 SPAWNING = """
 import json, sys, torch.distributed as dist, torch.multiprocessing as mp
@@ -89,9 +93,9 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def under_torchrun(run):
-    """The folder of two processes."""
-    return run(UNDER_TORCHRUN, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone")
+def sampled(run):
+    """The folder of two processes that drew samples."""
+    return run(SAMPLING, *TORCHRUN)
 
 
 def test_processes_that_initialise_torch_distributed_by_themselves_share_an_epoch(run):
@@ -102,8 +106,8 @@ def test_processes_that_initialise_torch_distributed_by_themselves_share_an_epoc
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_two_processes_see_each_example_of_an_epoch_once(name, under_torchrun):
-    both = [torch.load(under_torchrun / f"{name}-{rank}.pt", weights_only=True) for rank in (0, 1)]
+def test_two_processes_see_each_example_of_an_epoch_once(name, sampled):
+    both = [torch.load(sampled / f"{name}-{rank}.pt", weights_only=True) for rank in (0, 1)]
     first, second = (process["chosen"] for process in both)
     alone = walk(make_sampler(name), 6)
     for mine, yours, whole in zip(first, second, alone, strict=True):
@@ -121,7 +125,8 @@ def test_two_processes_see_each_example_of_an_epoch_once(name, under_torchrun):
     assert set(resumed) == set(alone[5]) - taken, "one process goes on where two were"
 
 
-def test_two_processes_train_as_one(few, under_torchrun):
+def test_two_processes_train_as_one(few, run):
+    out = run(TRAINING, *TORCHRUN)
     alone = train(few, Recipe(**RECIPE), sampler=dynamic_sampler(few, "InfoBatch", 1.0)).net.state_dict()
-    for name, value in load_file(under_torchrun / "net.safetensors").items():
+    for name, value in load_file(out / "net.safetensors").items():
         assert torch.allclose(value, alone[name], atol=1e-4), name
