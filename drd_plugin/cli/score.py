@@ -126,7 +126,7 @@ def print_scores(scores: Scores, out: Path) -> None:
         f"{scores.name} of {len(scores)} examples of {scores.fingerprint}, {low:.4g} to {high:.4g} "
         f"({distinct} distinct values), in {out}"
     )
-    if scores.estimates.shape[1] > 1 or scores.name in ("DRD", "ELBO"):
+    if scores.estimates.shape[1] > 1 or scores.unit != "proxies":
         print(f"reliability {verdict(scores.reliability, scores.estimates.shape[1], scores.unit)}")
 
 
