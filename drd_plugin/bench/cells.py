@@ -71,8 +71,9 @@ class Cell:
     """One run of a grid.
 
     Arguments:
-        method: A static method, a dynamic one, or None for the full training.
         name: The method's name in tables.
+        static: The method, if it is static.
+        dynamic: The method, if it is dynamic; the full training has neither.
         plan: How many examples an epoch has.
         budget: The budget of the training; None for the length that the recipe gives.
         seed: The grid's seed.
@@ -81,8 +82,9 @@ class Cell:
         key: The digest of all that determines the run.
     """
 
-    method: Selector | Dynamic | None
     name: str
+    static: Selector | None
+    dynamic: Dynamic | None
     plan: Plan
     budget: Budget | None
     seed: int
@@ -96,14 +98,9 @@ class Cell:
         return f"{self.name} {share}{budget} seed {self.seed}"
 
     @property
-    def static(self) -> Selector | None:
-        """The method, if it is static."""
-        return None if isinstance(self.method, Dynamic) else self.method
-
-    @property
-    def dynamic(self) -> Dynamic | None:
-        """The method, if it is dynamic."""
-        return self.method if isinstance(self.method, Dynamic) else None
+    def method(self) -> Selector | Dynamic | None:
+        """The method; None for the full training."""
+        return self.dynamic if self.static is None else self.static
 
     @property
     def fraction(self) -> float:
@@ -138,18 +135,19 @@ def cells_of(session: Session, terms: Terms = Terms()) -> Iterator[Cell]:
     for seed in grid.seeds:
         for net in grid.trained_nets:
             for budget in dict.fromkeys([*full, *budgets]):
-                yield _cell(session, "Full", None, Plan(1.0), budget, seed, net)
+                yield _cell(session, "Full", None, None, Plan(1.0), budget, seed, net)
         for budget in budgets:
             for name, method in grid.parsed.items():
-                for plan in _plans(method, grid.fractions, terms):
+                static, dynamic = (None, method) if isinstance(method, Dynamic) else (method, None)
+                for plan in _plans(dynamic, grid.fractions, terms):
                     for net in grid.trained_nets:
-                        yield _cell(session, name, method, plan, budget, seed, net)
+                        yield _cell(session, name, static, dynamic, plan, budget, seed, net)
 
 
-def _plans(method: Selector | Dynamic, fractions: tuple[float, ...], terms: Terms) -> list[Plan]:
-    if not isinstance(method, Dynamic):
+def _plans(dynamic: Dynamic | None, fractions: tuple[float, ...], terms: Terms) -> list[Plan]:
+    if dynamic is None:
         return [Plan(fraction) for fraction in fractions]
-    if method.sizes_itself:
+    if dynamic.sizes_itself:
         return [Plan(1.0)]
     return [Plan(fraction, terms.slope, terms.full_last) for fraction in fractions]
 
@@ -157,7 +155,8 @@ def _plans(method: Selector | Dynamic, fractions: tuple[float, ...], terms: Term
 def _cell(
     session: Session,
     name: str,
-    method: Selector | Dynamic | None,
+    static: Selector | None,
+    dynamic: Dynamic | None,
     plan: Plan,
     budget: Budget | None,
     seed: int,
@@ -167,11 +166,11 @@ def _cell(
     plan.check(len(split.train))
     seeds, recipe = grid.seeds_of(seed), replace(grid.recipe, net=net)
     common = [grid.identity, split.train.fingerprint, split.test.fingerprint]
-    spec, digests = [] if method is None or isinstance(method, Dynamic) else method.spec, session.file_digests(method)
+    cell = Cell(name, static, dynamic, plan, budget, seed, seeds, recipe, key="")
+    spec, digests = [] if static is None else static.spec, session.file_digests(cell.method)
     parts: list[Any]
-    if budget is None and not isinstance(method, Dynamic):
-        parts = [None if method is None else [name, *spec], digests, plan.fraction]
+    if budget is None and dynamic is None:
+        parts = [None if static is None else [name, *spec], digests, plan.fraction]
     else:
-        dynamic = method if isinstance(method, Dynamic) else None
         parts = [[name, *spec, dynamic], digests, plan, budget]
-    return Cell(method, name, plan, budget, seed, seeds, recipe, digest([*common, *parts, seeds, recipe]))
+    return replace(cell, key=digest([*common, *parts, seeds, recipe]))

@@ -74,7 +74,6 @@ def run_experiment(
 def _describe(folder: Path, experiment: Experiment, flags: str) -> None:
     """Writes beside the rows which experiment they are of, and adds these flags to those that ran it before."""
     store = RunStore(folder)
-    kind = next(name for name, kind in STUDIES.items() if kind is type(experiment.study))
     store.note(
         flags=[*dict.fromkeys([*store.about.get("flags", []), flags])],
         experiment=experiment.name,
@@ -82,7 +81,7 @@ def _describe(folder: Path, experiment: Experiment, flags: str) -> None:
         file=experiment.file,
         about=experiment.about,
         published=experiment.published,
-        study={"name": kind, **asdict(experiment.study)},
+        study={"name": experiment.study.name, **asdict(experiment.study)},
     )
 
 
@@ -105,6 +104,7 @@ def read_results(folder: Path) -> Results:
     if kind not in STUDIES:
         raise unknown(f"study in {folder}", str(kind), STUDIES)
     results = study_from(about.get("study", {"name": kind}), str(folder)).read(Path(folder))
+    results = replace(results, folder=Path(folder))
     if "experiment" in about:
         title = about["experiment"] + (f" on {about['size']}" if about["size"] else "")
         results = replace(results, title=title, about=_about(about))

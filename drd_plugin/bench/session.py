@@ -20,7 +20,7 @@ from ..methods import Selector, parse_score
 from ..scores import FoldScore, Score
 from ..scores.diffusion import DiffusionScore
 from ..scoring.cache import ScoreCache, seconds_of
-from ..selection import CachedSource, TrainingWorkbench, select_from
+from ..selection import SplitWorkbench, select_from
 from ..training.loop import check_recipe, train
 from ..training.recipe import Recipe
 from .grid import Grid
@@ -184,9 +184,9 @@ class Session:
         """The name of a subset's file: the digest of all that determines it."""
         return digest([method.spec, self.file_digests(method), fraction, seeds, self.grid.identity])
 
-    def workbench(self, seeds: Seeds) -> TrainingWorkbench:
+    def workbench(self, seeds: Seeds) -> SplitWorkbench:
         """The workbench that prepares dynamic methods."""
-        return TrainingWorkbench(CachedSource(self.scores, seeds, self.grid.scores))
+        return SplitWorkbench(self.scores, seeds, defaults=self.grid.scores)
 
 
 def ordering_of(method: Selector) -> Score:

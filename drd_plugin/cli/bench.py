@@ -55,10 +55,10 @@ def bench(
     results = harness.run_experiment(
         experiment, size, out=out, scores=scores, **changes, study=settings, root=root, device=device, workers=workers
     )
-    folder = out or Path("runs") / file.path.stem / file.size(size).name
     print(f"\n{results.text}")
-    print(f"Written to {folder}: {' '.join(sorted(path.name for path in folder.iterdir()))}")
-    print(f"One page of it all: drd-plugin report {folder}")
+    if folder := results.folder:
+        print(f"Written to {folder}: {' '.join(sorted(path.name for path in folder.iterdir()))}")
+        print(f"One page of it all: drd-plugin report {folder}")
 
 
 def _table() -> str:

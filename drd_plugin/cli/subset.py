@@ -59,10 +59,10 @@ def select(
     NETS.check(recipe.net)
     ordering = Scores.load(scores)
     others = [Scores.load(folder) for folder in other_scores]
-    source = selection.GivenSource(ordering, others, None if features is None else Features.load(features))
     data = Data(dataset or ordering.provenance["dataset"], root, size)
     networks = _networks(data, ordering, recipe, seed, device) if parsed.trains else None
-    workbench = selection.TrainingWorkbench(source, networks)
+    proxy_features = None if features is None else Features.load(features)
+    workbench = selection.ScoresWorkbench(ordering, others, proxy_features, networks)
     stored = Subset.load(out) if out.exists() else None
     if stored is not None:
         _check_same(out, stored, settings_of(parsed, ordering, fraction, seed, workbench))  # before long trainings

@@ -24,7 +24,7 @@ from ..core.seeds import Seeds
 from ..data import Split
 from ..methods import Selector
 from ..scores import Score
-from ..selection.workbench import Networks, TrainingWorkbench
+from ..selection.workbench import Networks, RecordingWorkbench
 from ..strategies import Workbench
 from ..training.recipe import Recipe
 from .bridge import arguments, host_dataset, isolated, on_gpu
@@ -110,7 +110,7 @@ class DeepCoreMethod(Selector):
         Raises:
             ValueError: If there is no workbench that trains.
         """
-        if not isinstance(workbench, TrainingWorkbench):
+        if not isinstance(workbench, RecordingWorkbench):
             raise ValueError(f"{self.name} trains networks: it needs the data set and a recipe.")
         return self._select(workbench.networks, fraction, seed)
 

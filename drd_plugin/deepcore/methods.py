@@ -29,7 +29,10 @@ from ..core.job import Job
 from ..core.provenance import digest
 from ..core.seeds import Seeds
 from ..data import DataError, Split
+from ..diffusion.resize import resized_for
 from ..methods import Method, parse
+from ..scores import MapScore
+from ..scores.diffusion import DiffusionScore
 from ..scoring.cache import ScoreCache
 from ..scoring.recording import fitting_folds
 from ..selection.subset import select_from
@@ -40,7 +43,6 @@ from .base import CoresetMethod
 from .host import available
 from .images import original_of, split_of
 from .options import settings_of
-from .resize import resized_for_score
 
 __all__ = ["PluginMethod", "device_of", "method_class", "pair", "proxy_of", "recipe_of"]
 
@@ -114,9 +116,15 @@ class PluginMethod:
             self.proxy,
             together=[*self.method.scores, *watching],
             features=self.method.needs_features,
-            resize=lambda score: resized_for_score(self.original, score),
+            resize=self._resized,
             job=Job(self.device, folder=self.folder and self.folder / "scores"),
         )
+
+    def _resized(self, score: MapScore) -> Split:
+        """DeepCore's images as the score's diffusion model takes them."""
+        if not isinstance(score, DiffusionScore):
+            return self.original
+        return resized_for(score.denoiser, self.original, in_memory=True)
 
     def _budget(self) -> int | np.ndarray:
         """The number of examples as DeepCore rounds it, for each class if the selection is balanced."""

@@ -51,11 +51,16 @@ def random_mixture(
             with the standard deviation `spread`, and the means of its classes have around it a standard deviation of a
             random share, from 1/4 to 1, of `spread`.
         seed: Determines the means.
+
+    Raises:
+        ValueError: If the classes are no multiple of `siblings`.
     """
+    if classes % siblings:
+        raise ValueError(f"families of {siblings} classes: expected a multiple of {siblings} classes, got {classes}.")
     chance = torch.Generator().manual_seed(seed)
     means = torch.randn(classes, 1, dimension, generator=chance, dtype=torch.float64)
     if siblings > 1:
-        families = -(-classes // siblings)
+        families = classes // siblings
         shares = torch.empty(families, 1, 1, dtype=torch.float64).uniform_(0.25, 1, generator=chance)
         common = torch.randn(families, 1, dimension, generator=chance, dtype=torch.float64)
         means = (shares * means.view(families, siblings, dimension) + common).view(classes, 1, dimension)

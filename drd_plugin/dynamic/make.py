@@ -8,7 +8,7 @@ from ..core.job import Job
 from ..core.seeds import Seeds
 from ..data import Split, check_split
 from ..scoring.cache import ScoreCache
-from ..selection.workbench import CachedSource, TrainingWorkbench
+from ..selection.workbench import SplitWorkbench
 from ..training.recipe import PROXY, Recipe
 from .base import Dynamic, Examples
 from .names import parse_dynamic
@@ -57,6 +57,6 @@ def dynamic_sampler(
     plan.check(len(split))
     job = Job(device, progress, None if folder is None else Path(folder))
     cache = ScoreCache(split, proxy, job=job)
-    values = chosen.prepare(TrainingWorkbench(CachedSource(cache, Seeds.all(seed))))
+    values = chosen.prepare(SplitWorkbench(cache, Seeds.all(seed)))
     examples = Examples(split.labels, split.num_classes, split.fingerprint, values)
     return DynamicSampler(chosen, examples, plan, epochs=epochs, seed=seed)

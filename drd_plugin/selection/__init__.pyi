@@ -1,6 +1,6 @@
 from .subset import select as select
 from .subset import select_from as select_from
-from .workbench import CachedSource as CachedSource
-from .workbench import GivenSource as GivenSource
 from .workbench import Networks as Networks
-from .workbench import TrainingWorkbench as TrainingWorkbench
+from .workbench import RecordingWorkbench as RecordingWorkbench
+from .workbench import ScoresWorkbench as ScoresWorkbench
+from .workbench import SplitWorkbench as SplitWorkbench

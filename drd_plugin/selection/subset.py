@@ -13,7 +13,7 @@ from ..data import Split, check_split
 from ..methods import Selector, matches, parse
 from ..scoring.cache import ScoreCache
 from ..training.recipe import PROXY, Recipe
-from .workbench import CachedSource, Networks, TrainingWorkbench
+from .workbench import SplitWorkbench
 
 __all__ = ["select", "select_from"]
 
@@ -80,10 +80,8 @@ def select_from(
     Raises:
         ValueError: If the fraction keeps nothing, or does not fit the method.
     """
-    networks = Networks(cache.split, recipe, cache.proxy, seeds, cache.job)
-    workbench = TrainingWorkbench(CachedSource(cache, seeds), networks)
     ordering = None if method.ordering is None else cache.get(method.ordering, seeds)
-    return method.select(ordering, fraction, seeds.selection, workbench, budget)
+    return method.select(ordering, fraction, seeds.selection, SplitWorkbench(cache, seeds, recipe), budget)
 
 
 def _add_scores(scores: Sequence[Scores], method: Selector, cache: ScoreCache, seeds: Seeds) -> None:

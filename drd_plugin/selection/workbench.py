@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from typing_extensions import override
@@ -22,119 +23,7 @@ from ..strategies import Workbench
 from ..training.loop import features, predict, train
 from ..training.recipe import Recipe
 
-__all__ = ["CachedSource", "GivenSource", "Networks", "Source", "TrainingWorkbench"]
-
-
-class Source(Protocol):
-    """A source of scores, features and factors for a workbench."""
-
-    @property
-    def labels(self) -> np.ndarray:
-        """The class of each example, int64[n]."""
-
-    def scores(self, name: str) -> Scores:
-        """A score by its name, with settings."""
-
-    def features(self) -> Features:
-        """The penultimate features of the proxy."""
-
-    def factors(self, source: str, autoencoder: Autoencoder) -> Factors:
-        """The factors that an autoencoder finds in the feature space of this name."""
-
-
-@dataclass(frozen=True, eq=False)
-class CachedSource(Source):
-    """A source that computes scores and features with a `ScoreCache`.
-
-    Arguments:
-        cache: The cache of the training split; factors are stored in its folder.
-        seeds: The seeds of scores, proxies and factors.
-        defaults: Default settings of scores, by name.
-    """
-
-    cache: ScoreCache
-    seeds: Seeds
-    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    @property
-    @override
-    def labels(self) -> np.ndarray:
-        return self.cache.split.labels
-
-    @override
-    def scores(self, name: str) -> Scores:
-        return self.cache.get(parse_score(name, self.defaults), self.seeds)
-
-    @override
-    def features(self) -> Features:
-        return self.cache.features(self.seeds.proxy)
-
-    @override
-    def factors(self, source: str, autoencoder: Autoencoder) -> Factors:
-        features = self.features() if source == "proxy" else None
-        return factors_of(self.cache.split, source, autoencoder, self.seeds.proxy, features, self.cache.job)
-
-
-@dataclass(frozen=True, eq=False)
-class GivenSource(Source):
-    """A source of scores and features that were computed before.
-
-    Arguments:
-        ordering: The scores that order the examples.
-        others: Further scores.
-        proxy_features: The features of a proxy.
-
-    Raises:
-        ArtifactError: If a score or the features are of another data set than `ordering`.
-    """
-
-    ordering: Scores
-    others: Sequence[Scores] = ()
-    proxy_features: Features | None = None
-
-    def __post_init__(self) -> None:
-        for scores in self.others:
-            check_fingerprint(scores.fingerprint, self.ordering.fingerprint, f"the {scores.name} score")
-        if self.proxy_features is not None:
-            self.proxy_features.check(len(self.ordering), self.ordering.fingerprint)
-
-    @property
-    @override
-    def labels(self) -> np.ndarray:
-        return self.ordering.labels
-
-    @override
-    def scores(self, name: str) -> Scores:
-        """Raises ArtifactError unless exactly one of the scores was made with these settings."""
-        score, available = parse_score(name), (self.ordering, *self.others)
-        matching = [scores for scores in available if matches(scores, score)]
-        if len(matching) > 1:
-            raise ArtifactError(f"{len(matching)} of the given scores are {score!r}: give one of them.")
-        if not matching:
-            names = ", ".join(
-                str(scores.provenance.get("score")) if scores.name == type(score).__name__ else scores.name
-                for scores in available
-            )
-            raise ArtifactError(
-                f"the strategy asks for the {name} score too, made as {score!r}: give its folder with --other-scores, "
-                f"or let the strategy's settings name another (cutoff_score, mean_score). At hand: {names}."
-            )
-        return matching[0]
-
-    @override
-    def features(self) -> Features:
-        """Raises ArtifactError if there are none."""
-        if self.proxy_features is None:
-            raise ArtifactError(
-                "the strategy asks for the features of a proxy: give the file that `drd-plugin record --features` "
-                "writes, or a .npy file, with --features."
-            )
-        return self.proxy_features
-
-    @override
-    def factors(self, source: str, autoencoder: Autoencoder) -> Factors:
-        """Always raises ValueError."""
-        raise ValueError("factors are made from a data set, and there are scores alone.")
+__all__ = ["Networks", "RecordingWorkbench", "ScoresWorkbench", "SplitWorkbench"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,24 +69,18 @@ class Networks:
         ).net
 
 
-class TrainingWorkbench(Workbench):
-    """A workbench that records the requests.
+class RecordingWorkbench(Workbench, ABC):
+    """A workbench that records what was requested and how long it took.
 
     Arguments:
-        source: The source of scores, features and factors.
         networks: Trains networks; None if none can be trained.
     """
 
-    def __init__(self, source: Source, networks: Networks | None = None) -> None:
-        self.source, self._networks = source, networks
+    def __init__(self, networks: Networks | None = None) -> None:
+        self._networks = networks
         self._scores: dict[Score, Scores] = {}
         self._factors: list[Factors] = []
         self._requests: dict[str, Any] = {}
-
-    @property
-    @override
-    def labels(self) -> np.ndarray:
-        return self.source.labels
 
     @property
     @override
@@ -220,23 +103,35 @@ class TrainingWorkbench(Workbench):
             raise ValueError("this workbench trains no networks: it needs the data set and a recipe.")
         return self._networks
 
+    @abstractmethod
+    def _find_scores(self, name: str) -> tuple[Score, Scores]:
+        """A score by its name, with settings, and its values."""
+
+    @abstractmethod
+    def _find_features(self) -> Features:
+        """The penultimate features of the proxy."""
+
+    @abstractmethod
+    def _find_factors(self, source: str, autoencoder: Autoencoder) -> Factors:
+        """The factors that an autoencoder finds in the feature space of this name."""
+
     @override
     def scores(self, name: str) -> Scores:
-        scores = self.source.scores(name)
-        self._scores[parse_score(name)] = scores
-        self._requests[name] = dict(scores.provenance)
-        return scores
+        score, values = self._find_scores(name)
+        self._scores[score] = values
+        self._requests[name] = dict(values.provenance)
+        return values
 
     @override
     def features(self) -> Features:
-        values = self.source.features()
+        values = self._find_features()
         values.check(len(self.labels), values.fingerprint)
         self._requests["features"] = dict(values.provenance)
         return values
 
     @override
     def factors(self, source: str, autoencoder: Autoencoder) -> Factors:
-        factors = self.source.factors(source, autoencoder)
+        factors = self._find_factors(source, autoencoder)
         self._factors.append(factors)
         self._requests["factors"] = {key: factors.provenance[key] for key in ("inputs", "settled", "quality")}
         return factors
@@ -264,3 +159,109 @@ class TrainingWorkbench(Workbench):
             took["features"] = max(0.0, spent["features"] - shared)
             took["autoencoder"] = spent["autoencoder"] + spent["scoring"]
         return took
+
+
+class SplitWorkbench(RecordingWorkbench):
+    """The workbench of a training split, which computes scores, features and factors where they are missing.
+
+    Arguments:
+        cache: The cache of the training split; factors are stored in its folder.
+        seeds: The seeds of scores, proxies, factors and trainings.
+        recipe: The recipe for networks; None if none can be trained.
+        defaults: Default settings of scores, by name.
+    """
+
+    def __init__(
+        self,
+        cache: ScoreCache,
+        seeds: Seeds,
+        recipe: Recipe | None = None,
+        defaults: Mapping[str, Mapping[str, Any]] = {},
+    ) -> None:
+        super().__init__(None if recipe is None else Networks(cache.split, recipe, cache.proxy, seeds, cache.job))
+        self.cache, self.seeds, self.defaults = cache, seeds, defaults
+
+    @property
+    @override
+    def labels(self) -> np.ndarray:
+        return self.cache.split.labels
+
+    @override
+    def _find_scores(self, name: str) -> tuple[Score, Scores]:
+        score = parse_score(name, self.defaults)
+        return score, self.cache.get(score, self.seeds)
+
+    @override
+    def _find_features(self) -> Features:
+        return self.cache.features(self.seeds.proxy)
+
+    @override
+    def _find_factors(self, source: str, autoencoder: Autoencoder) -> Factors:
+        features = self.features() if source == "proxy" else None
+        return factors_of(self.cache.split, source, autoencoder, self.seeds.proxy, features, self.cache.job)
+
+
+class ScoresWorkbench(RecordingWorkbench):
+    """A workbench of scores and features that were computed before.
+
+    Arguments:
+        ordering: The scores that order the examples.
+        others: Further scores.
+        features: The features of a proxy.
+        networks: Trains networks; None if none can be trained.
+
+    Raises:
+        ArtifactError: If a score or the features are of another data set than `ordering`.
+    """
+
+    def __init__(
+        self,
+        ordering: Scores,
+        others: Sequence[Scores] = (),
+        features: Features | None = None,
+        networks: Networks | None = None,
+    ) -> None:
+        super().__init__(networks)
+        self.available, self.proxy_features = [ordering, *others], features
+        for scores in others:
+            check_fingerprint(scores.fingerprint, ordering.fingerprint, f"the {scores.name} score")
+        if features is not None:
+            features.check(len(ordering), ordering.fingerprint)
+
+    @property
+    @override
+    def labels(self) -> np.ndarray:
+        return self.available[0].labels
+
+    @override
+    def _find_scores(self, name: str) -> tuple[Score, Scores]:
+        """Raises ArtifactError unless exactly one of the scores was made with these settings."""
+        score = parse_score(name)
+        matching = [scores for scores in self.available if matches(scores, score)]
+        if len(matching) > 1:
+            raise ArtifactError(f"{len(matching)} of the given scores are {score!r}: give one of them.")
+        if not matching:
+            names = ", ".join(
+                str(scores.provenance.get("score")) if scores.name == type(score).__name__ else scores.name
+                for scores in self.available
+            )
+            raise ArtifactError(
+                f"the strategy asks for the {name} score too, made as {score!r}: give its folder with --other-scores, "
+                f"or let the strategy's settings name another (cutoff_score, mean_score). At hand: {names}."
+            )
+        return score, matching[0]
+
+    @override
+    def _find_features(self) -> Features:
+        """Raises ArtifactError if there are none."""
+        if self.proxy_features is None:
+            raise ArtifactError(
+                "the strategy asks for the features of a proxy: give the file that `drd-plugin record --features` "
+                "writes, or a .npy file, with --features."
+            )
+        return self.proxy_features
+
+    @override
+    def _find_factors(self, source: str, autoencoder: Autoencoder) -> Factors:
+        """Always raises ValueError."""
+        raise ValueError("factors are made from a data set, and there are scores alone.")

@@ -39,8 +39,9 @@ from drd_plugin.core.seeds import Seeds
 from drd_plugin.data import DATASETS, Dataset, from_texts
 from drd_plugin.dynamic import InfoBatch
 from drd_plugin.factors import Autoencoder
+from drd_plugin.methods import parse_score
 from drd_plugin.scoring import proxy as scoring_proxy
-from drd_plugin.selection import CachedSource, TrainingWorkbench
+from drd_plugin.selection import SplitWorkbench
 from drd_plugin.training import Checkpoint, Recipe, train
 
 METHODS = ("Random", "EL2N", "RS2", "InfoBatch", "FactorCurriculum[autoencoder=Autoencoder[units=32, k=4, steps=50]]")
@@ -305,14 +306,14 @@ def test_rows_depend_on_the_given_features_and_methods_without_theirs_are_left_o
     assert {"explained_variance", "dead"} <= set(provenance["prepared"]["quality"])
 
 
-class Stored(CachedSource):
+class Stored(SplitWorkbench):
     """Scores and factors of which the seconds alone are there."""
 
-    def scores(self, name):
+    def _find_scores(self, name):
         seconds = {"AUM": 10.0, "EL2N": 9.0, "DRD": 100.0, "ELBO": 50.0}
-        return SimpleNamespace(provenance={"seconds": seconds[name]})
+        return parse_score(name), SimpleNamespace(provenance={"seconds": seconds[name]})
 
-    def factors(self, source, autoencoder):
+    def _find_factors(self, source, autoencoder):
         spent = {"features": 11.0, "autoencoder": 3.0, "scoring": 1.0}
         provenance = {"features": {"name": source}, "seconds": spent, "inputs": {}, "settled": {}, "quality": {}}
         return SimpleNamespace(provenance=provenance)
@@ -331,7 +332,7 @@ class Stored(CachedSource):
 )
 def test_the_seconds_of_what_is_shared_count_once(scores, features, seconds):
     """Two scores of one proxy, two of a diffusion model, and factors of the proxy's features."""
-    workbench = TrainingWorkbench(Stored(None, Seeds.all(0)))
+    workbench = Stored(None, Seeds.all(0))
     for name in scores:
         workbench.scores(name)
     if features:

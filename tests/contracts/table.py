@@ -1,6 +1,7 @@
-"""The table of scores x strategies x kinds of split, over which every law of `test_contracts.py` runs.
+"""The table of scores, strategies, dynamic methods and kinds of split, over which every law of `test_contracts.py`
+runs.
 
-A new score or strategy is tested by one row here; a test fails for a registered one that has none.
+A new score, strategy or dynamic method is tested by one row here; a test fails for a registered one that has none.
 """
 
 import json
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from types import SimpleNamespace
 
 import numpy as np
 from diffusers import DDIMScheduler
@@ -81,6 +83,18 @@ STRATEGIES = {
 }
 """Each registered strategy, and variants that go another way."""
 
+DYNAMIC_METHODS = (
+    "RandomDynamic",
+    "RS2",
+    "InfoBatch",
+    "EpsilonGreedy",
+    "UCB",
+    "RCAP",
+    "FactorCurriculum",
+    "FactorCurriculum[rarity=AUM, unbiased=true]",
+)
+"""Each registered dynamic method, and a variant that goes another way."""
+
 RECIPE = {"images": Recipe(net="lenet", epochs=7, batch_size=64, lr=0.02, evaluations=1)}
 RECIPE["texts"] = Recipe(net="textcnn", epochs=7, batch_size=64, lr=0.02, evaluations=1)
 
@@ -139,6 +153,10 @@ class PretendWorkbench:
 
     def features(self):
         return Features(self.features_after(np.arange(len(self.labels)), 1))
+
+    def factors(self, source, autoencoder):
+        values = self.features_after(np.arange(len(self.labels)), 1)
+        return SimpleNamespace(representativeness=values[:, 0], rarity=values[:, 1])
 
     def predictions(self, indices):
         known = np.isin(np.arange(len(self.labels)) % 7, np.unique(indices % 7)[:4])

@@ -15,7 +15,7 @@ from drd_plugin.deepcore.bridge import arguments
 from drd_plugin.deepcore.host import DeepCoreMissing, _takes_channels_last, deepcore, methods_of
 from drd_plugin.methods import parse
 from drd_plugin.scoring import ScoreCache
-from drd_plugin.selection import CachedSource, Networks, TrainingWorkbench
+from drd_plugin.selection import Networks, SplitWorkbench
 from drd_plugin.training import Recipe, features, train
 
 
@@ -27,7 +27,7 @@ def networks_of(split, net="lenet", **changed):
 def workbench_of(split, **changed):
     networks = networks_of(split, **changed)
     cache = ScoreCache(split, networks.proxy, job=networks.job)
-    return TrainingWorkbench(CachedSource(cache, networks.seeds), networks)
+    return SplitWorkbench(cache, networks.seeds, networks.recipe)
 
 
 def grid_of(*methods, **fields):

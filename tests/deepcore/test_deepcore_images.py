@@ -13,9 +13,7 @@ from torchvision.transforms import v2
 
 from drd_plugin.data import DataError
 from drd_plugin.deepcore import configure, method_class, split_of
-from drd_plugin.deepcore.resize import resized_for_score
-from drd_plugin.diffusion import DenoiserError
-from drd_plugin.scores import DRD
+from drd_plugin.diffusion import DenoiserError, resized_for
 
 
 @pytest.mark.parametrize(
@@ -105,11 +103,11 @@ def test_a_list_of_targets_is_converted_and_named_once():
 
 def test_images_are_resized_for_the_denoiser(denoiser):
     split = split_of(Shapes(20))
-    small = resized_for_score(split, DRD(denoiser=denoiser))
+    small = resized_for(denoiser, split, in_memory=True)
     assert small.shape == (1, 8, 8)
     assert small.images[torch.arange(4)].dtype == torch.uint8
     assert small.fingerprint != split.fingerprint
-    assert resized_for_score(small, DRD(denoiser=denoiser)) is small
+    assert resized_for(denoiser, small, in_memory=True) is small
 
 
 def test_a_denoiser_of_other_classes_is_refused(denoiser, no_options):
@@ -125,4 +123,4 @@ def test_colours_do_not_fit_a_grey_denoiser(denoiser):
     images = TensorDataset(torch.rand(6, 3, 8, 8), torch.arange(6) % 3)
     images.classes, images.targets = Shapes.classes, torch.arange(6) % 3
     with pytest.raises(DataError, match="takes images with 1 channels, but tensordataset has 3"):
-        resized_for_score(split_of(images), DRD(denoiser=denoiser))
+        resized_for(denoiser, split_of(images), in_memory=True)

@@ -128,3 +128,8 @@ def test_with_several_components_the_denoising_loss_is_nearer_to_the_likelihood(
     nearer = agreement(mixture, elbo(x_0, labels, index).mean(1), x_0, labels).mean()
     assert nearer > 0.9
     assert agreement(mixture, drd, x_0, labels).mean() < nearer
+
+
+def test_families_have_equal_numbers_of_classes():
+    with pytest.raises(ValueError, match="expected a multiple of 4 classes, got 6"):
+        random_mixture(6, 1, 8, siblings=4)

@@ -11,7 +11,7 @@ from drd_plugin.diffusion import Fit, fit_denoiser
 from drd_plugin.methods import METHODS
 from drd_plugin.scores import AUM
 from drd_plugin.scoring import ScoreCache, score
-from drd_plugin.selection import CachedSource, GivenSource, Networks, TrainingWorkbench, select, select_from
+from drd_plugin.selection import Networks, ScoresWorkbench, SplitWorkbench, select, select_from
 from drd_plugin.training import Recipe
 
 QUICK = {"recipe": Recipe(net="lenet", steps=2), "proxy": Recipe(net="lenet", epochs=3), "progress": False}
@@ -90,7 +90,7 @@ def test_one_call_is_the_steps_in_turn(few):
     seeds, strategy = Seeds.all(3), METHODS["CCS"].strategy
     method = type(METHODS["CCS"])("EL2N+CCS", METHODS["EL2N"].score, strategy)
     el2n, aum = (score(few, METHODS[n].score, seed=3, proxy=QUICK["proxy"], progress=False) for n in ("EL2N", "AUM"))
-    workbench = TrainingWorkbench(GivenSource(el2n, [aum]), Networks(few, QUICK["recipe"], QUICK["proxy"], seeds))
+    workbench = ScoresWorkbench(el2n, [aum], networks=Networks(few, QUICK["recipe"], QUICK["proxy"], seeds))
     expected = method.select(el2n, 0.2, 3, workbench)
     assert workbench.requests == {"AUM": aum.provenance}
     subset = select(few, "EL2N+CCS", 0.2, seed=3, **QUICK)
@@ -99,7 +99,7 @@ def test_one_call_is_the_steps_in_turn(few):
 
     cache = ScoreCache(few, QUICK["proxy"], together=method.scores)
     assert np.array_equal(select_from(cache, method, 0.2, seeds, QUICK["recipe"]).indices, expected.indices)
-    workbench = TrainingWorkbench(CachedSource(cache, seeds), Networks(few, QUICK["recipe"], QUICK["proxy"], seeds))
+    workbench = SplitWorkbench(cache, seeds, QUICK["recipe"])
     again = method.select(cache.get(method.ordering, seeds), 0.2, 3, workbench)
     assert np.array_equal(again.indices, expected.indices)
     assert workbench.seconds == {"score": pytest.approx(cache.get(AUM(), seeds).provenance["seconds"])}

@@ -19,15 +19,7 @@ __all__ = ["STUDIES", "Results", "Study", "study_from", "with_settings"]
 STUDIES: Registry[type[Study]] = Registry(
     "study",
     "drd_plugin.studies",
-    {
-        "comparison": Comparison,
-        "cross_evaluation": CrossEvaluation,
-        "mixed": EqualBudgets,
-        "noise": Noise,
-        "separation": Separation,
-        "stability": Stability,
-        "windows": Windows,
-    },
+    {kind.name: kind for kind in (Comparison, CrossEvaluation, EqualBudgets, Noise, Separation, Stability, Windows)},
 )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ...core.registry import check_fields
-from ..grid import Grid
+from ..grid import Grid, GridError
 from ..tables.footnotes import compared, left_out_text, origin
 from ..workers import Workers
 
@@ -33,6 +33,7 @@ class Results:
         title: The title of the page; "" for none.
         about: The question of the experiment and the command that ran it, as markdown.
         published: Published numbers to compare with, as markdown.
+        folder: The folder that they were read from, where they came from one.
     """
 
     tables: str
@@ -44,6 +45,7 @@ class Results:
     title: str = ""
     about: str = ""
     published: str = ""
+    folder: Path | None = None
 
     @property
     def origin(self) -> str:
@@ -63,11 +65,13 @@ class Study(ABC):
     """A study does something with a grid, and reads its results; its fields are its settings.
 
     Arguments:
+        name: Its name in TOML files and in folders of results.
         takes_dynamic: Whether the grid may hold dynamic methods.
         uses_fractions: Whether the study uses the grid's fractions.
         uses_nets: Whether the grid may name several networks.
     """
 
+    name: ClassVar[str]
     takes_dynamic: ClassVar[bool] = False
     uses_fractions: ClassVar[bool] = True
     uses_nets: ClassVar[bool] = True
@@ -86,13 +90,20 @@ class Study(ABC):
             return f"this study makes no use of nets: leave them out; {', '.join(unused)} would not be trained."
         return ""
 
-    @abstractmethod
     def run(self, grid: Grid, workers: Workers) -> None:
         """Does what is missing, and stores each row in the workers' folder as it is finished.
 
         Raises:
+            GridError: If the grid has methods or nets that the study does not take.
             ArtifactError: If the folder holds another grid's rows.
         """
+        if reason := self.why_not(grid):
+            raise GridError(f"{grid.name}: {reason}")
+        self._run(grid, workers)
+
+    @abstractmethod
+    def _run(self, grid: Grid, workers: Workers) -> None:
+        """Does what is missing, of a grid that the study takes."""
 
     @abstractmethod
     def read(self, folder: Path) -> Results:

@@ -33,6 +33,7 @@ class EqualBudgets(Study):
         full_last: The last share of the training in which dynamic methods see all examples.
     """
 
+    name = "mixed"
     takes_dynamic = True
 
     axis: Literal["samples", "steps", "wall"] = "samples"
@@ -46,9 +47,9 @@ class EqualBudgets(Study):
             raise ValueError(f"budgets are shares of the full training's, above 0, got {self.budgets}.")
 
     @override
-    def run(self, grid: Grid, workers: Workers) -> None:
+    def _run(self, grid: Grid, workers: Workers) -> None:
         budgets = tuple(Budget(self.axis, share) for share in self.budgets)
-        run_grid(grid, workers, Terms(budgets, self.slope, self.full_last), study="mixed", axis=self.axis)
+        run_grid(grid, workers, Terms(budgets, self.slope, self.full_last), study=self.name, axis=self.axis)
 
     @override
     def read(self, folder: Path) -> Results:

@@ -32,6 +32,7 @@ class Comparison(Study):
         costs: Whether accuracy is also drawn against the seconds of scoring, selection and training.
     """
 
+    name = "comparison"
     takes_dynamic = True
 
     baselines: tuple[str, ...] = ("Random",)
@@ -43,7 +44,7 @@ class Comparison(Study):
             raise ValueError(f"baselines: expected a list of at least one method, got {self.baselines!r}.")
 
     @override
-    def run(self, grid: Grid, workers: Workers) -> None:
+    def _run(self, grid: Grid, workers: Workers) -> None:
         run_grid(grid, workers)
 
     @override

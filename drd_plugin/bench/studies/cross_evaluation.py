@@ -82,6 +82,7 @@ class CrossEvaluation(Study):
         rankings: Whether all examples are ranked together (`global`, as in the paper), or each `class` by itself.
     """
 
+    name = "cross_evaluation"
     uses_fractions = False
     uses_nets = False
 
@@ -97,9 +98,9 @@ class CrossEvaluation(Study):
                 raise unknown("ranking", ranking, ("global", "class"))
 
     @override
-    def run(self, grid: Grid, workers: Workers) -> None:
+    def _run(self, grid: Grid, workers: Workers) -> None:
         session = start_session(grid, workers)
-        store = RunStore(workers.out, session.identity(study="cross_evaluation"), CrossRun)
+        store = RunStore(workers.out, session.identity(study=self.name), CrossRun)
         finished = set(store.frame()["key"])
         parts = [
             _Part(method.name, ranking, self.parts, part, seed)

@@ -67,6 +67,8 @@ class Noise(Study):
         kinds: The kinds of noise: `wrong_labels`, `corrupted`.
     """
 
+    name = "noise"
+
     shares: tuple[float, ...] = (0.1, 0.2, 0.4)
     kinds: tuple[str, ...] = tuple(KINDS)
 
@@ -80,8 +82,8 @@ class Noise(Study):
                 raise ValueError(f"the share that is planted is in (0, 1), got {share}.")
 
     @override
-    def run(self, grid: Grid, workers: Workers) -> None:
-        store = RunStore(workers.out, {"study": "noise"} | grid.identity, Detection)
+    def _run(self, grid: Grid, workers: Workers) -> None:
+        store = RunStore(workers.out, {"study": self.name} | grid.identity, Detection)
         with store.filling():
             for kind, share in itertools.product(self.kinds, self.shares):
                 planted = replace(grid, dataset={**grid.dataset, kind: share})

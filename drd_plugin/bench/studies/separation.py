@@ -81,6 +81,7 @@ class Separation(Study):
         shown: The most examples in the picture, which shows the first class.
     """
 
+    name = "separation"
     uses_fractions = False
     uses_nets = False
 
@@ -93,9 +94,9 @@ class Separation(Study):
         check_least(self, 2, "strata", "most", "shown")
 
     @override
-    def run(self, grid: Grid, workers: Workers) -> None:
+    def _run(self, grid: Grid, workers: Workers) -> None:
         session = start_session(grid, workers)
-        store = RunStore(workers.out, session.identity(study="separation"), Separated)
+        store = RunStore(workers.out, session.identity(study=self.name), Separated)
         finished = set(store.frame()["key"])
         missing = {
             seed: [method for method in grid.static if _key(self, session, method, seed) not in finished]

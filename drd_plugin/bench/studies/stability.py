@@ -69,6 +69,7 @@ class Stability(Study):
         noise_seeds: The number of noise seeds for scores that use a diffusion model.
     """
 
+    name = "stability"
     uses_fractions = False
     uses_nets = False
 
@@ -76,9 +77,9 @@ class Stability(Study):
     noise_seeds: int = 1
 
     @override
-    def run(self, grid: Grid, workers: Workers) -> None:
+    def _run(self, grid: Grid, workers: Workers) -> None:
         session = start_session(grid, workers)
-        store = RunStore(workers.out, session.identity(study="stability"), Stable)
+        store = RunStore(workers.out, session.identity(study=self.name), Stable)
         with store.filling():
             scores: dict[str, dict[Proxy, Scores]] = {method.name: {} for method in grid.static}
             for net in (grid.proxy.net, *self.proxies):

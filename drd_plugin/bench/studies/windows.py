@@ -25,6 +25,7 @@ __all__ = ["Windows", "window_runs"]
 class Windows(Comparison):
     """A comparison of methods that are windows, `SCORE+Window[start=...]`, laid out by their starts."""
 
+    name = "windows"
     takes_dynamic = False
 
     @override
