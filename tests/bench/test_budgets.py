@@ -424,10 +424,13 @@ def test_usage_entropy_by_hand():
 
 
 @pytest.mark.parametrize("name", sorted(name for name, study in STUDIES.items() if not study.takes_dynamic))
-def test_dynamic_methods_have_no_place_in_a_study_of_rankings(grid, name):
+def test_dynamic_methods_have_no_place_in_a_study_of_rankings(grid, workers, name):
     assert name in ("cross_evaluation", "noise", "separation", "stability", "windows")
     with pytest.raises(GridError, match=r"RS2, InfoBatch, Factor.* compare them in a study `comparison` or `mixed`"):
         Experiment("small", "", Size(""), grid, STUDIES[name]())
+    with pytest.raises(GridError, match=r"RS2, InfoBatch, Factor.* have no place in this study"):
+        STUDIES[name]().run(grid, workers)
+    assert not (workers.out / "grid.json").exists()
 
 
 def test_settings_of_a_study_can_be_given(grid, workers):

@@ -22,8 +22,8 @@ def check_selection(done, folder, selection, train):
 
 
 def test_the_launcher_runs_an_unmodified_script(tmp_path, digits):
-    """What the library logs is on the terminal."""
-    own = ["--settings", "timestep=3", "distance=mse", "draws=1", "proxy_epochs=1"]
+    """With DRD's own distance; what the library logs is on the terminal."""
+    own = ["--settings", "timestep=3", "draws=1", "proxy_epochs=1"]
     done = launch(tmp_path, "--selection", "DRD", "--fraction", "0.1", "--save_path", "results", own=own)
     check_selection(done, tmp_path / "results", "DRD", digits.train)
     settings, windows, place = (line for line in done.stderr.splitlines() if line.startswith(("DRD ", "the subset ")))
@@ -37,6 +37,7 @@ def test_the_launcher_runs_an_unmodified_script(tmp_path, digits):
     [
         ("AUM+CCS[strata=5]", [], "strata=5, "),
         ("CCS", ["--method-config", "options.toml"], "strata=4, "),
+        ("CCS", ["--method_config", "options.toml"], "strata=4, "),
     ],
 )
 def test_a_selection_has_settings(tmp_path, digits, launch_in_process, caplog, selection, own, message):
