@@ -9,6 +9,7 @@ from drd_plugin.data import Split, from_arrays, load
 from drd_plugin.training.recipe import Recipe
 
 settings.register_profile("unhurried", deadline=None)  # the first example may pay for an import
+settings.register_profile("thorough", deadline=None, max_examples=10_000)
 settings.load_profile("unhurried")
 
 

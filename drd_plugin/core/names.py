@@ -1,4 +1,4 @@
-"""Reading settings from names, `Name[field=value, ...]`, and from the command line."""
+"""Reading settings from names, `Name[field=value, ...]`, and from the command line; the order of names."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ import tomllib
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["read_name", "read_settings", "split_outside"]
+__all__ = ["natural_order", "read_name", "read_settings", "split_outside"]
 
 
 def read_name(text: str) -> tuple[str, dict[str, Any]]:
-    """The name and the settings in `Name[key=value, ...]`."""
+    """The name and the settings in `Name[key=value, ...]`.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"a name is a text, got {text!r:.80}.")
     match = re.fullmatch(r"\s*([^\[\]]+?)\s*(?:\[(.*)\])?\s*", text)
     if match is None:
         raise ValueError(f"cannot read {text!r}: expected Name or Name[field=value, ...].")
@@ -46,5 +52,12 @@ def _pair(text: str) -> tuple[str, Any]:
         raise ValueError(f"cannot read the setting {text.strip()!r}: expected field=value.")
     try:
         return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return key, value
+
+
+def natural_order(names: Iterable[str]) -> list[str]:
+    """The names sorted as text, or by their values where all are whole numbers: 2 before 10."""
+    names = [*names]
+    numbers = all(name.isascii() and name.isdecimal() for name in names)
+    return sorted(names, key=lambda name: (int(name) if numbers else 0, name))

@@ -15,18 +15,21 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from functools import partial
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..core.registry import Registry
+from .decoding import Mode, whole_size
 from .folders import image_folder
 from .hub import hugging_face
 from .imagenet import imagenet, imagenette, imagewoof
 from .split import CACHE, DataError, Dataset, from_arrays, stratified
 from .wordnet import wordnet_glosses
 
-__all__ = ["DATASETS", "load", "read_idx"]
+__all__ = ["DATASETS", "load", "loading", "read_idx"]
 
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 FASHION_CLASSES = (
@@ -77,13 +80,15 @@ def cifar100(root: Path | None = None, size: int | None = None) -> Dataset:
     return _cifar("CIFAR100", root, size)
 
 
-def folder(root: Path | None = None, size: int | None = None) -> Dataset:
+def folder(
+    root: Path | None = None, size: int | None = None, *, mode: Mode = "rgb", background: str = "white"
+) -> Dataset:
     """The images of the directory tree `root`, resized to `size` pixels (224 by default) as they are read."""
     if root is None:
         raise DataError(
             "image_folder needs a root: the folder with train/CLASS/IMAGE and val/CLASS/IMAGE, or with CLASS/IMAGE."
         )
-    return image_folder(root, size)
+    return image_folder(root, size, mode=mode, background=background)
 
 
 DATASETS: Registry[Callable[..., Dataset]] = Registry(
@@ -104,22 +109,36 @@ DATASETS: Registry[Callable[..., Dataset]] = Registry(
 )
 
 
-def load(name: str, root: Path | None = None, size: int | None = None) -> Dataset:
+def load(name: str, root: Path | None = None, size: int | None = None, **settings: Any) -> Dataset:
     """The data set with this name.
 
     Arguments:
-        name: A name in `DATASETS`, or `hf:NAME`.
+        name: A name in `DATASETS`, `hf:NAME` or `hf:NAME:CONFIGURATION`.
         root: The folder with the data, for data sets that are neither part of a package nor downloaded.
-        size: Height and width to resize images to; the data set's own by default.
+        size: Height and width to resize images to, at least 1; the data set's own by default.
+        settings: Settings of single kinds of data sets: `mode` (rgb or grey) and `background` (a colour) of folders of
+            images and of Hugging Face sets; `image` and `label` (columns) and `split` (a part) of the latter, see
+            `drd_plugin.data.hub.hugging_face`.
 
     Raises:
         UnknownName: If no data set has this name.
-        DataError: If the data are missing, damaged or cannot be used.
+        DataError: If the data are missing, damaged or cannot be used, or have no such setting.
     """
+    return loading(name, root, size, **settings)()
+
+
+def loading(name: str, root: Path | None = None, size: int | None = None, **settings: Any) -> Callable[[], Dataset]:
+    """A function that loads the data set; what is raised before anything is read is raised here. See `load`."""
     root = None if root is None else Path(root).expanduser()
     if root is not None and not root.exists():
         raise DataError(f"the data root {root} does not exist; give the folder that holds {name}.")
-    return DATASETS[name](root, size)
+    size = None if size is None else whole_size(size)
+    load_it = DATASETS[name]
+    try:
+        signature(load_it).bind(root, size, **settings)
+    except TypeError as error:
+        raise DataError(f"{name} has no such setting: {error}.") from None
+    return partial(load_it, root, size, **settings)
 
 
 def read_idx(root: Path, stem: str) -> np.ndarray:

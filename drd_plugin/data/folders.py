@@ -1,93 +1,50 @@
 """Directory trees of images with one folder for each class; the images are decoded on access.
 
-The shorter side is resized with antialiasing and the centre is cropped, so that images of any shape fit one batch.
+A tree is identified by the paths below its root, the sizes of its files, and a digest of a few blocks of each, so that
+images that were replaced by others are noticed and a copy of the tree is the same data set.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from copy import copy
-from dataclasses import replace
+import logging
+import os
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from PIL import Image, ImageOps
 from typing_extensions import override
 
-from .split import DataError, Dataset, Images, Split, stratified
+from ..core.names import natural_order
+from .decoded import DecodedImages
+from .decoding import Decoding, Mode, readable_endings
+from .identity import digests_of_files, text_of
+from .split import DataError, Dataset, Split, stratified
 
-if TYPE_CHECKING:
-    from torch import Tensor
+__all__ = [
+    "FolderImages",
+    "Listing",
+    "image_folder",
+    "is_image",
+    "list_images",
+    "part_folders",
+    "split_of_files",
+    "tree",
+]
 
-__all__ = ["DecodedImages", "FolderImages", "adm_crop", "fit", "image_folder", "split_of_files", "tree"]
-
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 TEST_NAMES = ("test", "val", "valid", "validation")
 
-
-def fit(image: Image.Image, size: int, channels: int) -> np.ndarray:
-    """An image as uint8[C, size, size]: the shorter side resized with antialiasing, the centre cropped."""
-    image = ImageOps.fit(image.convert("RGB" if channels == 3 else "L"), (size, size), Image.Resampling.BICUBIC)
-    return np.atleast_3d(np.asarray(image)).transpose(2, 0, 1)
-
-
-def adm_crop(image: Image.Image, size: int, channels: int) -> np.ndarray:
-    """An image as uint8[C, size, size], prepared like the training images of ADM and DiT: halved by box filters while
-    the shorter side is at least 2 x size, then resized by a bicubic filter, and the centre cropped.
-
-    References:
-        Diffusion Models Beat GANs on Image Synthesis (Dhariwal and Nichol, 2021), https://arxiv.org/abs/2105.05233,
-        https://github.com/openai/guided-diffusion (`guided_diffusion/image_datasets.py`)
-    """
-    image = image.convert("RGB" if channels == 3 else "L")
-    while min(image.size) >= 2 * size:
-        image = image.resize((image.width // 2, image.height // 2), Image.Resampling.BOX)
-    scale = size / min(image.size)
-    image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
-    x, y = (image.width - size) // 2, (image.height - size) // 2
-    image = image.crop((x, y, x + size, y + size))
-    return np.atleast_3d(np.asarray(image)).transpose(2, 0, 1)
-
-
-CROPS = {"fit": fit, "adm": adm_crop}
-
-
-class DecodedImages(Images):
-    """Images that are decoded on access, indexed like a tensor.
-
-    Arguments:
-        size: Height and width of the decoded images in pixels.
-        channels: 3 for colour, 1 for grey.
-        crop: How an image becomes square: `fit`, or `adm` (see `adm_crop`).
-    """
-
-    def __init__(self, size: int, channels: int, crop: str = "fit") -> None:
-        self.size, self.channels, self.crop = size, channels, crop
-
-    @property
-    @override
-    def shape(self) -> tuple[int, int, int, int]:
-        return len(self), self.channels, self.size, self.size
-
-    def decoded(self, size: int, channels: int, crop: str) -> Self:
-        """The same images, decoded to another size and number of channels by another crop."""
-        images = copy(self)
-        images.size, images.channels, images.crop = size, channels, crop
-        return images
-
-    def square(self, image: Image.Image) -> np.ndarray:
-        """One image as uint8[C, size, size]."""
-        return CROPS[self.crop](image, self.size, self.channels)
+log = logging.getLogger(__name__)
 
 
 class FolderImages(DecodedImages):
-    """The images in the files `paths`, of length n; for the other arguments see `DecodedImages`."""
+    """The images in the files `paths`, of length n; see `DecodedImages`."""
 
-    def __init__(self, paths: Sequence[Path], size: int, channels: int = 3, crop: str = "fit") -> None:
-        super().__init__(size, channels, crop)
+    def __init__(self, paths: Sequence[Path], decoding: Decoding) -> None:
+        super().__init__(decoding)
         self.paths = tuple(paths)
 
     @override
@@ -95,97 +52,182 @@ class FolderImages(DecodedImages):
         return len(self.paths)
 
     @override
-    def __getitem__(self, index: Tensor) -> Tensor:
-        """The images at the positions int64[B], as uint8[B, C, H, W].
-
-        Raises:
-            DataError: If a file cannot be decoded; the message names it.
-        """
-        import torch
-
-        if torch.utils.data.get_worker_info() is not None:
-            return torch.from_numpy(np.stack([self._decode(i) for i in index.tolist()]))
-        with ThreadPoolExecutor() as pool:
-            return torch.from_numpy(np.stack(list(pool.map(self._decode, index.tolist()))))
-
-    def _decode(self, i: int) -> np.ndarray:
-        try:
-            with Image.open(self.paths[i]) as image:
-                return self.square(image)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise DataError(
-                f"{self.paths[i]} cannot be read as an image ({error}): replace or remove the file."
-            ) from error
+    def sources(self, index: Sequence[int]) -> list[tuple[Path | bytes, str]]:
+        return [(self.paths[i], text_of(self.paths[i])) for i in index]
 
 
-def image_folder(root: Path, size: int | None = None, name: str = "image_folder") -> Dataset:
+def image_folder(
+    root: Path, size: int | None = None, name: str = "image_folder", *, mode: Mode = "rgb", background: str = "white"
+) -> Dataset:
     """The data set in a directory tree.
 
     Arguments:
         root: A folder with `train/` and `val/` (or `test/`), each with one folder for each class; or with `train/`
             alone, or with the folders of the classes themselves, of which a fixed stratified fifth becomes the test
-            split.
+            split. Of several test folders, the first with class folders counts.
         size: Height and width in pixels; 224 by default.
         name: The data set's name.
+        mode: `rgb` or `grey`.
+        background: The colour behind transparent pixels.
 
     Raises:
         DataError: If the tree holds no class folders or no images, it is unclear which folder holds the test split, or
             the two splits have different classes.
     """
-    root, size = Path(root), size or 224
-    held_out = next((root / test for test in TEST_NAMES if (root / test).is_dir()), None)
+    how = Decoding(224 if size is None else size, mode, background=background)
+    one, other = part_folders(Path(root))
+    if other is not None:
+        return _two_parts(one, other, how, name)
+    split = tree(one, how, name)
+    train, test = stratified(split.labels, 0.2, classes=split.classes)
+    return Dataset(_part(split, train), _part(split, test))
+
+
+def part_folders(root: Path) -> tuple[Path, Path | None]:
+    """The folders of the training and of the test split of a directory tree; None where a fifth is to be held out.
+
+    Raises:
+        DataError: If it is unclear which folder holds the test split.
+    """
+    held_out = [root / test for test in TEST_NAMES if (root / test).is_dir()]
     has_train = (root / "train").is_dir()
-    if has_train and held_out is not None:
-        return Dataset(tree(root / "train", size, name), tree(held_out, size, name))
-    if (has_train and _folders(root) != ["train"]) or held_out is not None:
+    if has_train and held_out:
+        return root / "train", next(filter(_folders, held_out), held_out[0])
+    if (has_train and _folders(root) != ["train"]) or held_out:
         raise DataError(
             f"{root} holds the folders {', '.join(_folders(root)[:8])}: expected train/ with one of "
             f"{', '.join(TEST_NAMES)}, or train/ alone, or one folder a class."
         )
-    split = tree(root / "train" if has_train else root, size, name)
-    train, test = stratified(split.labels, 0.2)
-    return Dataset(_part(split, train), _part(split, test))
+    return (root / "train" if has_train else root), None
+
+
+def _two_parts(train: Path, test: Path, how: Decoding, name: str) -> Dataset:
+    one, other = set(_class_folders(train)), set(_class_folders(test))
+    if one != other:
+        lacks = [f"{p} lacks {', '.join(sorted(c)[:5])}" for p, c in ((train, other - one), (test, one - other)) if c]
+        raise DataError(
+            f"{' and '.join(lacks)}: the training and the test split must have the same classes; add the missing "
+            "images, rename the folders alike, or leave these classes out."
+        )
+    return Dataset(tree(train, how, name), tree(test, how, name))
 
 
 def _folders(root: Path) -> list[str]:
     return sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def tree(folder: Path, size: int, name: str) -> Split:
-    """The images of a folder that holds one folder for each class."""
+def _class_folders(folder: Path) -> dict[str, Path]:
+    """The folders of the classes by the classes' names, in order: as text, or as numbers where all are whole numbers.
+
+    Raises:
+        DataError: If this is no folder, or two folders have the same name in two spellings of Unicode.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder: give the root of a directory tree with one folder of images a class.")
-    classes = tuple(_folders(folder))
-    files = [sorted(p for p in (folder / c).iterdir() if p.suffix.lower() in SUFFIXES and p.is_file()) for c in classes]
-    nested = [c for c, group in zip(classes, files, strict=True) if not group and _folders(folder / c)]
-    if nested:
-        raise DataError(
-            f"{folder / nested[0]} holds folders but no images: give the folder whose folders are the classes, with "
-            "the images directly inside."
-        )
-    paths = [path for group in files for path in group]
-    if not paths:
+    classes: dict[str, Path] = {}
+    for name in natural_order(_folders(folder)):
+        normal = unicodedata.normalize("NFC", text_of(Path(name)))
+        if normal in classes:
+            raise DataError(
+                f"{folder} has two folders called {normal}, in two spellings of Unicode (composed and decomposed): put "
+                "their images into one."
+            )
+        classes[normal] = folder / name
+    return classes
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files in the folders of the classes; hidden ones are left out.
+
+    Arguments:
+        images: The paths of the images of each class, in order, by the class's name.
+        nested: Those of them that lie in folders inside those of their classes.
+        others: The paths of files without an ending of an image.
+    """
+
+    images: dict[str, list[str]]
+    nested: list[str]
+    others: list[str]
+
+
+def list_images(folder: Path) -> Listing:
+    """The files of a folder that holds one folder for each class; images in folders inside that of a class belong to
+    it.
+
+    Raises:
+        DataError: If there are no classes or no images, or the folder of a class holds folders alone.
+    """
+    classes = _class_folders(folder)
+    files = {name: sorted(_files(str(place))) for name, place in classes.items()}
+    images = {name: [path for path in group if is_image(path)] for name, group in files.items()}
+    nested = {name: [path for path in images[name] if os.path.dirname(path) != str(classes[name])] for name in classes}
+    for name, group in images.items():
+        if group and len(nested[name]) == len(group):
+            raise DataError(
+                f"{text_of(classes[name])} holds folders but no images: give the folder whose folders are the classes, "
+                "with the images directly inside."
+            )
+    if not any(images.values()):
         raise DataError(
             f"{folder} holds no images in class folders: expected {folder}/CLASS/IMAGE with one of the endings "
-            f"{', '.join(sorted(SUFFIXES))}."
+            f"{', '.join(sorted(readable_endings()))}."
         )
-    labels = np.repeat(np.arange(len(classes)), [len(group) for group in files])
-    return split_of_files(name, paths, labels, classes, folder, size)
+    others = [path for path in chain(*files.values()) if not is_image(path)]
+    return Listing(images, [*chain(*nested.values())], others)
+
+
+def tree(folder: Path, how: Decoding, name: str) -> Split:
+    """The images of a folder that holds one folder for each class.
+
+    Images in folders inside that of a class belong to it, and files without an image's ending are passed over; both is
+    logged. Hidden files are no images.
+
+    Raises:
+        DataError: If there are no classes or no images, the folder of a class holds folders alone, or a link leads
+            nowhere.
+    """
+    listing = list_images(folder)
+    _log(listing.nested, "images lie in folders inside those of their classes, and are read")
+    _log(listing.others, "files have no ending of an image, and are passed over")
+    labels = np.repeat(np.arange(len(listing.images)), [*map(len, listing.images.values())])
+    return split_of_files(name, [*chain(*listing.images.values())], labels, tuple(listing.images), folder, how)
+
+
+def _files(folder: str) -> Iterator[str]:
+    """The files below a folder that are not hidden, in any order."""
+    for path, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (f"{path}/{name}" for name in names if not name.startswith("."))
+
+
+def is_image(path: str) -> bool:
+    """Whether a file has an ending of an image."""
+    return os.path.splitext(path)[1].lower() in readable_endings()
+
+
+def _log(paths: Sequence[str], remark: str) -> None:
+    if paths:
+        log.warning("%d %s (the first: %s)", len(paths), remark, text_of(paths[0]))
 
 
 def split_of_files(
-    name: str, paths: Sequence[Path], labels: np.ndarray, classes: tuple[str, ...], folder: Path, size: int
+    name: str, paths: Sequence[str], labels: np.ndarray, classes: tuple[str, ...], folder: Path, how: Decoding
 ) -> Split:
-    """The split of some image files below a folder, identified by their paths and sizes."""
-    sha = hashlib.sha256()
-    for path in paths:
-        sha.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\n".encode())
-    return Split(name, FolderImages(paths, size), labels, classes, content=sha.hexdigest())
+    """The split of some image files below a folder; see the head of this module for what identifies it.
+
+    Raises:
+        DataError: If a file cannot be read.
+    """
+    sha, start = hashlib.sha256(how.background.encode()), "" if str(folder) == "." else f"{folder}/"
+    for path, digest in zip(paths, digests_of_files(paths), strict=True):
+        sha.update(os.fsencode(path.removeprefix(start)) + b"\0" + digest)
+    return Split(name, FolderImages([*map(Path, paths)], how), labels, classes, content=sha.hexdigest())
 
 
 def _part(split: Split, index: np.ndarray) -> Split:
     images = split.images
     assert isinstance(images, FolderImages)
-    part = FolderImages([images.paths[i] for i in index], images.size, images.channels, images.crop)
+    part = FolderImages([images.paths[i] for i in index], images.decoding)
     content = f"{split.content}:{hashlib.sha256(index.tobytes()).hexdigest()}"
     return replace(split, images=part, labels=split.labels[index], content=content)

@@ -12,48 +12,77 @@ from pathlib import Path
 import numpy as np
 
 from ..artifacts import write_aside
+from .decoding import Decoding, Mode
 from .folders import image_folder, split_of_files, tree
-from .split import CACHE, DataError, Dataset, Split
+from .split import CACHE, DataError, Dataset
 
-__all__ = ["imagenet", "imagenette", "imagewoof"]
+__all__ = ["flat_images", "imagenet", "imagenette", "imagewoof", "is_flat", "place_of"]
 
 GROUND_TRUTH = "ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt"
 META = "ILSVRC2012_devkit_t12/data/meta.mat"
+LACKING = {
+    "imagewoof": "imagewoof needs a root: download https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2.tgz, unpack "
+    "it, and give the folder.",
+    "imagenet": "imagenet needs a root: the folder with train/ and val/, as the official archives unpack.",
+}
 
 
-def imagenette(root: Path | None = None, size: int | None = None) -> Dataset:
+def imagenette(
+    root: Path | None = None, size: int | None = None, *, mode: Mode = "rgb", background: str = "white"
+) -> Dataset:
     """Ten easy classes of ImageNet from `root`; by default downloaded to the cache; 3 x 224 x 224."""
-    return image_folder(_unpacked(_downloaded() if root is None else root, "imagenette2"), size, "imagenette")
+    return image_folder(place_of("imagenette", root), size, "imagenette", mode=mode, background=background)
 
 
-def imagewoof(root: Path | None = None, size: int | None = None) -> Dataset:
+def imagewoof(
+    root: Path | None = None, size: int | None = None, *, mode: Mode = "rgb", background: str = "white"
+) -> Dataset:
     """Ten breeds of dogs of ImageNet, from the folder imagewoof2* in `root`; 3 x 224 x 224."""
-    if root is None:
-        raise DataError(
-            "imagewoof needs a root: download https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2.tgz, unpack it, "
-            "and give the folder."
-        )
-    return image_folder(_unpacked(root, "imagewoof2"), size, "imagewoof")
+    return image_folder(place_of("imagewoof", root), size, "imagewoof", mode=mode, background=background)
 
 
-def imagenet(root: Path | None = None, size: int | None = None) -> Dataset:
+def imagenet(
+    root: Path | None = None, size: int | None = None, *, mode: Mode = "rgb", background: str = "white"
+) -> Dataset:
     """ImageNet-1K (ILSVRC 2012) from train/ and val/ in `root`; 3 x 224 x 224."""
+    root = place_of("imagenet", root)
+    if not is_flat(root / "val"):
+        return image_folder(root, size, "imagenet", mode=mode, background=background)
+    how = Decoding(224 if size is None else size, mode, background=background)
+    train = tree(root / "train", how, "imagenet")
+    paths, labels = flat_images(root, train.classes)
+    return Dataset(train, split_of_files("imagenet", paths, labels, train.classes, root / "val", how))
+
+
+def place_of(name: str, root: Path | None) -> Path:
+    """The folder with train/ and val/ of the data set of this name.
+
+    Raises:
+        DataError: If there is none.
+    """
+    if root is None and name == "imagenette":
+        root = _downloaded()
     if root is None:
-        raise DataError("imagenet needs a root: the folder with train/ and val/, as the official archives unpack.")
-    val = root / "val"
-    if not val.is_dir() or any(path.is_dir() for path in val.iterdir()):
-        return image_folder(root, size, "imagenet")
-    train = tree(root / "train", size or 224, "imagenet")
-    return Dataset(train, _flat(val, root, train.classes, size or 224))
+        raise DataError(LACKING[name])
+    return root if name == "imagenet" else _unpacked(root, f"{name}2")
 
 
-def _flat(val: Path, root: Path, classes: tuple[str, ...], size: int) -> Split:
-    """The validation split as the official archive unpacks: one folder of images, with classes from the development
-    kit.
+def is_flat(val: Path) -> bool:
+    """Whether this folder holds images without class folders, as the official archive of ImageNet unpacks."""
+    return val.is_dir() and not any(path.is_dir() for path in val.iterdir())
+
+
+def flat_images(root: Path, classes: tuple[str, ...]) -> tuple[list[str], np.ndarray]:
+    """The images of the validation split as the official archive unpacks, one folder of images, and their labels,
+    int64[n], from the development kit.
+
+    Raises:
+        DataError: If the development kit is missing, or does not fit.
     """
     from scipy.io import loadmat
 
-    paths = sorted(val.glob("*.JPEG"))
+    val = root / "val"
+    paths = sorted(map(str, val.glob("*.JPEG")))
     try:
         numbers = np.loadtxt(root / GROUND_TRUTH, dtype=np.int64, ndmin=1)
         synsets = loadmat(root / META, squeeze_me=True)["synsets"]
@@ -67,7 +96,7 @@ def _flat(val: Path, root: Path, classes: tuple[str, ...], size: int) -> Split:
         ) from error
     if len(labels) != len(paths):
         raise DataError(f"{val} holds {len(paths)} images, but {root / GROUND_TRUTH} has {len(labels)} classes.")
-    return split_of_files("imagenet", paths, labels, classes, val, size)
+    return paths, labels
 
 
 def _unpacked(root: Path, stem: str) -> Path:

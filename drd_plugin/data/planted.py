@@ -12,12 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core.seeds import generator
-from .split import DataError, Split, stratified
+from .errors import DataError
+from .pixels import handed_over
+from .split import Split, check_split, stratified
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -96,9 +99,10 @@ def plant(split: Split, wrong_labels: float = 0.0, corrupted: float = 0.0, seed:
         DataError: If a share is out of range, labels are to be wrong with only one class, or examples are to be
             corrupted that are not images in memory.
     """
+    check_split(split)
     for name, share in (("wrong_labels", wrong_labels), ("corrupted", corrupted)):
-        if not 0 <= share < 1:
-            raise DataError(f"{name} is the share of the examples that is planted, in [0, 1), got {share}.")
+        if not isinstance(share, Real) or not 0 <= share < 1:
+            raise DataError(f"{name} is the share of the examples that is planted, in [0, 1), got {share!r}.")
     if wrong_labels and split.num_classes < 2:
         raise DataError(f"{split.name} has one class, so that no label can be wrong.")
     if corrupted and split.kind != "images":
@@ -135,20 +139,24 @@ def _corrupted(images: Tensor, broken: np.ndarray, seed: int) -> Tensor:
     for i, (name, corrupt) in enumerate(CORRUPTIONS.items()):
         index = torch.from_numpy(broken[i :: len(CORRUPTIONS)])
         changed[index] = corrupt(changed[index], generator(seed, name))
-    return changed
+    return handed_over(changed)
 
 
 def take(split: Split, examples: int) -> Split:
     """A part of the split with this number of examples and the same class shares; the choice is fixed.
 
     Raises:
-        DataError: If the split has fewer examples or more classes than that, or its images are not in memory.
+        DataError: If the split has fewer examples or more classes than that, a class has one example alone, or the
+            images are not in memory.
     """
-    if not split.num_classes <= examples <= len(split):
-        raise DataError(f"{split.name} has {len(split)} examples of {split.num_classes} classes, got {examples}.")
+    check_split(split)
+    if not isinstance(examples, int | np.integer) or not split.num_classes <= examples <= len(split):
+        raise DataError(f"{split.name} has {len(split)} examples of {split.num_classes} classes, got {examples!r}.")
     if examples == len(split):
         return split
     if not split.in_memory:
         raise DataError(f"{split.name} is decoded as needed, and is not cut: give a folder with fewer images.")
-    _, index = stratified(split.labels, examples / len(split))
+    rest, index = stratified(split.labels, examples / len(split), classes=split.classes)
+    if len(index) < examples:  # the rest got an example of each class, which it does not need here
+        index = np.sort(np.concatenate([index, generator(0, "take").permutation(rest)[: examples - len(index)]]))
     return replace(split.part(index), made_from=split.made_from or split.fingerprint)

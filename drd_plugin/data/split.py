@@ -15,6 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
+from ..artifacts.vectors import positions_of
+from .errors import DataError
+from .labels import labelled
+from .parts import stratified
+from .pixels import handed_over, owned, pixels_of
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -28,7 +34,6 @@ __all__ = [
     "check_images",
     "check_split",
     "from_arrays",
-    "labelled",
     "scaled",
     "stratified",
 ]
@@ -38,10 +43,6 @@ Kind = Literal["images", "texts"]
 
 CACHE = Path("~/.cache/drd_plugin/data").expanduser()
 """The folder that data sets are downloaded to."""
-
-
-class DataError(ValueError):
-    """Data that cannot be used: missing, unreadable, wrongly labelled, or of the wrong shape."""
 
 
 class Images(Protocol):
@@ -61,13 +62,13 @@ class Images(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Un-augmented, labelled images.
+    """Un-augmented, labelled images. A split holds copies of the tensor and the labels that it is made from.
 
     Arguments:
         name: The data set's name.
         images: uint8[n, C, H, W], in memory or decoded on access.
-        labels: The class of each image, int64[n], in 0..C-1; every class has an example.
-        classes: The class names, in order.
+        labels: The class of each image, int64[n], in 0..C-1; every class has an example. See `from_arrays`.
+        classes: The class names, in order; no two are the same.
         content: A digest that identifies the images (for a folder, that of the paths and sizes of its files); images in
             memory are identified by their pixels.
         made_from: The fingerprint of the split that this one was made from, by leaving out examples or planting noise;
@@ -77,7 +78,7 @@ class Split:
         maker: The function that builds such a split from a user's data.
 
     Raises:
-        DataError: If lengths differ, a label is out of range or a class has no example.
+        DataError: If lengths differ, a label is out of range or a class has no example or no name of its own.
     """
 
     kind: ClassVar[Kind] = "images"
@@ -92,10 +93,9 @@ class Split:
     made_from: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
-        labels = np.asarray(self.labels).astype(np.int64)
-        if not np.array_equal(labels, self.labels):
-            raise DataError(f"{self.name}: expected integer labels, got {np.asarray(self.labels).dtype} values.")
+        labels, classes = labelled(self.name, self.labels, self.classes)
         object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "classes", classes)
         if len(labels) != len(self.images) or len(labels) == 0:
             raise DataError(
                 f"{self.name}: expected as many labels as {self.kind} and at least one, got {len(labels)} labels and "
@@ -110,14 +110,26 @@ class Split:
         empty = [name for name, count in zip(self.classes, self.class_counts, strict=True) if count == 0]
         if empty:
             raise DataError(
-                f"{self.name}: no example of {', '.join(empty[:5])} ({len(empty)} empty classes): add examples or "
-                "leave the classes out."
+                f"{self.name}: no example of {', '.join(empty[:5])} ({len(empty)} empty classes; labels count from 0): "
+                "add examples or leave the classes out."
             )
-        dtype = getattr(self.images, "dtype", None)
-        if self.in_memory and str(dtype) != f"torch.{self.stored}":
+        if self.in_memory:
+            self._own()
+
+    def _own(self) -> None:
+        """Replaces the tensor by a copy that nobody else holds; raises DataError if it has another type or shape."""
+        images: Any = self.images
+        kind = f"{type(images).__module__.partition('.')[0]}.{images.dtype}".replace("torch.torch", "torch")
+        if kind != f"torch.{self.stored}":
             raise DataError(
-                f"{self.name}: expected {self.stored} {self.kind}, got {dtype}: build the split with {self.maker}()."
+                f"{self.name}: expected {self.stored} {self.kind}, got {kind}: build the split with {self.maker}()."
             )
+        if images.ndim != 4 or 0 in images.shape[1:]:
+            raise DataError(
+                f"{self.name}: expected {self.kind} of the shape [n, C, H, W] with pixels, got {tuple(images.shape)}: "
+                f"build the split with {self.maker}()."
+            )
+        object.__setattr__(self, "images", owned(images))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -144,14 +156,15 @@ class Split:
         return self.shape[0], self.shape[1]
 
     def part(self, index: np.ndarray) -> Split:
-        """The split with only the examples at the positions int64[k]; they must be in memory."""
+        """The split with only the examples at the positions int64[k], or of a mask bool[n]; they must be in memory."""
+        index = positions_of(index, len(self))
         return replace(self, labels=self.labels[index], **self._at(index))
 
     def _at(self, index: np.ndarray) -> dict[str, Any]:
         """The fields of length n, without the labels, restricted to some positions."""
         import torch
 
-        return {"images": self.images[torch.from_numpy(index)]}
+        return {"images": handed_over(self.images[torch.from_numpy(index)])}
 
     def _identity(self) -> bytes:
         """The bytes that identify the examples, without their labels."""
@@ -197,10 +210,17 @@ class Dataset:
 
     def __post_init__(self) -> None:
         train, test = self.train, self.test
+        check_split(train)
+        check_split(test)
         if train.classes != test.classes or (train.kind, train.shape) != (test.kind, test.shape):
+            pairs = (("training", train, test), ("test", test, train))
+            lacking = {part: [c for c in one.classes if c not in other.classes] for part, one, other in pairs}
+            alone = [f"only the {part} split has {', '.join(names[:5])}" for part, names in lacking.items() if names]
+            same = train.classes == test.classes
+            detail = "" if same else f": {'; '.join(alone) or 'the classes are the same in another order'}"
             raise DataError(
                 f"{train.name}: the training split has {train.num_classes} classes and {train.kind} {train.shape}, the "
-                f"test split {test.num_classes} and {test.kind} {test.shape}; they must agree."
+                f"test split {test.num_classes} and {test.kind} {test.shape}; they must agree{detail}."
             )
         if getattr(train, "vocabulary", None) != getattr(test, "vocabulary", None):
             raise DataError(
@@ -223,68 +243,25 @@ def check_images(split: Split, consumer: str) -> None:
 
 
 def from_arrays(
-    name: str, images: np.ndarray | Tensor, labels: np.ndarray, classes: Sequence[str] | None = None
+    name: str, images: np.ndarray | Tensor, labels: np.ndarray | Sequence[Any], classes: Sequence[str] | None = None
 ) -> Split:
-    """The split of images in memory.
+    """The split of images in memory, which are copied.
 
     Arguments:
         name: The data set's name.
-        images: Integers in 0..255, or floating point in [0, 1], with shape [n, C, H, W] or [n, H, W].
-        labels: Integer labels, with length n.
-        classes: The class names; "0", "1", ... by default.
+        images: Integers in 0..255, floating point in [0, 1], or truth values (black and white), with shape [n, C, H, W]
+            or [n, H, W]. Of integers of 16 bits without sign of which one is above 255, the high byte is taken.
+        labels: Integer labels or class names, with length n.
+        classes: The class names; by default "0", "1", ..., or the names among the labels, sorted (by value if all are
+            whole numbers).
 
     Raises:
-        DataError: If a pixel is NaN or out of range, the images have another shape, or a label is no integer or out of
-            range.
+        DataError: If a pixel is NaN or out of range, the images have another shape, or a label is no integer and no
+            class name, or out of range.
     """
-    import torch
-
-    pixels = torch.as_tensor(images)
-    if pixels.ndim == 3:
-        pixels = pixels.unsqueeze(1)
-    if pixels.ndim != 4:
-        raise DataError(f"{name}: expected images of shape [n, C, H, W] or [n, H, W], got {tuple(pixels.shape)}.")
-    if pixels.shape[3] in (1, 3, 4) and pixels.shape[1] not in (1, 3, 4):
-        raise DataError(
-            f"{name}: images of shape {tuple(pixels.shape)} look like [n, H, W, C], expected [n, C, H, W]: "
-            "transpose them with images.transpose(0, 3, 1, 2)."
-        )
-    if pixels.is_floating_point():
-        usable = ((pixels >= 0) & (pixels <= 1)).flatten(1).all(1)
-        if not usable.all():
-            broken = (~usable).nonzero().flatten().tolist()
-            raise DataError(
-                f"{name}: {len(broken)} images hold NaN or values outside [0, 1] (the first: {broken[:5]}); scale or "
-                "repair them."
-            )
-        pixels = (pixels * 255).round()
-    elif pixels.min() < 0 or pixels.max() > 255:
-        raise DataError(f"{name}: expected integer pixels in 0..255, got {pixels.min()} to {pixels.max()}.")
-    return Split(name, pixels.to(torch.uint8), *labelled(name, labels, classes))
-
-
-def labelled(
-    name: str, labels: np.ndarray | Sequence[int], classes: Sequence[str] | None
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The labels as an array, and the class names, by default "0", "1", ...
-
-    Raises:
-        DataError: If the labels are not integers.
-    """
-    labels = np.asarray(labels)
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(f"{name}: expected integer labels, got {labels.dtype} values; class names go into `classes`.")
-    return labels, tuple(map(str, range(int(labels.max(initial=0)) + 1)) if classes is None else classes)
+    return Split(name, pixels_of(name, images), *labelled(name, labels, classes))
 
 
 def scaled(images: Tensor) -> Tensor:
     """Images uint8[B, C, H, W] scaled for a diffusion model, float32[B, C, H, W] in [-1, 1]."""
     return images.float() / 127.5 - 1
-
-
-def stratified(labels: np.ndarray, share: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The positions of all but a share of the examples, and of that share, both ascending, with equal class shares."""
-    from sklearn.model_selection import train_test_split
-
-    rest, part = train_test_split(np.arange(len(labels)), test_size=share, stratify=labels, random_state=seed)
-    return np.sort(rest), np.sort(part)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from typing_extensions import override
 
-from .split import DataError, Kind, Split, labelled
+from .errors import DataError
+from .labels import labelled
+from .pixels import handed_over
+from .split import Kind, Split
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,7 +61,8 @@ class Vocabulary:
     length: int
 
     def __post_init__(self) -> None:
-        if self.length < 1 or len(set(self.words)) < len(self.words):
+        object.__setattr__(self, "words", _checked("a vocabulary", self.words))
+        if not isinstance(self.length, int | np.integer) or self.length < 1 or len(set(self.words)) < len(self.words):
             raise DataError(
                 f"a vocabulary needs distinct words and a length of at least 1, got {len(self.words)} words, "
                 f"{len(set(self.words))} of them distinct, and length={self.length}."
@@ -75,8 +79,11 @@ class Vocabulary:
             most: The greatest number of words.
             least: The number of texts that a word must be in.
             length: L; by default the 95 % quantile of the texts' lengths, at most `LONGEST`.
+
+        Raises:
+            DataError: If a text is no string, or all of them are one.
         """
-        cut = [words_of(text) for text in texts]
+        cut = [words_of(text) for text in _checked("a vocabulary", texts)]
         counts = Counter(word for words in cut for word in set(words))
         frequent = sorted((word for word, count in counts.items() if count >= least), key=lambda w: (-counts[w], w))
         if length is None:
@@ -92,11 +99,12 @@ class Vocabulary:
         """The numbers of each text's words, int32[n, 1, 1, L], padded at the end; without words, one unknown word."""
         import torch
 
+        texts = _checked("a vocabulary", texts)
         rows = np.full((len(texts), self.length), PADDING, np.int32)
         for row, text in zip(rows, texts, strict=True):
             numbers = [self._number.get(word, UNKNOWN) for word in words_of(text)[: self.length]] or [UNKNOWN]
             row[: len(numbers)] = numbers
-        return torch.from_numpy(rows)[:, None, None]
+        return handed_over(torch.from_numpy(rows)[:, None, None])
 
     @cached_property
     def _number(self) -> dict[str, int]:
@@ -124,6 +132,7 @@ class TextSplit(Split):
     vocabulary: Vocabulary = field(kw_only=True)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "texts", _checked(self.name, self.texts))
         super().__post_init__()
         expected = (len(self.texts), 1, 1, self.vocabulary.length)
         if tuple(self.images.shape) != expected:
@@ -165,20 +174,30 @@ def from_texts(
     Arguments:
         name: The data set's name.
         texts: The texts, with length n.
-        labels: Integer labels, with length n.
-        classes: The class names; "0", "1", ... by default.
+        labels: Integer labels or class names, with length n.
+        classes: The class names; by default "0", "1", ..., or the names among the labels (see `from_arrays`).
         vocabulary: That of these texts by default; for a test split, give the training split's.
 
     Raises:
-        DataError: If a text is no string, or a label is out of range.
+        DataError: If a text is no string, or a label is no integer and no class name, or out of range.
     """
+    texts = _checked(name, texts)
+    vocabulary = Vocabulary.from_texts(texts) if vocabulary is None else vocabulary
+    if not isinstance(vocabulary, Vocabulary):
+        raise DataError(f"{name}: expected a Vocabulary, as of a TextSplit, got a {type(vocabulary).__name__}.")
+    numbers = vocabulary.numbers(texts)
+    return TextSplit(name, numbers, *labelled(name, labels, classes), texts=texts, vocabulary=vocabulary)
+
+
+def _checked(name: str, texts: Iterable[str]) -> tuple[str, ...]:
+    """The texts in a tuple; raises DataError unless they are a list of strings."""
+    if isinstance(texts, str | bytes | Mapping | set | frozenset) or not isinstance(texts, Iterable):
+        raise DataError(f"{name}: expected a list of texts, got a {type(texts).__name__}: give [text, ...].")
     texts = tuple(texts)
     wrong = next((i for i, text in enumerate(texts) if not isinstance(text, str)), None)
     if wrong is not None:
         raise DataError(f"{name}: expected strings, got {texts[wrong]!r} at position {wrong}: repair or leave it out.")
-    vocabulary = vocabulary or Vocabulary.from_texts(texts)
-    numbers = vocabulary.numbers(texts)
-    return TextSplit(name, numbers, *labelled(name, labels, classes), texts=texts, vocabulary=vocabulary)
+    return texts
 
 
 def check_no_size(name: str, size: int | None) -> None:

@@ -10,18 +10,24 @@ from __future__ import annotations
 import copy
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL.Image import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
+from torchvision.datasets.folder import default_loader
 from torchvision.transforms import Compose
 from typing_extensions import override
 
 from ..data import DataError, Split
+from ..data.decoding import decode, is_grey, open_image
+from ..data.identity import text_of
 from .datasets import SplitDataset
 
 __all__ = ["labels_of", "original_of", "relabelled", "split_of"]
@@ -72,7 +78,7 @@ def split_of(dst_train: Any, workers: int = 0) -> Split:
     if images is None and lazy.bytes <= IN_MEMORY:
         images = lazy.all()
     content = lazy.sample_digest() if images is None else ""
-    return Split(name, lazy if images is None else images, labels, tuple(map(_class_name, classes)), content)
+    return Split(name, lazy if images is None else images, labels, _class_names(dst_train, classes), content)
 
 
 def original_of(dst_train: Any, split: Split) -> Split:
@@ -85,9 +91,14 @@ def relabelled(split: Split, labels: np.ndarray) -> Split:
     return split if np.array_equal(split.labels, labels) else replace(split, labels=labels)
 
 
-def _class_name(name: Any) -> str:
-    """A class's name, as text; torchvision's ImageNet has several names for a class."""
-    return ", ".join(name) if isinstance(name, tuple) else str(name)
+def _class_names(dst_train: Any, classes: Sequence[Any]) -> tuple[str, ...]:
+    """The names of the classes as texts. Torchvision's ImageNet has several names for a class, and some for two (the
+    crane that flies and the one that lifts), which get their WordNet ids, or else their numbers.
+    """
+    names = [", ".join(name) if isinstance(name, tuple) else str(name) for name in classes]
+    ids = getattr(dst_train, "wnids", range(len(names)))
+    count = Counter(names)
+    return tuple(f"{name} ({number})" if count[name] > 1 else name for name, number in zip(names, ids, strict=True))
 
 
 def labels_of(dst_train: Any) -> np.ndarray:
@@ -113,9 +124,23 @@ def labels_of(dst_train: Any) -> np.ndarray:
 def _plain(dst_train: Any) -> Any:
     """A shallow copy of the data set, whose items are not normalised."""
     plain = copy.copy(dst_train)
+    if getattr(dst_train, "loader", None) is default_loader:
+        plain.loader = _loaded
     if getattr(dst_train, "transform", None) is not None:
-        plain.transform = Compose([step for step in _steps(dst_train.transform) if _is_preserved(step)])
+        steps = [step for step in _steps(dst_train.transform) if _is_preserved(step)]
+        plain.transform = Compose([_eight_bits, *steps])
     return plain
+
+
+def _eight_bits(image: Any) -> Any:
+    """An image of Pillow upright and in 8 bits of grey or colour (see `drd_plugin.data.decoding`); else as it is."""
+    return decode(image, "grey" if is_grey(image) else "rgb").image if isinstance(image, Image) else image
+
+
+def _loaded(path: str) -> Image:
+    """The image in a file in colour, in the place of torchvision's loader, which clips what has more than 8 bits."""
+    with open_image(Path(path), text_of(Path(path))) as image:
+        return decode(image, "rgb").image
 
 
 def _steps(transform: Any) -> Iterator[Any]:
@@ -209,8 +234,11 @@ class _Lazy(torch.utils.data.Dataset[Tensor]):
 
 def _pixels(dataset: Any, i: int) -> Tensor:
     """Image i, uint8[C, H, W]."""
-    image = dataset[i][0]
-    pixels = torch.as_tensor(image if isinstance(image, (Tensor, np.ndarray)) else np.asarray(image))
+    try:
+        image = _eight_bits(dataset[i][0])
+    except (DataError, OSError) as error:
+        raise DataError(f"image {i} cannot be read ({error}): repair it, or leave it out.") from error
+    pixels = torch.as_tensor(image if isinstance(image, (Tensor, np.ndarray)) else np.array(image))
     if not isinstance(image, (Tensor, np.ndarray)) and pixels.ndim == 3:
         pixels = pixels.permute(2, 0, 1)
     if pixels.ndim == 2:
@@ -223,4 +251,11 @@ def _pixels(dataset: Any, i: int) -> Tensor:
                 "give a data set whose `transform` normalises, or one with values in [0, 1]."
             )
         pixels = (pixels * 255).round()
+    elif pixels.dtype == torch.bool:
+        pixels = 255 * pixels.to(torch.uint8)
+    elif pixels.dtype != torch.uint8 and (int(pixels.min()) < 0 or int(pixels.max()) > 255):
+        raise DataError(
+            f"image {i} has whole numbers from {int(pixels.min())} to {int(pixels.max())}, expected 0 to 255: give "
+            "images of Pillow, whose 16 bits are read, or divide by 256."
+        )
     return pixels.to(torch.uint8)

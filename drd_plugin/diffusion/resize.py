@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision.transforms.functional import center_crop, resize
 
 from ..data import DataError, Split
-from ..data.folders import DecodedImages
+from ..data.decoded import DecodedImages
 from ..data.split import Images
 from .denoisers.base import how_to_fit
 from .denoisers.load import denoiser_folder, image_shape
@@ -39,7 +39,7 @@ def resized_for(denoiser: str, split: Split, in_memory: bool = False) -> Split:
     if not isinstance(images, DecodedImages):
         return _resized_in_memory(split, channels, size)
     crop = "adm" if (folder / "vae").is_dir() else "fit"
-    if split.shape == (channels, size, size) and images.crop == crop:
+    if split.shape == (channels, size, size) and images.decoding.crop == crop:
         return split
     images = images.decoded(size, channels, crop)
     return replace(split, images=images, content=f"{split.fingerprint} as {channels} x {size} x {size} by {crop}")

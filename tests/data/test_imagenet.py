@@ -6,7 +6,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from drd_plugin.data import DataError, load
-from drd_plugin.data.folders import adm_crop
+from drd_plugin.data.crops import adm_crop
 
 WNIDS = ("n01440764", "n01443537", "n02102040")
 
@@ -69,21 +69,21 @@ def test_adms_crop_halves_by_boxes_and_keeps_the_centre():
     """A step: white on the left half, black on the right, whose middle stays in the middle."""
     pixels = np.zeros((64, 100, 3), np.uint8)
     pixels[:, :50] = 255
-    cropped = adm_crop(Image.fromarray(pixels), 16, 3)
-    assert cropped.shape == (3, 16, 16)
-    assert (cropped[:, :, :7] > 240).all()
-    assert (cropped[:, :, 9:] < 15).all()
+    cropped = np.asarray(adm_crop(Image.fromarray(pixels), 16))
+    assert cropped.shape == (16, 16, 3)
+    assert (cropped[:, :7] > 240).all()
+    assert (cropped[:, 9:] < 15).all()
 
 
 def test_adms_crop_is_exact_where_boxes_are():
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (64, 64)).astype(np.uint8)
     expected = pixels.reshape(16, 4, 16, 4).mean((1, 3))
-    assert np.abs(adm_crop(Image.fromarray(pixels), 16, 1)[0] - expected).max() <= 2.5
-    whole = adm_crop(Image.fromarray(pixels), 64, 1)[0]
+    assert np.abs(np.asarray(adm_crop(Image.fromarray(pixels), 16)) - expected).max() <= 2.5
+    whole = adm_crop(Image.fromarray(pixels), 64)
     assert np.array_equal(whole, pixels)
 
 
 def test_adms_crop_takes_any_shape():
     for width, height in ((16, 16), (17, 31), (200, 33), (15, 40)):
-        assert adm_crop(Image.new("RGBA", (width, height)), 16, 3).shape == (3, 16, 16)
+        assert adm_crop(Image.new("RGB", (width, height)), 16).size == (16, 16)

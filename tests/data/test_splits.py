@@ -52,7 +52,7 @@ def test_statistics_are_those_of_the_pixels(digits):
         (np.zeros((2, 3, 3), np.uint8), [0, 1, 1], "as many labels as images"),
         (np.zeros((2, 3, 3), np.uint8), [0, -1], "labels must be in"),
         (np.zeros((2, 3, 3), np.uint8), [0, 2], "no example of 1"),
-        (np.zeros((2, 3, 3), np.uint8), ["a", "b"], "expected integer labels, got <U1"),
+        (np.zeros((2, 3, 3), np.uint8), [b"a", b"b"], r"expected integer labels, got \|S1"),
         (np.zeros((2, 8, 8, 3), np.uint8), [0, 1], r"look like \[n, H, W, C\]"),
     ],
 )

@@ -130,9 +130,10 @@ def test_words_of_the_test_set_are_unknown():
         (["a", None], [0, 1], "expected strings, got None at position 1"),
         (["a", "b", 3.0], [0, 1, 1], "expected strings, got 3.0 at position 2"),
         (["a", "b"], [0, 1, 1], "as many labels as texts and at least one, got 3 labels and 2 texts"),
-        ([], [], "expected integer labels"),
+        ([], [], "at least one, got 0 labels and 0 texts"),
         (["a", "b"], [0, 2], "no example of 1"),
-        (["a", "b"], ["x", "y"], "expected integer labels, got <U1"),
+        (["a", "b"], ["x", 1], "expected class names as labels, got 1 at position 1"),
+        ("ab", [0, 1], "expected a list of texts, got a str"),
     ],
 )
 def test_unusable_texts_are_refused(texts, labels, message):
@@ -636,5 +637,5 @@ def test_hugging_face_sets_with_broken_or_no_texts(saved):
 
 def test_a_missing_text_is_named(saved):
     rows = {"text": ["a", "b", "c", None] * 5, "kind": [0, 1] * 10}
-    with pytest.raises(DataError, match="hf:saved: expected strings, got None at position"):
+    with pytest.raises(DataError, match="hf:saved, train: row 3 has no text in the column text"):
         load("hf:saved", saved(["text"], {"train": rows}))

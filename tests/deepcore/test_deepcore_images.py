@@ -8,7 +8,7 @@ import torch
 from checkout import Shapes, args_of
 from PIL import Image
 from torch.utils.data import TensorDataset
-from torchvision import transforms
+from torchvision import datasets, transforms
 from torchvision.transforms import v2
 
 from drd_plugin.data import DataError
@@ -124,3 +124,73 @@ def test_colours_do_not_fit_a_grey_denoiser(denoiser):
     images.classes, images.targets = Shapes.classes, torch.arange(6) % 3
     with pytest.raises(DataError, match="takes images with 1 channels, but tensordataset has 3"):
         resized_for(denoiser, split_of(images), in_memory=True)
+
+
+@pytest.mark.parametrize(("ids", "expected"), [(None, "crane (0)"), (["n1", "n2", "n3"], "crane (n1)")])
+def test_two_classes_of_one_name_are_told_by_their_ids(ids, expected):
+    """As torchvision's ImageNet has them, with several names for a class."""
+    data = Shapes(12)
+    data.classes = [("crane",), ("heron", "egret"), ("crane",)]
+    if ids:
+        data.wnids = ids
+    assert split_of(data).classes[:2] == (expected, "heron, egret")
+
+
+class Files(torch.utils.data.Dataset):
+    """Images of Pillow, as a data set gives them that opens files by itself."""
+
+    classes, transform = ["a", "b"], transforms.ToTensor()
+
+    def __init__(self, *images):
+        self.images, self.targets = images, torch.arange(len(images)) % 2
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, i):
+        return self.transform(self.images[i]) if self.transform else self.images[i], int(self.targets[i])
+
+
+@pytest.mark.parametrize("with_transform", [True, False])
+def test_deep_and_transparent_images_are_decoded_as_elsewhere(with_transform):
+    ramp = np.linspace(0, 65535, 64).reshape(8, 8).astype(np.uint16)
+    data = Files(*[Image.fromarray(ramp)] * 2)
+    data.transform = data.transform if with_transform else None
+    assert np.array_equal(split_of(data).images[0, 0].numpy(), ramp >> 8)
+    hidden = np.zeros((8, 8, 4), np.uint8)
+    hidden[..., 0] = 255
+    data = Files(*[Image.fromarray(hidden)] * 2)
+    data.transform = data.transform if with_transform else None
+    assert (split_of(data).images == 255).all(), "white behind, and no hidden red"
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (torch.full((1, 8, 8), 300), "image 1 has whole numbers from 300 to 300, expected 0 to 255"),
+        (torch.full((1, 8, 8), -1, dtype=torch.int16), "image 1 has whole numbers from -1 to -1"),
+        (
+            Image.fromarray(np.full((8, 8), 70_000, np.int32)),
+            r"image 1 cannot be read .*numbers of 32 bits",
+        ),
+        (
+            Image.fromarray(np.full((8, 8), 2, np.float32)),
+            r"image 1 cannot be read .*floating-point numbers from 2",
+        ),
+    ],
+)
+def test_images_beyond_eight_bits_are_refused_by_their_position(image, message):
+    whole = torch.zeros(1, 8, 8, dtype=torch.uint8) if isinstance(image, torch.Tensor) else Image.new("L", (8, 8))
+    data = Files(whole, image)
+    data.transform = None
+    with pytest.raises(DataError, match=message):
+        split_of(data)
+
+
+def test_the_files_of_torchvisions_folders_are_decoded_as_elsewhere(tmp_path):
+    ramp = np.linspace(0, 65535, 64).reshape(8, 8).astype(np.uint16)
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        Image.fromarray(ramp).save(tmp_path / name / "0.png")
+    data = datasets.ImageFolder(tmp_path, transforms.ToTensor())
+    assert np.array_equal(split_of(data).images[0].numpy(), np.stack([ramp >> 8] * 3))

@@ -157,7 +157,7 @@ def test_imagenettes_classes_have_the_models_numbers(dit, imagenette):
         find_denoiser(str(dit), imagenette.train, CPU)
     resized = DRD(denoiser=str(dit)).resized(imagenette.train)
     assert resized.shape == (3, 16, 16)
-    assert resized.images.crop == "adm"
+    assert resized.images.decoding.crop == "adm"
     bridged = find_denoiser(str(dit), resized, CPU)
     assert bridged.card["class_ids"] == {"n01440764": 0, "n02102040": 217, "n02979186": 482}
     assert (bridged.num_classes, bridged.null_class) == (3, 3)
