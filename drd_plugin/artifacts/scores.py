@@ -18,6 +18,7 @@ import numpy as np
 from ..core.provenance import differences, identity_of
 from .files import ArtifactError, write_aside
 from .reliability import reliability
+from .vectors import as_array, whole_numbers
 
 __all__ = ["Scores", "part_path", "read_part", "write_part"]
 
@@ -32,14 +33,18 @@ class Scores:
     Arguments:
         name: The score's name in the registry, or the one that it was imported under.
         estimates: Independent estimates of each example's score (diffusion draws, or proxies), float32[n, R] with R >=
-            1, finite.
+            1, finite; float64 where float32 would make the means of two examples equal that differ.
         labels: The class of each example, int64[n].
         higher_is_harder: Whether a larger value means a harder (less typical, less likely) example.
         fingerprint: The data set's fingerprint.
         provenance: The score's fields and all else that determines the values, ready for JSON.
+        double: Whether the estimates are float64 in any case; it becomes true where they must be.
+
+    The arrays are copies, so what becomes of the caller's changes nothing.
 
     Raises:
-        ArtifactError: If the shapes differ, or a value is not finite.
+        ArtifactError: If the shapes differ, a value is not finite or beyond float32's range, two values differ that are
+            equal in float64 too, or a label is no integer.
     """
 
     name: str
@@ -48,29 +53,35 @@ class Scores:
     higher_is_harder: bool
     fingerprint: str
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    double: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "estimates", np.asarray(self.estimates, np.float32))
-        object.__setattr__(self, "labels", np.asarray(self.labels, np.int64))
-        if self.estimates.ndim != 2 or len(self.estimates) != len(self.labels):
+        estimates, labels = np.asarray(self.estimates), as_array(self.labels)
+        if estimates.ndim != 2 or labels.ndim != 1 or len(estimates) != len(labels) or not estimates.shape[1]:
             raise ArtifactError(
-                f"{self.name}: expected estimates of shape [n, R] for {len(self.labels)} labels, got "
-                f"{self.estimates.shape}."
+                f"{self.name}: expected estimates of shape [n, R] for {len(labels)} labels, got {estimates.shape}."
             )
-        broken = np.flatnonzero(~np.isfinite(self.estimates).all(axis=1))
+        if estimates.dtype.kind not in "biuf":
+            raise ArtifactError(f"{self.name}: expected numbers as estimates, got {estimates.dtype} values.")
+        with np.errstate(over="ignore"):
+            broken = np.flatnonzero(~np.isfinite(estimates.astype(np.float32)).all(axis=1))
         if len(broken):
             raise ArtifactError(
                 f"{self.name}: the scores of {len(broken)} examples are NaN or infinite (the first: "
                 f"{broken[:5].tolist()}); "
-                f"every score must be finite. Look at these images, or at the learning rate of the proxy."
+                f"every score must be finite, and below 3.4e38. Look at these images, or at the learning rate of the "
+                "proxy."
             )
+        object.__setattr__(self, "double", self.double or _needs_double(self.name, estimates))
+        object.__setattr__(self, "estimates", np.array(estimates, np.float64 if self.double else np.float32))
+        object.__setattr__(self, "labels", whole_numbers(labels, "labels", whose=f"{self.name}: ").astype(np.int64))
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @cached_property
     def values(self) -> np.ndarray:
-        """The mean of the estimates, float32[n]."""
+        """The mean of the estimates, float32[n], or float64 as they are."""
         return self.estimates.mean(axis=1)
 
     @cached_property
@@ -94,7 +105,7 @@ class Scores:
 
     @cached_property
     def hardness(self) -> np.ndarray:
-        """The values, negated unless higher is harder, so that larger always means harder; float32[n]."""
+        """The values, negated unless higher is harder, so that larger always means harder; number[n]."""
         return self.values if self.higher_is_harder else -self.values
 
     def at(self, positions: np.ndarray) -> Scores:
@@ -158,6 +169,7 @@ class Scores:
         return replace(
             parts[0],
             estimates=np.concatenate([part.estimates for part in parts]),
+            double=any(part.double for part in parts),
             labels=np.concatenate([part.labels for part in parts]),
             provenance={
                 **parts[0].provenance,
@@ -169,6 +181,25 @@ class Scores:
     @property
     def _identity(self) -> tuple[Any, ...]:
         return self.name, self.higher_is_harder, self.fingerprint, identity_of(self.provenance)
+
+
+def _needs_double(name: str, estimates: np.ndarray) -> bool:
+    """Whether float32 would make means equal that differ.
+
+    Raises:
+        ArtifactError: If float64 would make estimates equal that differ.
+    """
+    if estimates.dtype.kind == "b" or estimates.dtype.itemsize < 4 or estimates.dtype == np.float32:
+        return False
+    double = estimates.astype(np.float64)
+    wide = estimates.dtype.kind in "iu" or estimates.dtype.itemsize > 8
+    if wide and len(np.unique(double)) < len(np.unique(estimates)):
+        raise ArtifactError(
+            f"{name}: some estimates that differ would be the same in float64: subtract what they have in common."
+        )
+    means = (each.mean(axis=1) for each in (double.astype(np.float32), double))
+    single, exact = (len(np.unique(mean)) for mean in means)
+    return single < exact
 
 
 def _distinct(environments: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -211,7 +242,7 @@ def write_part(folder: Path, part: int, parts: int, index: np.ndarray, scores: S
         {
             "index": pa.array(index, pa.int64()),
             "label": pa.array(scores.labels, pa.int64()),
-            "score": pa.array(scores.values, pa.float32()),
+            "score": pa.array(scores.values),
             "stderr": pa.nulls(len(scores), pa.float32()) if scores.stderr is None else pa.array(scores.stderr),
             "estimates": pa.FixedSizeListArray.from_arrays(
                 pa.array(scores.estimates.ravel()), scores.estimates.shape[1]
@@ -230,13 +261,15 @@ def read_part(path: Path) -> tuple[tuple[np.ndarray, int], Scores]:
     try:
         table = pq.read_table(path, page_checksum_verification=True)
         header = json.loads(table.schema.metadata[METADATA])
+        estimates = table["estimates"].combine_chunks().flatten().to_numpy().reshape(table.num_rows, -1)
         scores = Scores(
             name=header["name"],
-            estimates=table["estimates"].combine_chunks().flatten().to_numpy().reshape(table.num_rows, -1),
+            estimates=estimates,
             labels=table["label"].to_numpy(),
             higher_is_harder=header["higher_is_harder"],
             fingerprint=header["fingerprint"],
             provenance=header["provenance"],
+            double=estimates.dtype == np.float64,
         )
         return (table["index"].to_numpy(), header["n"]), scores
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:

@@ -1,7 +1,7 @@
 """`import-scores` and `export-subset`: to and from other tools."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -20,11 +20,14 @@ def import_scores(
     out: Path,
     harder: Literal["higher", "lower"] | None = None,
     column: str = "score",
-    index: str = "index",
+    index: str | None = None,
     key: str | None = None,
+    labels: str | None = None,
+    ranks: bool = False,
+    order: bool = False,
 ) -> None:
-    """Make a folder of scores from a file of another tool: a CSV, an array (.npy), or a dictionary of CCS or D2 pruning
-    (.pt).
+    """Make a folder of scores from a file of another tool: a CSV, an array (.npy), or a dictionary (.pt, .npz, .json)
+    of CCS or D2 pruning, say.
 
     Arguments:
         file: The file; its ending says the format.
@@ -32,15 +35,20 @@ def import_scores(
         out: The folder to write the scores to, empty or absent.
         harder: Which values are hard; those of a registered score by default.
         column: The column of a CSV with the scores.
-        index: The column of a CSV with the positions in the data set, from 0.
+        index: The column or entry with the positions in the data set, from 0, or with the names of a folder's images;
+            of a .npy file, another one with the positions of its values. By default index, or an entry indices.
         key: The entry of a dictionary; by default what CCS calls the score.
+        labels: The column or entry with the labels; by default each that is called label, target, class or the like.
+        ranks: A permutation of 0..n-1 is the rank of each example, and is taken as the score.
+        order: The file lists the examples from the lowest score to the highest; the scores are their ranks.
     """
     data.check()
     exchange.check_empty(out)
     higher = None if harder is None else harder == "higher"
-    scores = exchange.import_scores(
-        file, data.load().train, name=name, higher_is_harder=higher, column=column, index=index, key=key
-    )
+    settings: dict[str, Any] = {"name": name, "higher_is_harder": higher, "column": column, "index": index, "key": key}
+    settings |= {"labels": labels, "ranks": ranks, "order": order}
+    exchange.check_import(file, **settings)
+    scores = exchange.import_scores(file, data.load().train, **settings)
     scores.save(out)
     print_scores(scores, out)
 
@@ -52,6 +60,8 @@ def export_subset(
     dataset: str | None = None,
     root: Path | None = None,
     size: int | None = None,
+    mode: str | None = None,
+    background: str | None = None,
 ) -> None:
     """Write a subset for another tool.
 
@@ -63,13 +73,15 @@ def export_subset(
         dataset: The data set, for list and links; the one that was scored by default.
         root: Where the data lie.
         size: Size of a folder's images, as they were scored.
+        mode: rgb or grey, as they were scored.
+        background: The colour behind their transparent pixels, as they were scored.
     """
     chosen = Subset.load(subset)
     if out.exists() and out.samefile(subset):
         raise ArtifactError(f"{out} is the subset itself, which says where it came from: give another file to write.")
     split = None
     if to in ("list", "links"):
-        split = Data(dataset or _dataset(chosen), root, size).load().train
+        split = Data(dataset or _dataset(chosen), root, size, mode=mode, background=background).load().train
     exchange.export_subset(chosen, out, to, split)
     print(f"{len(chosen)} of {chosen.n} examples by {chosen.method}, in {out}")
     if chosen.weights is not None and to != "npy":

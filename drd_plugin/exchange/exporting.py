@@ -71,7 +71,7 @@ def export_subset(subset: Subset, out: Path | str, form: str, split: Split | Non
     Raises:
         UnknownName: If the form is unknown.
         ArtifactError: If the subset was made for another split, or the folder is not empty.
-        DataError: If the images are no files, or a class's name cannot be a folder's.
+        DataError: If the images are no files, a class's name cannot be a folder's, or a listed path has a line break.
         OSError: If the export cannot be written, or the file system has no symbolic links.
     """
     if form not in FORMS:
@@ -105,7 +105,14 @@ def _npy(subset: Subset, out: Path, split: Split | None) -> None:
 
 
 def _list(subset: Subset, out: Path, split: Split | None) -> None:
-    files = [os.fsencode(file) + b"\n" for _, _, file in _selected(subset, split)]
+    paths = [file for _, _, file in _selected(subset, split)]
+    broken = [str(file) for file in paths if len(f"{file}.".splitlines()) > 1]
+    if broken:
+        raise DataError(
+            f"a list has one path a line, but {len(broken)} of them have a line break, {broken[0]!r} first: rename it, "
+            "or export links, npy or json."
+        )
+    files = [os.fsencode(file) + b"\n" for file in paths]
     with write_aside(out) as aside:
         aside.write_bytes(b"".join(files))
 

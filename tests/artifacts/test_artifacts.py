@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drd_plugin.artifacts import ArtifactError, Scores, Subset, check_fingerprint, write_aside, write_part
+from drd_plugin.strategies.base import by_hardness
 
 
 @pytest.fixture
@@ -109,6 +110,89 @@ def test_scores_must_be_finite(scores):
     estimates[7, 2] = np.nan
     with pytest.raises(ArtifactError, match=r"1 examples are NaN or infinite \(the first: \[7\]\)"):
         replace(scores, estimates=estimates)
+
+
+CLOSE = [1 + np.arange(12) * 1e-12, 2**45 + np.arange(12), np.arange(12) * 1e-50, np.linspace(-1e-9, 1e-9, 12) - 7]
+
+
+@pytest.mark.parametrize("values", CLOSE)
+def test_scores_that_float32_would_make_equal_stay_different(values, tmp_path):
+    order = np.random.default_rng(0).permutation(12)
+    scores = Scores("x", values[order, None], np.arange(12) % 2, False, "f")
+    assert scores.estimates.dtype == scores.values.dtype == scores.hardness.dtype == np.float64
+    assert np.array_equal(scores.values, values[order])
+    for part, chunk in enumerate((np.arange(5), np.arange(5, 12))):
+        write_part(tmp_path / "at", part, 2, chunk, scores.at(chunk), 12)
+        some = replace(scores, estimates=scores.estimates[chunk], labels=scores.labels[chunk])
+        write_part(tmp_path / "replaced", part, 2, chunk, some, 12)
+    scores.save(tmp_path / "saved")
+    for folder in ("at", "replaced", "saved"):
+        back = Scores.load(tmp_path / folder)
+        assert np.array_equal(back.estimates, scores.estimates)
+        assert np.array_equal(by_hardness(back, np.random.default_rng(1)), np.argsort(-values[order]))
+
+
+def test_parts_of_both_precisions_join(scores):
+    fine = replace(scores, estimates=scores.estimates.astype(np.float64) + np.arange(4) * 1e-12, double=True)
+    both = Scores.joined([scores, fine])
+    assert both.estimates.dtype == np.float64
+    assert np.array_equal(both.estimates, np.concatenate([scores.estimates, fine.estimates]))
+
+
+@pytest.mark.parametrize(
+    "estimates",
+    [
+        np.random.default_rng(0).normal(size=(12, 3)),
+        np.arange(12)[:, None],
+        np.arange(12)[:, None] % 3 / 7,
+        np.arange(12, dtype=np.float16)[:, None],
+        np.arange(12)[:, None] > 4,
+        np.ones((12, 1)) + 1e-30,
+    ],
+)
+def test_all_others_are_float32_as_ever(estimates, tmp_path):
+    scores = Scores("x", estimates, np.zeros(12), True, "f")
+    assert scores.estimates.dtype == scores.values.dtype == np.float32
+    assert np.array_equal(scores.estimates, np.asarray(estimates, np.float32))
+    scores.save(tmp_path)
+    assert Scores.load(tmp_path).estimates.dtype == np.float32
+
+
+@pytest.mark.parametrize("wide", [2**60 + np.arange(9), np.uint64(2**63) + np.arange(9, dtype=np.uint64)])
+def test_what_float64_would_make_equal_is_refused(wide):
+    with pytest.raises(ArtifactError, match="x: some estimates that differ would be the same in float64: subtract"):
+        Scores("x", wide[:, None], np.zeros(9), True, "f")
+
+
+def test_scores_own_their_arrays():
+    estimates, labels = np.arange(8, dtype=np.float32).reshape(4, 2) / 7, np.array([0, 1, 0, 1])
+    scores = Scores("x", estimates, labels, True, "f")
+    again = replace(scores)
+    before, of_labels = scores.estimates.copy(), labels.copy()
+    estimates[:], labels[:] = 9, 9
+    scores.estimates[0] = 5
+    assert np.array_equal(again.estimates, before)
+    assert np.array_equal(scores.estimates[1:], before[1:])
+    assert np.array_equal(scores.labels, of_labels)
+
+
+@pytest.mark.parametrize(
+    ("estimates", "labels", "message"),
+    [
+        (np.zeros((3, 0)), np.zeros(3), r"shape \[n, R\] for 3 labels, got \(3, 0\)"),
+        (np.zeros(3), np.zeros(3), r"got \(3,\)"),
+        (np.zeros((3, 1)), np.zeros((3, 1)), r"shape \[n, R\]"),
+        (np.zeros((3, 1), complex), np.zeros(3), "expected numbers as estimates, got complex128"),
+        (np.full((3, 1), "1"), np.zeros(3), "expected numbers as estimates, got <U1"),
+        (np.full((3, 1), 1e39), np.zeros(3), r"3 examples are NaN or infinite .*below 3.4e38"),
+        (np.zeros((3, 1)), [0, 1.5, 2], "expected integer labels, got .*1.5 at position 1"),
+        (np.zeros((3, 1)), ["a", "b", "c"], "expected integer labels"),
+        (np.zeros((3, 1)), [0, None, 1], "expected integer labels, .*None at position 1"),
+    ],
+)
+def test_what_are_no_scores_is_refused(estimates, labels, message):
+    with pytest.raises(ArtifactError, match=message):
+        Scores("x", estimates, labels, True, "f")
 
 
 def test_nothing_half_written_is_left(tmp_path):

@@ -18,7 +18,8 @@ from drd_plugin.artifacts import ArtifactError, Scores, Subset
 from drd_plugin.cli import main
 from drd_plugin.core.registry import UnknownName
 from drd_plugin.data import DataError, Split, load
-from drd_plugin.data.folders import split_of_files
+from drd_plugin.data.decoding import Decoding
+from drd_plugin.data.folders import FolderImages
 from drd_plugin.exchange import as_hf, as_torch, export_subset, import_scores
 from drd_plugin.scores import SCORES
 from drd_plugin.selection import select
@@ -37,7 +38,7 @@ def ccs(digits, values):
     whole = torch.from_numpy(np.arange(len(values))).int()
     return {
         "targets": torch.from_numpy(digits.train.labels).int(),
-        "correctness": whole,
+        "correctness": whole % 37,
         "forgetting": whole % 11,
         "el2n": torch.from_numpy(values),
         "accumulated_margin": torch.from_numpy(values * 3),
@@ -98,7 +99,7 @@ def test_columns_have_any_names_and_labels_may_be_left_out(digits, values, table
 def test_an_array_is_in_the_order_of_the_data_set(digits, values, tmp_path):
     scores = of_npy(values.astype(np.float64), tmp_path, digits.train)
     check_imported(scores, tmp_path / "s.npy", digits.train, values, format="npy")
-    assert np.array_equal(of_npy(np.arange(1437), tmp_path, digits.train).values, np.arange(1437))
+    assert np.array_equal(of_npy(np.arange(1437) // 2, tmp_path, digits.train).values, np.arange(1437) // 2)
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".pickle", ".pkl", ".PT"])
@@ -180,7 +181,7 @@ def replaced(table, column, at, value):
         (lambda t: t.drop(columns="index"), "has no column index, only score, label: say which column"),
         (lambda t: t[["label"]], "has no column index and no column score, only label"),
         (lambda t: t.assign(label=(t["label"] + (t["index"] == 30)) % 10), "1 of 1437 labels are not those of digits"),
-        (lambda t: replaced(t, "label", 30, "cat"), "1 of 1437 labels .* first at index 30: expected 5, got nan"),
+        (lambda t: replaced(t, "label", 30, "cat"), "1 of 1437 labels .* first at index 30: expected 5, got 'cat'"),
         (lambda t: replaced(t, "label", 30, 99), "1 of 1437 labels .* first at index 30: expected 5, got 99"),
     ],
 )
@@ -319,15 +320,27 @@ def test_what_is_no_file_of_scores_is_refused(digits, values, tmp_path):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(ArtifactError, match="there is no file"):
         import_scores(tmp_path / "folder.csv", digits.train, name="AUM")
-    with pytest.raises(UnknownName, match=r"unknown format of scores '.cvs': did you mean '.csv'.* Known: .csv, .npy"):
+    with pytest.raises(
+        UnknownName, match=r"unknown format of scores '.cvs': did you mean '.csv'.* Known: .csv, .json, .npy"
+    ):
         import_scores(tmp_path / "s.cvs", digits.train, name="AUM")
     with pytest.raises(DataError, match=r"give its .train"):
         of_npy(values, tmp_path, digits)
 
 
-@pytest.mark.parametrize("argument", [{"key": "el2n"}, {"column": "x"}, {"index": "x"}])
-def test_arguments_of_another_format_are_refused(digits, values, tmp_path, argument):
-    with pytest.raises(ValueError, match=r"go with .csv files, and `key` with dictionaries"):
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ({"key": "el2n"}, "`column` goes with .csv files, and `key` with dictionaries"),
+        ({"column": "x"}, "`column` goes with .csv files, and `key` with dictionaries"),
+        ({"labels": "x"}, "`labels` goes with .csv files and dictionaries"),
+        ({"index": "x"}, "there is no file x: the index of a .npy file is another one, with its positions"),
+        ({"order": True, "ranks": True}, "from the lowest score to the highest, so it goes without `ranks`"),
+        ({"order": True, "index": "x"}, "from the lowest score to the highest, so it goes without `index`"),
+    ],
+)
+def test_arguments_of_another_format_are_refused(digits, values, tmp_path, argument, message):
+    with pytest.raises(ValueError, match=message):
         of_npy(values, tmp_path, digits.train, **argument)
 
 
@@ -473,7 +486,7 @@ def test_images_of_the_same_name_are_all_linked(pictures, tmp_path):
     (pictures / "digit 0" / "00000010-0.png").symlink_to(pictures / "digit 1" / "9.png")
     paths.append(pictures / "digit 0" / "00000010-0.png")
     labels = np.array([0 if path.parent.name == "digit 2" else 1 for path in paths])
-    split = split_of_files("mixed", paths, labels, ("even", "odd"), pictures, 8)
+    split = Split("mixed", FolderImages(paths, Decoding(8)), labels, ("even", "odd"), content="mixed")
     export_subset(Subset(np.arange(31), 31, "Full", split.fingerprint), tmp_path / "links", "links", split)
     linked = [path.readlink() for path in (tmp_path / "links").glob("*/*")]
     assert sorted(linked) == sorted(paths)
@@ -513,7 +526,7 @@ def test_images_that_are_no_files_cannot_be_listed(digits, subset, tmp_path, for
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["../up", "a/b", "..", ".hidden", ""])
+@pytest.mark.parametrize("name", ["../up", "a/b", "..", ".hidden"])
 def test_classes_that_are_no_folders_are_refused(files, tmp_path, name):
     split = replace(files, classes=(name, "b", "c"))
     with pytest.raises(DataError, match=f"the class '{name}' cannot be a folder"):
