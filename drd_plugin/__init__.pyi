@@ -9,6 +9,7 @@ from .data import from_texts as from_texts
 from .data import load as load
 from .deepcore.options import configure as configure
 from .diffusion.fitting.fit import fit_denoiser as fit_denoiser
+from .diffusion.fitting.settings import Fit as Fit
 from .scoring.compute import record as record
 from .scoring.compute import score as score
 from .selection.subset import select as select

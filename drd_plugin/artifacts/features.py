@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .files import ArtifactError, check_fingerprint, load_array, load_tensors, save_tensors, sha256
+from .vectors import as_array
 
 __all__ = ["Features"]
 
@@ -20,9 +21,10 @@ class Features:
     """A network's features of each training example, in the order of the data set.
 
     Arguments:
-        values: float32[n, d], finite.
+        values: float32[n, d], finite; copied, so that later changes of an array do not reach the features.
         fingerprint: The data set's fingerprint; empty if unknown.
         provenance: How they were made, ready for JSON.
+        owned: Whether nobody else holds the values, so that they need no copy.
 
     Raises:
         ArtifactError: If the values are no matrix, or not finite.
@@ -31,14 +33,18 @@ class Features:
     values: np.ndarray = field(repr=False)
     fingerprint: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    owned: InitVar[bool] = False
 
-    def __post_init__(self) -> None:
-        values = np.asarray(self.values)
+    def __post_init__(self, owned: bool) -> None:
+        try:
+            values = as_array(self.values) if hasattr(self.values, "detach") else np.asarray(self.values)
+        except ValueError as error:
+            raise ArtifactError(f"expected features, numbers of shape [n, d]: {error}.") from error
         if values.ndim != 2 or not values.size or values.dtype.kind not in "iuf":
             raise ArtifactError(
                 f"expected features, numbers of shape [n, d], got {values.dtype} of shape {values.shape}."
             )
-        object.__setattr__(self, "values", np.asarray(values, np.float32))
+        object.__setattr__(self, "values", (np.asarray if owned else np.array)(values, np.float32))
         broken = np.flatnonzero(~np.isfinite(self.values.sum(axis=1)))
         if len(broken):
             raise ArtifactError(
@@ -81,7 +87,7 @@ class Features:
         if not path.exists():
             raise ArtifactError(f"there is no file {path} of features.")
         if path.suffix == ".npy":
-            return cls(load_array(path), provenance={"file": path.name, "sha256": sha256(path)})
+            return cls(load_array(path), provenance={"file": path.name, "sha256": sha256(path)}, owned=True)
         tensors, header = load_tensors(path)
         content = json.loads(header or "{}")
         if "features" not in tensors or "fingerprint" not in content:
@@ -89,4 +95,4 @@ class Features:
                 f"{path} holds no features as `drd-plugin record --features` writes them, but {sorted(tensors)}: give "
                 "such a file, or a .npy file of numbers[n, d]."
             )
-        return cls(tensors["features"].numpy(), content["fingerprint"], content["provenance"])
+        return cls(tensors["features"].numpy(), content["fingerprint"], content["provenance"], owned=True)

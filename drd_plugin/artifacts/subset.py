@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .files import ArtifactError, write_aside
+from .vectors import as_array, positions_of
 
 __all__ = ["Subset"]
 
@@ -20,7 +22,7 @@ class Subset:
     """The examples to train on.
 
     Arguments:
-        indices: Distinct positions in the training set, int64[k], ascending.
+        indices: Distinct positions in the training set, int64[k]; or a mask bool[n]. Stored in ascending order.
         n: The size of the training set.
         method: The name of the method that selected it, for tables ("DRD", "EL2N+CCS").
         fingerprint: The data set's fingerprint.
@@ -29,7 +31,7 @@ class Subset:
         provenance: Score, strategy, fraction and seed, ready for JSON.
 
     Raises:
-        ArtifactError: If an index is out of range or appears twice, or the weights do not fit.
+        ArtifactError: If an index is no integer, is out of range or appears twice, or the weights do not fit.
     """
 
     indices: np.ndarray = field(repr=False)
@@ -41,22 +43,20 @@ class Subset:
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        indices = np.asarray(self.indices, np.int64)
+        indices = positions_of(self.indices, self.n)
+        if not len(indices):
+            raise ArtifactError(f"a subset needs distinct indices in 0..{self.n - 1}, at least one; got none.")
         order = np.argsort(indices, kind="stable")
         object.__setattr__(self, "indices", indices[order])
-        in_range = len(indices) and self.indices[0] >= 0 and self.indices[-1] < self.n
-        if not in_range or len(np.unique(indices)) < len(indices):
-            raise ArtifactError(
-                f"a subset needs distinct indices in 0..{self.n - 1}, at least one; got {len(indices)} of them: "
-                f"{self.indices}."
-            )
         if self.weights is not None:
-            weights = np.asarray(self.weights, np.float32)
+            weights = as_array(self.weights)
+            number = weights.dtype.kind in "biuf" or all(isinstance(weight, Real) for weight in weights.flat)
+            weights = weights.astype(np.float32) if number else np.full(weights.shape, np.nan, np.float32)
             sound = np.isfinite(weights).all() and (weights >= 0).all() and weights.any()
             if weights.shape != indices.shape or not sound:
                 raise ArtifactError(
                     f"expected {len(indices)} finite, non-negative weights, not all zero, got {weights.shape}: "
-                    f"{weights}."
+                    f"{weights if number else self.weights}."
                 )
             object.__setattr__(self, "weights", weights[order])
 
@@ -89,11 +89,11 @@ class Subset:
         if not Path(path).exists():
             raise ArtifactError(f"there is no subset {path}.")
         try:
-            content = json.loads(Path(path).read_text())
+            content = json.loads(Path(path).read_text("utf-8-sig"))
             if content["kind"] != "subset" or content["k"] != len(content["indices"]):
                 raise ValueError("not a complete subset")
             return cls(
-                indices=np.array(content["indices"], np.int64),
+                indices=content["indices"],
                 n=content["n"],
                 method=content["method"],
                 fingerprint=content["fingerprint"],

@@ -7,6 +7,8 @@ from .experiment import find_experiment as find_experiment
 from .grid import Grid as Grid
 from .grid import GridError as GridError
 from .grid import dataset_of as dataset_of
+from .names import STUDIES as STUDIES
+from .plots import check_picture as check_picture
 from .plots import plot_accuracy as plot_accuracy
 from .plots import plot_timesteps as plot_timesteps
 from .plots import save as save
@@ -18,7 +20,6 @@ from .results import write_results as write_results
 from .run import run_grid as run_grid
 from .session import Session as Session
 from .store import RunStore as RunStore
-from .studies import STUDIES as STUDIES
 from .studies import Results as Results
 from .studies import Study as Study
 from .studies import with_settings as with_settings

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..artifacts import read_text
 from ..core.registry import unknown
-from .grid import Grid, GridError, grid_from
+from .grid import Grid, grid_from
+from .kinds import FILE, GridError
+from .names import STUDIES
 
 __all__ = ["ExperimentFile", "Size", "experiment_file", "experiments", "published_file"]
 
@@ -86,6 +89,7 @@ class ExperimentFile:
             UnknownName: If a name is not known.
         """
         settings = self.settings(size)
+        STUDIES.check(settings.get("study", {}).get("name", "comparison"))
         keys = {key: value for key, value in settings.items() if key not in ("about", "study", "published")}
         return grid_from(self.path.stem, keys, str(self.path))
 
@@ -100,13 +104,26 @@ def experiment_file(name: str | Path) -> ExperimentFile:
     """The file of an experiment by name, or by its path, which ends in .toml.
 
     Raises:
-        UnknownName: If there is no such experiment.
-        GridError: If the file cannot be read.
+        UnknownName: If there is no such experiment, or there are no such published numbers.
+        GridError: If the file cannot be read, or a value is of the wrong kind.
     """
-    if Path(name).suffix == ".toml":
-        return ExperimentFile(Path(name), _read(Path(name)))
-    path = _named(str(name), "", "experiment")
-    return ExperimentFile(path, _read(path))
+    path = Path(name) if Path(name).suffix == ".toml" else _named(str(name), "", "experiment")
+    content = _read(path)
+    _check(content, str(path))
+    return ExperimentFile(path, content)
+
+
+def _check(content: Mapping[str, Any], where: str) -> None:
+    """Raises unless the values of a file, and of its sizes, are of the kinds that their keys take."""
+    for key, value in content.items():
+        if key in FILE:
+            FILE[key].check(value, f"{where}: {key}")
+    if content.get("published"):
+        published_file(content["published"])
+    if "sizes" in content and not content["sizes"]:
+        raise GridError(f"{where}: sizes: expected a table for at least one size.")
+    for name, size in content.get("sizes", {}).items():
+        _check(size, f"{where}: sizes.{name}")
 
 
 def published_file(name: str) -> dict[str, Any]:
@@ -146,6 +163,6 @@ def _read(path: Path) -> dict[str, Any]:
             f"{moved if packaged.exists() else ''}."
         )
     try:
-        return tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return tomllib.loads(read_text(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise GridError(f"{path} cannot be read as a grid: {error}.") from error

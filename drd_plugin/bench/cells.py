@@ -10,6 +10,7 @@ from ..core.provenance import digest
 from ..core.seeds import Seeds
 from ..dynamic import Dynamic, Plan
 from ..methods import Selector
+from ..strategies.base import budget_of
 from ..training.recipe import Goal, Recipe
 from .session import Session
 
@@ -93,9 +94,13 @@ class Cell:
     key: str
 
     def __str__(self) -> str:
-        share = f"{100 * self.fraction:g} %" if self.fraction else "of its own share"
         budget = "" if self.budget is None else f" budget {self.budget.share:g}"
-        return f"{self.name} {share}{budget} seed {self.seed}"
+        return f"{self.selection}{budget} seed {self.seed}"
+
+    @property
+    def selection(self) -> str:
+        """The method and the share, for messages."""
+        return f"{self.name} {f'{100 * self.fraction:g} %' if self.fraction else 'of its own share'}"
 
     @property
     def method(self) -> Selector | Dynamic | None:
@@ -127,9 +132,11 @@ def cells_of(session: Session, terms: Terms = Terms()) -> Iterator[Cell]:
     """All cells, seed by seed, so that a stopped grid has complete seeds; each begins with the full trainings.
 
     Raises:
-        ValueError: If an epoch would have no examples.
+        ValueError: If a fraction keeps no example, or an epoch would have none.
     """
     grid = session.grid
+    for fraction in grid.fractions:
+        budget_of(fraction, len(session.dataset.train))
     budgets: list[Budget | None] = [*terms.budgets] or [None]
     full = [budget and replace(budget, share=1.0) for budget in budgets[:1]]
     for seed in grid.seeds:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from .catalog import Size, experiment_file
-from .grid import Grid, GridError
+from .grid import Grid
+from .kinds import GridError, plain
 from .studies import Study, study_from, with_settings
 
 __all__ = ["Experiment", "find_experiment"]
@@ -40,8 +41,7 @@ class Experiment:
     file: str = ""
 
     def __post_init__(self) -> None:
-        if reason := self.study.why_not(self.grid):
-            raise GridError(f"{self.name}: {reason}")
+        self.study.check(self.grid)
 
     @property
     def place(self) -> Path:
@@ -70,14 +70,14 @@ class Experiment:
             GridError: If there are fractions, and the study does not use them.
             UnknownName: If a method or a setting is not known.
         """
-        if fractions and not self.study.uses_fractions:
+        if plain(fractions) != () and not self.study.uses_fractions:
             raise GridError(
                 f"{self.name} looks at whole rankings, so that fractions mean nothing to it: leave them out."
             )
-        changes: dict[str, Any] = {"methods": tuple(methods), "fractions": tuple(fractions), "seeds": tuple(seeds)}
-        changes["dataset"] = {**self.grid.dataset, "root": root} if root is not None else {}
-        grid = replace(self.grid, **{key: value for key, value in changes.items() if value})
-        return replace(self, grid=grid, study=with_settings(self.study, study or {}, "the study's settings"))
+        changes: dict[str, Any] = {"methods": plain(methods), "fractions": plain(fractions), "seeds": plain(seeds)}
+        changes["dataset"] = () if root is None else {**self.grid.dataset, "root": root}
+        grid = replace(self.grid, **{key: value for key, value in changes.items() if value != ()})
+        return replace(self, grid=grid, study=with_settings(self.study, study or {}, "--study"))
 
 
 def find_experiment(name: str | Path, size: str = "") -> Experiment:

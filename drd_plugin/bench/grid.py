@@ -8,23 +8,21 @@ from functools import cached_property
 from typing import Any
 
 from ..core.provenance import describe
-from ..core.registry import check_fraction, unknown
-from ..core.seeds import Seeds
+from ..core.registry import UnknownName, check_fraction, unknown
+from ..core.seeds import Seeds, check_seed
 from ..data import Dataset, load, plant, take
 from ..dynamic.base import Dynamic
 from ..dynamic.names import DYNAMIC, is_dynamic, parse_dynamic
-from ..methods import METHODS, Selector, parse
+from ..methods import METHODS, Selector, parse, parse_score
 from ..scores import SCORES, FoldScore
 from ..training.names import NETS
 from ..training.recipe import PROXY, Recipe
+from .kinds import DATASET, FILE, GRID, GridError, plain
 
 __all__ = ["Grid", "GridError", "dataset_of", "grid_from"]
 
-DATASET_KEYS = ("name", "root", "size", "examples", "wrong_labels", "corrupted")
-
-
-class GridError(ValueError):
-    """A grid that cannot be read or run."""
+PLANTED = ("wrong_labels", "corrupted")
+"""The keys of the data set that say what is planted in it."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,9 @@ class Grid:
         fractions: The shares that are kept, each in (0, 1].
         seeds: One run for each; a run's seeds for proxy, selection, initialisation, order and noise are this number,
             but for those in `pin`.
-        dataset: `name`, and where needed `root` and `size`; `examples` for that many of the training set, and
-            `wrong_labels` and `corrupted`, the shares of it that are planted (see `drd_plugin.data.planted`).
+        dataset: `name`, and where needed `root`, `size` and the other settings of `drd_plugin.data.load`; `examples`
+            for that many of the training set, and `wrong_labels` and `corrupted`, the shares of it that are planted
+            (see `drd_plugin.data.planted`).
         recipe: How networks are trained on the subsets, and on the candidates that some strategies try out.
         proxy: How the proxy is trained, whose training the fold scores watch; in epochs.
         nets: The networks to train on each subset; the recipe's by default.
@@ -48,8 +47,8 @@ class Grid:
             method's own settings take precedence.
 
     Raises:
-        GridError: If a list is empty or names something twice, the proxy's recipe is not in epochs, or the data set has
-            no name.
+        GridError: If a value is of the wrong kind, a list is empty or names something twice, the proxy's recipe is not
+            in epochs, or the data set has no name.
         UnknownName: If a key, or a name of a method, score or network, is not known.
         ValueError: If a fraction is not in (0, 1], a seed is wrong, or a score watches longer than the proxy trains.
     """
@@ -66,44 +65,56 @@ class Grid:
     scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for key, kind in GRID.items():
+            object.__setattr__(self, key, plain(getattr(self, key)))
+            kind.check(getattr(self, key), f"{self.name}: {key}")
         for key in ("methods", "fractions", "seeds", "nets"):
             values = getattr(self, key)
-            if isinstance(values, str) or (not values and key != "nets"):
+            if not values and key != "nets":
                 raise GridError(f"{self.name}: {key} is {values!r}: expected a list of at least one.")
             if len(set(values)) < len(values):
                 raise GridError(f"{self.name}: {key} names something twice: {list(values)}.")
         for fraction in self.fractions:
-            check_fraction(fraction, f"{self.name}: ")
+            check_fraction(fraction, f"{self.name}: fractions: ")
+        _check_keys("seed to pin", self.pin, [f.name for f in fields(Seeds)])
+        for seed in self.seeds:
+            check_seed(seed, f"{self.name}: seeds")
+            self.seeds_of(seed)  # raises for a wrong one among those to pin
         if self.proxy.epochs is None:
             raise GridError(
                 f"{self.name}: the proxy is trained in epochs, since fold scores count epochs: give proxy.epochs."
             )
-        if "name" not in self.dataset:
-            raise GridError(f"{self.name}: dataset.name is missing.")
-        _check_keys("key of a grid's dataset", self.dataset, DATASET_KEYS)
-        _check_keys("seed to pin", self.pin, [f.name for f in fields(Seeds)])
-        for seed in self.seeds:
-            self.seeds_of(seed)  # raises for a wrong one
-        maps = [name for name, kind in SCORES.items() if not issubclass(kind, FoldScore)]
-        _check_keys("score with settings for a whole grid", self.scores, maps)
+        self._check_dataset()
         self._check_names()
 
+    def _check_dataset(self) -> None:
+        """Raises for keys and values that the data set's settings cannot have."""
+        _check_keys("key of a grid's dataset", self.dataset, DATASET)
+        if "name" not in self.dataset:
+            raise GridError(f"{self.name}: dataset.name is missing.")
+        for key, value in self.dataset.items():
+            DATASET[key].check(value, f"{self.name}: dataset.{key}")
+
     def _check_names(self) -> None:
-        """Raises for names that are not known, and for scores that watch longer than the proxy trains."""
-        for method in self.static:
-            for score in method.scores:
-                if isinstance(score, FoldScore):
-                    score.last(self.proxy.epochs or 0)
+        """Raises for names and settings that are not known, and for scores that watch longer than the proxy trains."""
+        maps = [name for name, kind in SCORES.items() if not issubclass(kind, FoldScore)]
+        _check_keys("score with settings for a whole grid", self.scores, maps)
+        used = [score for method in self.static for score in method.scores]
+        for score in used:
+            if isinstance(score, FoldScore):
+                score.last(self.proxy.epochs or 0)
+        for name in {*self.scores} - {type(score).__name__ for score in used}:
+            parse_score(name, self.scores)  # raises for a wrong setting, which no method has met
         for net in (*self.trained_nets, self.proxy.net):
             NETS.check(net)
 
     @cached_property
     def parsed(self) -> dict[str, Selector | Dynamic]:
         """The methods by name."""
-        return {name: self._parse(name) for name in self.methods}
+        return {name: self.parse(name) for name in self.methods}
 
-    def _parse(self, text: str) -> Selector | Dynamic:
-        """A method by name, static or dynamic."""
+    def parse(self, text: str) -> Selector | Dynamic:
+        """A method by name, static or dynamic; raises UnknownName for a name that is not known."""
         if is_dynamic(text):
             return parse_dynamic(text)
         name = text.partition("[")[0].strip()
@@ -166,17 +177,12 @@ def grid_from(name: str, content: Mapping[str, Any], file: str) -> Grid:
     for key in ("methods", "fractions", "seeds", "dataset"):
         if key not in content:
             raise GridError(f"{file}: the key {key} is missing.")
-    try:
-        recipe = _recipe(Recipe(), content.get("recipe", {}))
-        proxy = _recipe(recipe.for_epochs(recipe.epochs or 30), content.get("proxy", {}))
-        rest: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in content.items()
-            if key not in ("recipe", "proxy")
-        }
-        return Grid(name=name, recipe=recipe, proxy=proxy, **rest)
-    except TypeError as error:
-        raise GridError(f"{file}: {error}.") from error
+    for key, value in content.items():
+        FILE[key].check(value, f"{file}: {key}")
+    recipe = _recipe(Recipe(), content.get("recipe", {}), f"{file}: [recipe]")
+    proxy = _recipe(recipe.for_epochs(recipe.epochs or 30), content.get("proxy", {}), f"{file}: [proxy]")
+    rest = {key: value for key, value in content.items() if key not in ("recipe", "proxy")}
+    return Grid(name=name, recipe=recipe, proxy=proxy, **rest)
 
 
 def dataset_of(settings: Mapping[str, Any]) -> Dataset:
@@ -185,8 +191,8 @@ def dataset_of(settings: Mapping[str, Any]) -> Dataset:
     Raises:
         DataError: If the data are missing, damaged or cannot be used.
     """
-    source = {key: settings[key] for key in ("name", "root", "size") if key in settings}
-    planted = {key: settings[key] for key in ("wrong_labels", "corrupted") if key in settings}
+    planted = {key: settings[key] for key in PLANTED if key in settings}
+    source = {key: value for key, value in settings.items() if key not in (*PLANTED, "examples")}
     dataset = load(**source)
     train = take(dataset.train, settings.get("examples", len(dataset.train)))
     return Dataset(plant(train, **planted).split if planted else train, dataset.test)
@@ -198,8 +204,13 @@ def _check_keys(kind: str, content: Iterable[str], allowed: Collection[str]) -> 
             raise unknown(kind, key, allowed)
 
 
-def _recipe(base: Recipe, changes: Mapping[str, Any]) -> Recipe:
+def _recipe(base: Recipe, changes: Mapping[str, Any], where: str) -> Recipe:
     _check_keys("key of a recipe", changes, [f.name for f in fields(Recipe)])
     other = {"steps": "epochs", "epochs": "steps"}
     cleared = {other[key]: None for key in changes if key in other and other[key] not in changes}
-    return replace(base, **{**cleared, **changes})
+    try:
+        return replace(base, **{**cleared, **changes})
+    except UnknownName:
+        raise
+    except ValueError as error:
+        raise GridError(f"{where}: {error}") from error

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ..artifacts import ArtifactError, write_aside
+from ..artifacts import ArtifactError, check_writable, write_aside
 from ..core.registry import unknown
 from .experiment import Experiment, find_experiment
+from .names import STUDIES
 from .plots import save
 from .store import RunStore
-from .studies import STUDIES, Results, study_from
+from .studies import Results, study_from
 from .tables.published import published
 from .workers import Workers
 
@@ -55,7 +55,7 @@ def run_experiment(
 
     Raises:
         UnknownName: If a name is not known.
-        ArtifactError: If the folder holds another experiment's rows.
+        ArtifactError: If the folder holds another experiment's rows or cannot be written, or another process fills it.
         DataError: If the data are missing, damaged or cannot be used.
         ValueError: If a setting is wrong.
     """
@@ -64,6 +64,8 @@ def run_experiment(
     experiment = experiment.changed(methods=methods, fractions=fractions, seeds=seeds, study=study, root=root)
     folder = Path(out) if out else Path("runs") / experiment.place
     scores = scores or (None if out else Path("runs") / "scores")
+    for place in filter(None, (folder, scores)):
+        check_writable(place, existing=False)
     experiment.study.run(experiment.grid, Workers(folder, scores, device, workers, progress))
     settings = [f"{key}={value}" for key, value in (study or {}).items()]
     flags = _flags({"methods": methods, "fractions": fractions, "seeds": seeds, "study": settings})
@@ -74,6 +76,7 @@ def run_experiment(
 def _describe(folder: Path, experiment: Experiment, flags: str) -> None:
     """Writes beside the rows which experiment they are of, and adds these flags to those that ran it before."""
     store = RunStore(folder)
+    kind = next(name for name, kind in STUDIES.items() if kind is type(experiment.study))
     store.note(
         flags=[*dict.fromkeys([*store.about.get("flags", []), flags])],
         experiment=experiment.name,
@@ -81,7 +84,7 @@ def _describe(folder: Path, experiment: Experiment, flags: str) -> None:
         file=experiment.file,
         about=experiment.about,
         published=experiment.published,
-        study={"name": experiment.study.name, **asdict(experiment.study)},
+        study={"name": kind, **asdict(experiment.study)},
     )
 
 
@@ -100,7 +103,7 @@ def read_results(folder: Path) -> Results:
     if next(store.runs.glob("*.parquet"), None) is None:
         raise ArtifactError(f"{folder} holds no finished runs yet: run the command that began them again.")
     about = store.about
-    kind = json.loads((Path(folder) / "grid.json").read_text()).get("study", "comparison")
+    kind = store.grid.get("study", "comparison")
     if kind not in STUDIES:
         raise unknown(f"study in {folder}", str(kind), STUDIES)
     results = study_from(about.get("study", {"name": kind}), str(folder)).read(Path(folder))

@@ -17,6 +17,7 @@ import numpy as np
 from ..artifacts import Run, Subset
 from ..core.provenance import describe
 from ..dynamic import Examples, Fixed, RandomDynamic
+from ..methods.budgets import check_budget
 from ..training.checkpoint import Checkpoint
 from ..training.loop import train
 from ..training.progress import Trained
@@ -41,7 +42,8 @@ Seconds = Mapping[tuple[str, int], float]
 
 def run_grid(grid: Grid, workers: Workers, terms: Terms = Terms(), **study: Any) -> RunStore:
     """Runs what is missing of a grid, and returns the store of its rows. A killed grid goes on where it stopped, in the
-    middle of a training with a budget too. A method that cannot run is left out; the store's `left_out` says why.
+    middle of a training with a budget too. A method that cannot run, or not with one of the fractions, is left out; the
+    store's `left_out` says why.
 
     Arguments:
         grid: The methods, static and dynamic, fractions, seeds, data set and recipes.
@@ -50,23 +52,24 @@ def run_grid(grid: Grid, workers: Workers, terms: Terms = Terms(), **study: Any)
         study: The study's own part of the folder's identity.
 
     Raises:
-        ArtifactError: If the folder holds another grid's runs.
-        ValueError: If a network takes images and the data set holds texts.
+        ArtifactError: If the folder holds another grid's runs, cannot be written, or is filled by another process.
+        ValueError: If a network takes images and the data set holds texts, or a fraction keeps no example.
     """
     session = start_session(grid, workers)
+    cells = [*cells_of(session, terms)]
     store = RunStore(workers.out, session.identity(**study))
     finished = set(store.frame()["key"])
-    cells = [*cells_of(session, terms)]
     missing = [cell for cell in cells if cell.key not in finished]
-    methods = {cell.name: cell.method for cell in missing}
-    reasons = {name: session.why_not(method) for name, method in methods.items()}
-    store.leave_out(reasons)
-    cells = [cell for cell in cells if not reasons.get(cell.name)]
-    missing = [cell for cell in missing if not reasons[cell.name]]
+    reasons = _reasons(session, missing)
+    cells, missing = (
+        [cell for cell in part if not reasons.get(cell.name) and not reasons.get(cell.selection)]
+        for part in (cells, missing)
+    )
     groups_before = len(_by_subset(cells)) - len(_by_subset(missing))
     if finished:
         log.info("%d runs found in %s, %d to do", len(finished), workers.out, len(missing))
     with store.filling():
+        store.leave_out(reasons)
         _prepare_shared(session, missing)
         for turn in _in_turn(missing):
             do = partial(_run_cells, grid, workers, _full_seconds(store))
@@ -78,6 +81,20 @@ def run_grid(grid: Grid, workers: Workers, terms: Terms = Terms(), **study: Any)
                     _checkpoint_of(cell, workers).unlink(missing_ok=True)  # only now is its row safe
     shutil.rmtree(workers.out / CHECKPOINTS, ignore_errors=True)
     return store
+
+
+def _reasons(session: Session, cells: Sequence[Cell]) -> dict[str, str]:
+    """Why methods cannot run, and why methods with one of the fractions cannot; empty texts for those that can."""
+    methods = {cell.name: cell.method for cell in cells}
+    reasons = {name: session.why_not(method) for name, method in methods.items()}
+    for selection, cell in {cell.selection: cell for cell in cells if cell.static is not None}.items():
+        try:
+            check_budget(getattr(cell.static, "strategy", None), session.dataset.train.labels, cell.fraction)
+            reasons[selection] = ""
+        except ValueError as reason:
+            log.warning("%s is left out: %s", selection, reason)
+            reasons[selection] = str(reason)
+    return reasons
 
 
 def _by_subset(cells: Sequence[Cell]) -> list[CellsOfOneSubset]:

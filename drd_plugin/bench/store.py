@@ -10,10 +10,11 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ..artifacts import ArtifactError, Run, write_aside
+from ..artifacts import ArtifactError, Run, check_writable, claim, read_json, write_aside
 
 __all__ = ["RunStore", "ScoreRow"]
 
@@ -49,7 +50,8 @@ class RunStore:
         row: The dataclass of a row; fields that a stored row lacks get its defaults.
 
     Raises:
-        ArtifactError: If the folder holds another grid's rows, or none where it is opened for reading.
+        ArtifactError: If the folder holds another grid's rows, or none where it is opened for reading; if a file in it
+            is damaged; or if it cannot be written, or another process writes to it, where it is opened for writing.
     """
 
     def __init__(
@@ -59,23 +61,39 @@ class RunStore:
         self.cell = [*(row.cell if issubclass(row, ScoreRow) else RUN_CELL)]
         self.defaults = {f.name: f.default for f in fields(row)}
         self._since: float | None = None
+        self._text = None if identity is None else json.dumps(identity, indent=2, sort_keys=True) + "\n"
         path = self.folder / "grid.json"
-        text = None if identity is None else json.dumps(identity, indent=2, sort_keys=True) + "\n"
-        if path.exists() and (text is None or any(self.runs.glob("*.parquet"))):
-            if text is not None and path.read_text() != text:
-                raise ArtifactError(
-                    f"{self.folder} holds the runs of another grid ({_differences(path.read_text(), text)}; see "
-                    f"{path}): give another folder with --out, or remove this one."
-                )
+        if self._text is not None:
+            check_writable(self.folder)
+        if path.exists() and (self._text is None or any(self.runs.glob("*.parquet"))):
+            self._check_identity()
         elif next(self.folder.glob("part-*.parquet"), None):
             raise ArtifactError(f"{self.folder} holds scores: give another folder for the runs.")
-        elif text is None:
+        elif self._text is None:
             raise ArtifactError(
                 f"{self.folder} holds no runs: expected grid.json and runs/, as `drd-plugin bench` writes them."
             )
         else:
-            with write_aside(path) as aside:
-                aside.write_text(text)
+            with claim(path), write_aside(path) as aside:
+                aside.write_text(self._text)
+
+    @property
+    def grid(self) -> dict[str, Any]:
+        """The facts that all rows share, as grid.json has them.
+
+        Raises:
+            ArtifactError: If the file is missing or damaged.
+        """
+        remedy = "put back a copy of it, or remove the folder and run the command again"
+        return read_json(self.folder / "grid.json", remedy)
+
+    def _check_identity(self) -> None:
+        """Raises ArtifactError unless the folder's rows have in common what this store's have."""
+        if self._text is not None and json.dumps(self.grid, indent=2, sort_keys=True) + "\n" != self._text:
+            raise ArtifactError(
+                f"{self.folder} holds the runs of another grid ({_differences(self.grid, json.loads(self._text))}; see "
+                f"{self.folder / 'grid.json'}): give another folder with --out, or remove this one."
+            )
 
     @property
     def runs(self) -> Path:
@@ -114,7 +132,7 @@ class RunStore:
 
     def _facts(self, name: str) -> dict[str, Any]:
         path = self.folder / name
-        return json.loads(path.read_text()) if path.exists() else {}
+        return read_json(path, "remove it and run the command again; all rows stay") if path.exists() else {}
 
     def _write_facts(self, name: str, facts: Mapping[str, Any]) -> None:
         with write_aside(self.folder / name) as aside:
@@ -122,16 +140,23 @@ class RunStore:
 
     @contextmanager
     def filling(self) -> Iterator[None]:
-        """A context for appending what is missing: it adds the seconds to the study's with each row and on failure, so
-        that a kill loses few, and joins the rows into one file at the end.
+        """A context for appending what is missing, in which no other process does so: it adds the seconds to the
+        study's with each row and on failure, so that a kill loses few, and joins the rows into one file at the end.
+
+        Raises:
+            ArtifactError: If another process fills the folder, or has begun it with other settings, or a file in it is
+                damaged.
         """
-        self._since = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.spend()
-            self._since = None
-        self.compact()
+        with claim(self.folder / "grid.json"):
+            self._check_identity()
+            self._facts("about.json"), self._facts("left_out.json")  # raises if they are damaged
+            self._since = time.perf_counter()
+            try:
+                yield
+            finally:
+                self.spend()
+                self._since = None
+            self.compact()
 
     def spend(self) -> None:
         """Adds the seconds since the last row to the study's, inside `filling`."""
@@ -149,12 +174,17 @@ class RunStore:
         for path in sorted(self.runs.glob("*.parquet")):
             try:
                 parts.append(pd.read_parquet(path))
+                for name, default in self.defaults.items():
+                    if default is MISSING and name not in parts[-1]:
+                        raise ValueError(f"it has no column {name}")
             except (OSError, ValueError, pa.ArrowException) as error:
                 raise ArtifactError(
                     f"{path} is damaged ({error}): remove it and run the grid again, it repeats what is missing."
                 ) from error
         if not parts:
             return pd.DataFrame(columns=[*self.defaults])
+        if any(part["seed"].dtype.kind == "u" for part in parts if "seed" in part):  # seeds of 2^63 and more
+            parts = [part.astype({"seed": np.uint64}) for part in parts]
         rows = pd.concat(parts).drop_duplicates("key").reset_index(drop=True)
         for name, default in self.defaults.items():
             if default is not MISSING:
@@ -183,8 +213,8 @@ class RunStore:
             frame.to_parquet(aside, index=False, compression="zstd")
 
 
-def _differences(one: str, other: str) -> str:
+def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """The settings in which two identities differ: NAME ONE, not OTHER; ..."""
-    first, second = (pd.json_normalize(json.loads(text)).astype(object).iloc[0].to_dict() for text in (one, other))
+    first, second = (pd.json_normalize(dict(facts)).astype(object).iloc[0].to_dict() for facts in (one, other))
     keys = [key for key in {**first, **second} if first.get(key) != second.get(key)]
     return "; ".join(f"{key} {first.get(key)}, not {second.get(key)}" for key in keys)

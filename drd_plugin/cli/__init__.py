@@ -17,6 +17,7 @@ from ..core.registry import unknown
 from ..core.team import is_main_process
 from ..scores import SCORES
 from .bench import bench
+from .check import check
 from .deepcore import doctor, export, import_, launch
 from .diffusion import fit, timestep
 from .exchange import export_subset, import_scores
@@ -48,6 +49,10 @@ def main(args: Sequence[str] | None = None) -> None:
             _run(arguments)
     except (ValueError, FloatingPointError) as error:
         sys.exit(f"drd-plugin: {error}")
+    except SystemExit as stopped:
+        if stopped.code != 2 or arguments[:1] == ["deepcore"]:  # its script has exit codes of its own
+            raise
+        sys.exit("drd-plugin: this command line cannot be read, as said above.")
     except KeyboardInterrupt:
         print("\ndrd-plugin: stopped; bench, record and score go on when run again.", file=sys.stderr)
         sys.exit(130)
@@ -63,6 +68,7 @@ def _run(arguments: list[str]) -> None:
     commands: dict[str, Callable[..., None]] = {
         "list": list_,
         "bench": bench,
+        "check": check,
         "score": score_command(),
         "record": record,
         "merge": merge,

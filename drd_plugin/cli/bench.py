@@ -8,6 +8,7 @@ import tyro
 from tabulate import tabulate
 
 from .. import bench as harness
+from ..artifacts import check_writable
 from ..core.names import read_settings
 
 __all__ = ["bench"]
@@ -51,6 +52,8 @@ def bench(
     file = harness.experiment_file(experiment)
     changes: dict[str, Any] = {"methods": methods, "fractions": fractions, "seeds": seeds}
     replace(file.grid(file.size(size)), **{key: value for key, value in changes.items() if value})  # checks the names
+    if out is not None:
+        check_writable(out, existing=False)
     settings = read_settings(study)
     results = harness.run_experiment(
         experiment, size, out=out, scores=scores, **changes, study=settings, root=root, device=device, workers=workers

@@ -11,7 +11,7 @@ import tyro
 from tabulate import tabulate
 
 from .. import bench, deepcore
-from ..artifacts import Subset
+from ..artifacts import Subset, claim
 from ..core.names import read_settings
 
 __all__ = ["SOURCE", "doctor", "export", "import_", "launch", "show_imported"]
@@ -66,12 +66,13 @@ def import_(checkpoints: Annotated[tuple[Path, ...], tyro.conf.Positional], out:
         raise ValueError("give at least one checkpoint that DeepCore saved.")
     runs = [deepcore.read_checkpoint(path, trust) for path in checkpoints]
     store = bench.RunStore(out, SOURCE)
-    for run in runs:
-        rows = store.frame()
-        if run.key not in set(rows["key"]):
-            same = [rows[key] == getattr(run, key) for key in ("dataset", "net", "method", "fraction", "steps")]
-            store.append(replace(run, seed=int(np.logical_and.reduce(same).sum())))
-    store.compact()
+    with claim(out / "grid.json"):
+        for run in runs:
+            rows = store.frame()
+            if run.key not in set(rows["key"]):
+                same = [rows[key] == getattr(run, key) for key in ("dataset", "net", "method", "fraction", "steps")]
+                store.append(replace(run, seed=int(np.logical_and.reduce(same).sum())))
+        store.compact()
     show_imported(store)
 
 

@@ -16,6 +16,7 @@ from ..core.provenance import digest
 from ..diffusion.fitting.settings import Fit
 from ..diffusion.timesteps.rule import InformationBottleneck
 from .data import Data
+from .early import check_early
 
 __all__ = ["fit", "timestep"]
 
@@ -45,7 +46,9 @@ def timestep(
         cache: A folder that keeps each class's result, from which a killed run of these settings goes on.
         plot: A PNG for the curves.
     """
-    data.check()
+    check_early(data, cache, seed)
+    if plot is not None:
+        bench.check_picture(plot)
     split = diffusion.resized_for(denoiser, data.load().train)
     model = diffusion.find_denoiser(denoiser, split, resolve_device(device), labels, unmapped, precision)
     if cache is not None:
@@ -68,7 +71,7 @@ def fit(data: Data, out: Path, fit: tyro.conf.OmitArgPrefixes[Fit] = Fit(), devi
         fit: The settings.
         device: auto, or a torch device.
     """
-    data.check()
+    check_early(data, out, fit.seed)
     dataset, command = data.load(), shlex.join(["drd-plugin", *sys.argv[1:]])
     card = diffusion.fit_denoiser(dataset.train, out, fit, test=dataset.test, command=command, device=device)
     print(

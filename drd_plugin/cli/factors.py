@@ -11,6 +11,7 @@ from ..factors.autoencoder import Autoencoder
 from ..training.names import NETS
 from ..training.recipe import PROXY, Recipe
 from .data import Data
+from .early import check_early
 
 __all__ = ["factors", "table_of_factors"]
 
@@ -35,7 +36,7 @@ def factors(
         seed: Determines the proxy, the autoencoder's first directions and the order of the examples.
         device: auto, or a torch device.
     """
-    data.check()
+    check_early(data, out, seed)
     NETS.check(proxy.net)
     source = room.find_source(features, proxy)
     split = data.load().train

@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 
 from .. import bench
-from ..artifacts import write_aside
+from ..artifacts import check_writable, write_aside
 
 __all__ = ["report"]
 
@@ -29,6 +29,8 @@ def report(
         device: auto, or a torch device.
     """
     path = out or folder / "report.html"
+    if out is not None or folder.is_dir():
+        check_writable(path, folder=False)
     text = bench.report_page(folder, scores, root, device)
     with write_aside(path) as aside:
         aside.write_text(text)

@@ -20,6 +20,7 @@ from ..scores.diffusion import DiffusionScore
 from ..training.names import NETS
 from ..training.recipe import PROXY, Recipe
 from .data import Data
+from .early import check_early
 
 __all__ = ["merge", "print_scores", "record", "score_command", "verify"]
 
@@ -61,7 +62,7 @@ def _fold_command(kind: Any) -> Callable[..., None]:
         device: str = "auto",
         recipe: Recipe = PROXY,
     ) -> None:
-        data.check()
+        check_early(data, out, seed)
         NETS.check(recipe.net)
         scores = scoring.score(data.load().train, score, seed=seed, out=out, proxy=recipe, device=device)
         if is_main_process():
@@ -95,7 +96,7 @@ def _diffusion_command(kind: Any) -> Callable[..., None]:
         dry_run: bool = False,
     ) -> None:
         if dry_run:
-            data.check()
+            check_early(data, seed=seed)
             costs = scoring.forecast(data.load().train, score, resolve_device(device))
             print(tabulate(costs.rows(), tablefmt="plain"))
         else:
@@ -105,7 +106,7 @@ def _diffusion_command(kind: Any) -> Callable[..., None]:
 
 
 def _score_shard(score: Any, data: Data, out: Path, seed: int, device: str, shard: str) -> None:
-    data.check()
+    check_early(data, out, seed)
     match = re.fullmatch(r"(\d+)/(\d+)", shard)
     if match is None:
         raise ValueError(f"expected a shard as i/N, 0/8 for one, got {shard!r}.")
@@ -151,7 +152,7 @@ def record(
         device: auto, or a torch device.
         recipe: How the proxies are trained.
     """
-    data.check()
+    check_early(data, out, seed)
     NETS.check(recipe.net)
     for name in scores:
         parse_score(name)  # wrong names are refused before anything heavy is imported

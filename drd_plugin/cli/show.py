@@ -1,6 +1,5 @@
 """`show`: what an artefact is and where it came from."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from pprint import pformat
@@ -11,7 +10,7 @@ import tyro
 from tabulate import tabulate
 
 from .. import bench, factors
-from ..artifacts import ArtifactError, Scores, Subset
+from ..artifacts import ArtifactError, Scores, Subset, read_json
 from ..artifacts.reliability import verdict
 from .deepcore import SOURCE, show_imported
 from .factors import table_of_factors
@@ -29,12 +28,13 @@ def show(path: Annotated[Path, tyro.conf.Positional], provenance: bool = False) 
     if path.suffix == ".json" and path.is_file():
         _show_subset(Subset.load(path), provenance)
     elif (path / "grid.json").exists():
-        if json.loads((path / "grid.json").read_text()) == SOURCE:
-            show_imported(bench.RunStore(path))
+        store = bench.RunStore(path)
+        if store.grid == SOURCE:
+            show_imported(store)
         else:
             print(bench.read_results(path).text)
     elif (path / "card.json").exists():
-        _show_denoiser(json.loads((path / "card.json").read_text()))
+        _show_denoiser(read_json(path / "card.json", "put back a copy of it, or fit the denoiser again"))
     elif (path / "factors.json").exists():
         loaded = factors.Factors.load(path)
         print(table_of_factors(loaded))

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from .. import selection, training
-from ..artifacts import ArtifactError, Features, Scores, Subset, check_fingerprint
+from ..artifacts import ArtifactError, Features, Scores, Subset, check_fingerprint, check_writable, claim
 from ..core.job import Job
 from ..core.provenance import digest, identity_of
-from ..core.seeds import Seeds
+from ..core.registry import check_fraction
+from ..core.seeds import Seeds, check_seed
 from ..methods import parse_strategy
+from ..methods.budgets import check_budget
 from ..strategies import PerClass
 from ..strategies.apply import apply_strategy, settings_of
 from ..training.names import NETS
@@ -57,20 +59,28 @@ def select(
     parsed = parse_strategy(strategy)
     parsed = PerClass(parsed) if per_class else parsed
     NETS.check(recipe.net)
+    check_fraction(fraction)
+    check_seed(seed, "--seed")
     ordering = Scores.load(scores)
+    check_budget(parsed, ordering.labels, fraction)
+    check_writable(out, folder=False)
     others = [Scores.load(folder) for folder in other_scores]
     data = Data(dataset or ordering.provenance["dataset"], root, size)
     networks = _networks(data, ordering, recipe, seed, device) if parsed.trains else None
     proxy_features = None if features is None else Features.load(features)
     workbench = selection.ScoresWorkbench(ordering, others, proxy_features, networks)
-    stored = Subset.load(out) if out.exists() else None
-    if stored is not None:
-        _check_same(out, stored, settings_of(parsed, ordering, fraction, seed, workbench))  # before long trainings
+    settings = settings_of(parsed, ordering, fraction, seed, workbench)
     name = f"{ordering.name}+PerClass[inner={strategy}]" if per_class else f"{ordering.name}+{strategy}"
-    subset = apply_strategy(parsed, ordering, fraction, seed, workbench, name)
-    if stored is not None:
-        _check_same(out, stored, {"further": {}, **subset.provenance})
-    subset.save(out)
+    further = [identity_of(each.provenance) for each in others]
+    further += [] if proxy_features is None else [identity_of(proxy_features.provenance)]
+    with claim(out, digest([_identity(settings), further])):
+        stored = Subset.load(out) if out.exists() else None
+        if stored is not None:
+            _check_same(out, stored, settings)  # before long trainings
+        subset = apply_strategy(parsed, ordering, fraction, seed, workbench, name)
+        if stored is not None:
+            _check_same(out, stored, {"further": {}, **subset.provenance})
+        subset.save(out)
     print(f"{len(subset)} of {subset.n} examples by {subset.method}, {_short(subset.chosen)}in {out}")
 
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoints, entry_points
 from inspect import getdoc
+from numbers import Real
 from types import NoneType, UnionType
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -50,11 +52,12 @@ def unknown(kind: str, name: str, names: Iterable[str]) -> UnknownName:
 
 
 def check_fields(thing: Any) -> None:
-    """Checks the dataclass fields with plain types: int, float, str, bool, one of these or None, or a Literal.
+    """Checks the dataclass fields with plain types (int, float, str, bool, one of these or None), with tuples of one of
+    them, with a Literal, or with another class.
 
     Raises:
         UnknownName: If the value of a Literal field is none of its options.
-        ValueError: If a value has another type than its field.
+        ValueError: If a value has another type than its field, or is NaN or infinite.
     """
     hints = get_type_hints(type(thing))
     for f in fields(thing):
@@ -63,9 +66,22 @@ def check_fields(thing: Any) -> None:
         if get_origin(hint) is Literal:
             if value not in get_args(hint):
                 raise unknown(name, str(value), get_args(hint))
-        elif all(option in PLAIN for option in options) and not any(_fits(value, option) for option in options):
-            expected = " or ".join("None" if option is NoneType else option.__name__ for option in options)
-            raise ValueError(f"{name}: expected {expected}, got {value!r}.")
+        elif get_origin(hint) is tuple and get_args(hint)[0] in PLAIN:
+            if not isinstance(value, tuple | list):
+                raise ValueError(f"{name}: expected a list of {get_args(hint)[0].__name__}, got {value!r}.")
+            for item in value:
+                _check_value(f"{name}: in a list", item, get_args(hint)[:1])
+        elif all(isinstance(option, type) and option is not Any for option in options):
+            _check_value(name, value, options)
+
+
+def _check_value(name: str, value: Any, options: Sequence[type]) -> None:
+    """Raises ValueError unless a value fits one of the types, and is finite where it is to be a float."""
+    if not any(_fits(value, option) for option in options):
+        expected = " or ".join("None" if option is NoneType else option.__name__ for option in options)
+        raise ValueError(f"{name}: expected {expected}, got {value!r}.")
+    if float in options and value is not None and not abs(value) <= sys.float_info.max:
+        raise ValueError(f"{name}: expected a finite number, got {value}.")
 
 
 def _fits(value: Any, kind: type) -> bool:
@@ -75,7 +91,9 @@ def _fits(value: Any, kind: type) -> bool:
 
 
 def check_fraction(fraction: float, whose: str = "") -> None:
-    """Raises ValueError unless a fraction is in (0, 1]."""
+    """Raises ValueError unless a fraction is a number in (0, 1]."""
+    if isinstance(fraction, bool) or not isinstance(fraction, Real):
+        raise ValueError(f"{whose}a fraction is a number in (0, 1], got {fraction!r}.")
     if not 0 < fraction <= 1:
         meant = f" (for {fraction:g} %, {fraction / 100:g})" if 1 < fraction <= 100 else ""
         raise ValueError(f"{whose}a fraction is the share of examples that is kept, in (0, 1]; got {fraction}{meant}.")
@@ -153,6 +171,8 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def check(self, name: str) -> None:
         """Raises UnknownName unless the name, or the family of `FAMILY:NAME`, is listed; the entry is not imported."""
+        if not isinstance(name, str):
+            raise UnknownName(f"a {self.kind} is named by a text, got {name!r:.80}.")
         family, colon, _ = name.partition(":")
         in_family = family in self._families or announced(f"{self.group}.families").select(name=family)
         if not (in_family if colon else name in self):

@@ -22,7 +22,7 @@ __all__ = ["Seeds", "check_seed", "generator", "keyed_antithetic", "keyed_normal
 
 @dataclass(frozen=True)
 class Seeds:
-    """The seeds of one benchmark run, one for each source of chance; each is a non-negative integer.
+    """The seeds of one benchmark run, one for each source of chance; each is an integer in 0..2^64 - 1.
 
     Arguments:
         proxy: The proxy network whose training the fold scores watch (initialisation, order and augmentation).
@@ -30,6 +30,9 @@ class Seeds:
         init: Initialisation of the network that is trained on the subset.
         order: Order and augmentation of the examples in that training.
         noise: Diffusion noise of the map scores.
+
+    Raises:
+        ValueError: If one of them is no seed.
     """
 
     proxy: int = 0
@@ -40,7 +43,7 @@ class Seeds:
 
     def __post_init__(self) -> None:
         for f in fields(self):
-            check_seed(getattr(self, f.name))
+            object.__setattr__(self, f.name, check_seed(getattr(self, f.name), f.name))
 
     def seed_of(self, source: str) -> int:
         """The seed of one source of chance, by its name."""
@@ -56,28 +59,40 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
     """A random generator for one purpose; generators for two purposes are independent, even with the same seed.
 
     Raises:
-        ValueError: If the seed is negative.
+        ValueError: If the seed is no integer in 0..2^64 - 1.
     """
-    check_seed(seed)
-    return np.random.default_rng([seed, zlib.crc32(purpose.encode())])
+    return np.random.default_rng([check_seed(seed), zlib.crc32(purpose.encode())])
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seeds torch's global generators (which initialise networks and drive dropout) inside the block, and restores them
     afterwards.
+
+    Raises:
+        ValueError: If the seed is no integer in 0..2^64 - 1.
     """
     import torch
 
+    seed = check_seed(seed)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         yield
 
 
-def check_seed(seed: int) -> None:
-    """Raises ValueError unless the seed is a non-negative integer."""
-    if not isinstance(seed, int | np.integer) or seed < 0:
-        raise ValueError(f"a seed is a non-negative integer, got {seed}.")
+def check_seed(seed: int, name: str = "") -> int:
+    """The seed as a plain integer.
+
+    Arguments:
+        seed: The seed.
+        name: The name of the setting, for the message.
+
+    Raises:
+        ValueError: If it is no integer in 0..2^64 - 1.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**64:
+        raise ValueError(f"{name and f'{name}: '}a seed is a non-negative integer below 2^64, got {seed!r}.")
+    return int(seed)
 
 
 def _positioned(seed: int, purpose: str, index: int, draw: int) -> np.random.Generator:
@@ -101,9 +116,9 @@ def keyed_normal(
         The noise, float32[B, *shape]; row b depends on (seed, purpose, index[b], draw[b]) only.
 
     Raises:
-        ValueError: If the seed is negative.
+        ValueError: If the seed is no integer in 0..2^64 - 1.
     """
-    check_seed(seed)
+    seed = check_seed(seed)
     noise = np.empty((len(index), *shape), np.float32)
     for row, i, d in zip(noise, index, np.broadcast_to(draw, len(index)), strict=True):
         _positioned(seed, purpose, int(i), int(d)).standard_normal(dtype=np.float32, out=row)
@@ -127,5 +142,5 @@ def keyed_antithetic(
 
 def keyed_uniform(seed: int, purpose: str, index: Sequence[int] | np.ndarray) -> np.ndarray:
     """One uniform number in [0, 1) for each example, float32[B], keyed like `keyed_normal`."""
-    check_seed(seed)
+    seed = check_seed(seed)
     return np.array([_positioned(seed, purpose, int(i), 0).random(dtype=np.float32) for i in index], np.float32)

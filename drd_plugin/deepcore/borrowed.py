@@ -116,7 +116,7 @@ class DeepCoreMethod(Selector):
 
     def _select(self, networks: Networks, fraction: float, seed: int) -> Subset:
         kind, split, args = _class_of(self.method), networks.split, arguments(networks)
-        one_seed = networks.seeds.proxy if _trains(kind) else seed
+        one_seed = (networks.seeds.proxy if _trains(kind) else seed) % 2**32  # NumPy takes no larger one
         settings = {
             **MAIN,
             "epochs": networks.proxy.epochs,

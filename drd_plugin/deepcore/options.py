@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..artifacts import read_text
 from ..methods.published import parse
 
 __all__ = ["configure", "read_options", "settings_of"]
@@ -64,8 +65,8 @@ def read_options(path: Path) -> Mapping[str, dict[str, Any]]:
     if not path.is_file():
         raise ValueError(f"there is no file {path}, which should hold the options: a table for each selection.")
     try:
-        content = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        content = tomllib.loads(read_text(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read as TOML with a table for each selection: {error}.") from error
     for selection, settings in content.items():
         if not isinstance(settings, dict):

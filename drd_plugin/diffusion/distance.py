@@ -134,7 +134,7 @@ def has_lpips(name: str) -> bool:
 
 def critic(split: Split, seed: int, device: str) -> Net:
     """The network whose features replace those of a pretrained trunk, trained on the split by `CRITIC`."""
-    return train(split, CRITIC, seed_init=seed, seed_order=seed, device=device).net
+    return train(split, CRITIC, seed_init=seed, seed_order=seed, device=device, least_classes=1).net
 
 
 def resolve_distance(name: str, split: Split) -> str:

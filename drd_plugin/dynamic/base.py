@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ..artifacts.vectors import as_array, whole_numbers
 from ..core.registry import check_fields
 from ..strategies import Workbench
 
@@ -31,13 +32,13 @@ class Examples:
     """The training set as a method sees it: the labels, and values computed before the training.
 
     Arguments:
-        labels: int64[n].
+        labels: int64[n] in 0..C - 1; copied.
         num_classes: C.
         fingerprint: The data set's fingerprint; "" where it has none.
         values: What the method's `prepare` returned, float64[n] each, by name.
 
     Raises:
-        ValueError: If there are no examples, or a value has another length or is not finite.
+        ValueError: If there are no examples, a label is no class, or a value has another length or is not finite.
     """
 
     labels: np.ndarray = field(repr=False)
@@ -46,8 +47,16 @@ class Examples:
     values: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        if not len(self.labels):
-            raise ValueError("expected at least one training example, got none.")
+        labels = as_array(self.labels)
+        if labels.ndim != 1 or not len(labels):
+            raise ValueError(f"expected at least one training example with its label, [n], got {labels.shape}.")
+        labels = whole_numbers(labels, "labels").astype(np.int64)
+        wrong = np.flatnonzero((labels < 0) | (labels >= self.num_classes))
+        if len(wrong):
+            raise ValueError(
+                f"labels must be in 0..{self.num_classes - 1}, got {labels[wrong[0]]} at position {wrong[0]}."
+            )
+        object.__setattr__(self, "labels", labels)
         for name, value in self.values.items():
             if value.shape != self.labels.shape:
                 raise ValueError(f"expected {name} of {len(self)} examples, got {value.shape}: one number for each.")

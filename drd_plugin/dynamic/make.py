@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..core.job import Job
-from ..core.seeds import Seeds
+from ..core.seeds import Seeds, check_seed
 from ..data import Split, check_split
 from ..scoring.cache import ScoreCache
 from ..selection.workbench import SplitWorkbench
@@ -13,7 +13,7 @@ from ..training.recipe import PROXY, Recipe
 from .base import Dynamic, Examples
 from .names import parse_dynamic
 from .plan import Plan
-from .sampler import DynamicSampler
+from .sampler import DynamicSampler, check_epochs
 
 __all__ = ["dynamic_sampler"]
 
@@ -49,10 +49,14 @@ def dynamic_sampler(
 
     Raises:
         UnknownName: If the method is not known.
-        ValueError: If the fraction leaves an epoch without examples, or is no share.
+        ValueError: If the fraction leaves an epoch without examples, or is no share; or if there is no epoch.
     """
     check_split(split)
+    check_epochs(epochs)
+    check_seed(seed)
     chosen = parse_dynamic(method) if isinstance(method, str) else method
+    if not isinstance(chosen, Dynamic):
+        raise ValueError(f"expected a dynamic method or its name, got {method!r}.")
     plan = Plan(fraction, slope, full_last)
     plan.check(len(split))
     job = Job(device, progress, None if folder is None else Path(folder))

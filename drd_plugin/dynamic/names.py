@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..core.names import read_name
 from ..core.registry import Registry
 from ..factors import Autoencoder
-from ..methods.published import configure
+from ..factors.sources import check_source
+from ..methods.published import configure, parse_score
 from .base import Dynamic
 from .epsilon_greedy import EpsilonGreedy
 from .factor_curriculum import FactorCurriculum
@@ -40,4 +41,9 @@ def parse_dynamic(text: str) -> Dynamic:
     name, settings = read_name(text)
     if "autoencoder" in settings:
         settings["autoencoder"] = configure(Autoencoder(), read_name(str(settings["autoencoder"]))[1])
-    return configure(DYNAMIC[name](), settings)
+    method = configure(DYNAMIC[name](), settings)
+    for score in method.needs_scores:
+        parse_score(score)  # raises if it is unknown
+    if method.feature_space:
+        check_source(method.feature_space)
+    return method

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,14 @@ from torch.utils.data import Sampler
 from typing_extensions import override
 
 from ..artifacts import ArtifactError
+from ..artifacts.vectors import positions_of
 from ..core.provenance import digest
-from ..core.seeds import generator
+from ..core.seeds import check_seed, generator
 from ..core.team import Team, current_team
 from .base import Choice, Dynamic, Examples, Moment
 from .plan import Plan
 
-__all__ = ["DynamicSampler"]
+__all__ = ["DynamicSampler", "check_epochs"]
 
 
 class DynamicSampler(Sampler[int]):
@@ -68,8 +70,8 @@ class DynamicSampler(Sampler[int]):
         seed: int = 0,
         team: Team | None = None,
     ) -> None:
-        if epochs is not None and epochs < 1:
-            raise ValueError(f"expected at least one epoch, got {epochs}.")
+        check_epochs(epochs)
+        check_seed(seed)
         plan.check(len(examples))
         self.method, self.examples, self.plan = method, examples, plan
         self.epochs, self.seed, self._team = epochs, seed, team
@@ -94,9 +96,11 @@ class DynamicSampler(Sampler[int]):
 
         Raises:
             FloatingPointError: If a loss of the last epoch was NaN or infinite.
-            ValueError: If the epoch is before the present one, the progress is missing or not in [0, 1), or the choice
-                is not valid.
+            ValueError: If the epoch is no integer, negative or before the present one, the progress is missing or not
+                in [0, 1), or the choice is not valid.
         """
+        if isinstance(epoch, bool) or not isinstance(epoch, int | np.integer) or epoch < 0:
+            raise ValueError(f"expected the number of an epoch, from 0, got {epoch!r}.")
         if epoch == self.epoch:
             return
         if epoch < self.epoch:
@@ -105,7 +109,7 @@ class DynamicSampler(Sampler[int]):
             if self.epochs is None:
                 raise ValueError("the sampler was not told how many epochs there are: give set_epoch the progress.")
             progress = epoch / self.epochs
-        if not 0 <= progress < 1:
+        if not isinstance(progress, Real) or not 0 <= progress < 1:
             raise ValueError(f"epoch {epoch} of {self.epochs}: expected a progress in [0, 1), got {progress}.")
         self._observe()
         rng = generator(self.seed, f"dynamic {epoch}")
@@ -119,12 +123,20 @@ class DynamicSampler(Sampler[int]):
 
     @override
     def __iter__(self) -> Iterator[int]:
+        """The positions of the epoch's examples that this process has.
+
+        Raises:
+            ValueError: If no epoch was begun.
+        """
         share, start, self._start = self._share(), self._start, 0
-        for self._position, example in enumerate(share[start:].tolist(), start + 1):
+        return self._counted(share[start:], start)
+
+    def _counted(self, share: Tensor, start: int) -> Iterator[int]:
+        for self._position, example in enumerate(share.tolist(), start + 1):
             yield example
 
     def __len__(self) -> int:
-        """The number of examples that this process has in the epoch."""
+        """The number of examples that this process has in the epoch; raises ValueError if none was begun."""
         return len(self._share())
 
     def weights_of(self, index: Tensor) -> Tensor:
@@ -132,19 +144,45 @@ class DynamicSampler(Sampler[int]):
 
         Arguments:
             index: int64[B].
+
+        Raises:
+            ValueError: If no epoch was begun, or a position is out of range.
         """
+        self._check_begun()
         if self.weights is None:
             return torch.ones(len(index), device=index.device)
-        return self.weights[index.cpu()].to(index.device)
+        positions = index.cpu()
+        self._check_range(positions.numpy())
+        return self.weights[positions].to(index.device)
 
     def update(self, index: Tensor, losses: Tensor, logits: Tensor | None = None) -> None:
         """Takes the losses of a batch, which the method observes before it chooses again.
 
         Arguments:
-            index: int64[B].
-            losses: float[B], without weights.
+            index: Distinct positions, int64[B].
+            losses: Numbers [B] or [B, 1], without weights.
             logits: float[B, C], for methods whose `signal` reads them.
+
+        Raises:
+            ValueError: If no epoch was begun, the shapes do not fit, or a position is no integer, out of range (on a
+                GPU found by the next `set_epoch`) or appears twice.
         """
+        self._check_begun()
+        if not isinstance(index, Tensor) or index.device.type == "cpu":  # a GPU would have to be waited for
+            index = torch.from_numpy(positions_of(index, len(self.examples)))
+        try:
+            losses = losses if isinstance(losses, Tensor) else torch.from_numpy(np.asarray(losses, np.float64))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"expected the loss of each example of a batch, numbers [B]: {error}.") from error
+        if losses.ndim == 2 and losses.shape[1] == 1:
+            losses = losses[:, 0]
+        rows = [losses] if logits is None else [losses, logits]
+        if any(values.shape[:1] != index.shape for values in rows) or losses.ndim != 1 or losses.is_complex():
+            shapes = " and logits ".join(str(tuple(values.shape)) for values in rows)
+            raise ValueError(
+                f"expected the loss of each example of a batch, [B] (reduction='none'), for positions "
+                f"{tuple(index.shape)}; got losses {shapes}."
+            )
         signal = self.method.signal(losses.detach().float(), None if logits is None else logits.detach().float())
         self._feedback.append((index.to(signal.device), signal))
 
@@ -188,8 +226,20 @@ class DynamicSampler(Sampler[int]):
         settings = [self.method.spec, self.plan, self.epochs, self.seed, self.examples.fingerprint, digests]
         return f"{type(self.method).__name__} {digest(settings)}"
 
+    def _check_begun(self) -> None:
+        """Raises ValueError unless an epoch was begun."""
+        if self.epoch < 0:
+            raise ValueError("no epoch was begun, so that there are no examples: call set_epoch(epoch) first.")
+
+    def _check_range(self, index: np.ndarray) -> None:
+        """Raises ValueError if a position is out of range."""
+        outside = index[(index < 0) | (index >= len(self.examples))]
+        if len(outside):
+            raise ValueError(f"expected positions in 0..{len(self.examples) - 1}, got {outside[0]}.")
+
     def _share(self) -> Tensor:
         """The examples of the epoch that this process yields."""
+        self._check_begun()
         return self.index[self.team.rank :: self.team.processes]
 
     def _all_weights(self, choice: Choice) -> Tensor | None:
@@ -207,6 +257,7 @@ class DynamicSampler(Sampler[int]):
         columns = map(torch.cat, zip(*self._feedback or [nothing], strict=True))
         index, signal = (column.cpu().numpy() for column in team.gather(*columns))
         self._feedback.clear()
+        self._check_range(index)
         broken = index[~np.isfinite(signal)]
         if len(broken):
             raise FloatingPointError(
@@ -215,6 +266,13 @@ class DynamicSampler(Sampler[int]):
             )
         if len(index):
             self.method.observe(self._state, index, signal)
+
+
+def check_epochs(epochs: int | None) -> None:
+    """Raises ValueError unless a number of epochs is None or a positive integer."""
+    integer = isinstance(epochs, int | np.integer) and not isinstance(epochs, bool)
+    if epochs is not None and not (integer and epochs >= 1):
+        raise ValueError(f"expected at least one epoch, got {epochs!r}.")
 
 
 def _check_choice(choice: Choice, n: int, method: Dynamic) -> None:

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors import safe_open
 
-from ..artifacts import ArtifactError, check_fingerprint, write_aside
+from ..artifacts import ArtifactError, check_fingerprint, read_json, write_aside
 from ..core.provenance import digest
 from ..data import Split
 from .codes import Codes
@@ -108,11 +108,11 @@ class Factors:
             ArtifactError: If it holds no factors, or a file is damaged or of another run.
         """
         folder = Path(folder)
-        try:
-            content = json.loads((folder / "factors.json").read_text())
-            fingerprint, provenance = content["fingerprint"], content["provenance"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(f"{folder} holds no factors as `drd-plugin factors` writes them ({error}).") from error
+        if not (folder / "factors.json").exists():
+            raise ArtifactError(f"{folder} holds no factors as `drd-plugin factors` writes them.")
+        remedy = "remove the folder, and make the factors again"
+        content = read_json(folder / "factors.json", remedy, "fingerprint", "provenance")
+        fingerprint, provenance = content["fingerprint"], content["provenance"]
         weights, codes = folder / "autoencoder.safetensors", folder / "codes.safetensors"
         factors = cls(SparseAutoencoder.load(weights), Codes.load(codes), fingerprint, provenance)
         if {_mark_of(weights), _mark_of(codes)} != {factors._mark}:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..artifacts import ArtifactError, Features
+from ..artifacts import ArtifactError, Features, claim
 from ..core.job import Job
 from ..core.provenance import describe, differences, digest, environment
 from ..core.seeds import check_seed
@@ -46,13 +47,14 @@ def factors_of(
         out: The folder of the factors; by default one in the job's folder that a digest names.
 
     Raises:
-        ArtifactError: If the features are those of another data set, NaN or infinite, or `out` holds other factors.
+        ArtifactError: If the features are those of another data set, NaN or infinite, or `out` holds other factors,
+            cannot be written, or another process writes others there.
         DataError: If the source needs what the split, or this machine, lacks.
         FloatingPointError: If a training diverges.
         ValueError: If all units are dead.
     """
     check_split(split)
-    check_seed(seed)
+    seed = check_seed(seed)
     source = find_source(source) if isinstance(source, str) else source
     space, moments = None, None
     if features is not None:
@@ -64,12 +66,13 @@ def factors_of(
     if out is not None and (out / "factors.json").exists():
         return _read(out, split, identity)
     machine = environment(str(job.torch_device))
-    space = space or feature_space(split, source, seed, job)
-    factors = _trained(space, autoencoder, seed, moments or survey(space.values), job)
-    provenance = {**identity, **factors.provenance, "environment": machine}
-    factors = replace(factors, fingerprint=split.fingerprint, provenance=provenance)
-    if out is not None:
-        factors.save(out)
+    with nullcontext() if out is None else claim(out / "factors.json", digest(identity)):
+        space = space or feature_space(split, source, seed, job)
+        factors = _trained(space, autoencoder, seed, moments or survey(space.values), job)
+        provenance = {**identity, **factors.provenance, "environment": machine}
+        factors = replace(factors, fingerprint=split.fingerprint, provenance=provenance)
+        if out is not None:
+            factors.save(out)
     return factors
 
 

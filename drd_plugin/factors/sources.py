@@ -18,7 +18,7 @@ from ..core.registry import Deferred, Registry
 from ..training.recipe import PROXY, Recipe
 from .features import FeatureFile, FeatureSource
 
-__all__ = ["FEATURES", "find_source"]
+__all__ = ["FEATURES", "check_source", "find_source"]
 
 TORCHVISION = Deferred("drd_plugin.factors.backbones:TorchvisionFeatures", "A pretrained network of torchvision.")
 TIMM = Deferred("drd_plugin.factors.backbones:TimmFeatures", "A pretrained network of timm.")
@@ -43,6 +43,16 @@ FEATURES: Registry[Callable[..., FeatureSource]] = Registry(
 )
 
 
+FILES = (".npy", ".safetensors")
+"""The endings of files of features."""
+
+
+def check_source(name: str) -> None:
+    """Raises UnknownName unless this is the name of a feature space, or the path of a file; nothing is imported."""
+    if not name.endswith(FILES):
+        FEATURES.check(name)
+
+
 def find_source(name: str, recipe: Recipe = PROXY) -> FeatureSource:
     """A feature space by name, or by the path of its file.
 
@@ -53,6 +63,6 @@ def find_source(name: str, recipe: Recipe = PROXY) -> FeatureSource:
     Raises:
         UnknownName: If it is neither.
     """
-    if name.endswith((".npy", ".safetensors")):
+    if name.endswith(FILES):
         return FeatureFile(Path(name).expanduser())
     return FEATURES[name](recipe) if name == "proxy" else FEATURES[name]()

@@ -32,7 +32,7 @@ import numpy as np
 from typing_extensions import override
 
 from .. import diffusion
-from ..artifacts import write_aside
+from ..artifacts import read_json, write_aside
 from ..core.job import Job
 from ..core.provenance import digest
 from ..core.registry import check_least
@@ -94,7 +94,7 @@ class DRD(DiffusionScore):
     solver: Literal["ddim", "dpmsolver++", "unipc"] = "ddim"
     solver_steps: int = 6
     reference: Literal["input", "vae"] = "input"
-    distance: str = "auto"
+    distance: Literal["auto", "network", "lpips-alex", "lpips-vgg", "mse"] = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -182,7 +182,7 @@ class DRD(DiffusionScore):
             if path is None:
                 return choice.chosen[:, None]
             _write(choice, path)
-        return np.array(json.loads(path.read_text())["timesteps"])[:, None]
+        return np.array(read_json(path, "remove it, and they are chosen again", "timesteps")["timesteps"])[:, None]
 
 
 def _write(choice: diffusion.TimestepChoice, path: Path) -> None:

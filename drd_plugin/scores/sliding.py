@@ -40,6 +40,7 @@ class WindowScore(FoldScore):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_least(self, 2, "window")
+        check_least(self, 1, "first_epochs")
 
     @abstractmethod
     def statistic(self, probabilities: Tensor) -> Tensor:

@@ -58,6 +58,7 @@ class TDDS(FoldScore):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_least(self, 3, "window")
+        check_least(self, 1, "first_epochs")
         if not 0 < self.decay <= 1:
             raise ValueError(f"TDDS.decay is a weight in (0, 1], got {self.decay}.")
 

@@ -48,16 +48,16 @@ def score(
     Raises:
         ArtifactError: If `out` holds other scores, or a score is NaN.
         DataError: If the score takes images and the split holds texts.
-        ValueError: If the seed is negative, the device unknown, or the proxy's recipe is not in epochs.
+        ValueError: If the seed is none, the device unknown, or the proxy's recipe is not in epochs.
     """
-    score = parse_score(score) if isinstance(score, str) else score
+    score, seed = parse_score(score) if isinstance(score, str) else score, check_seed(seed)
     if isinstance(score, FoldScore):
         if out is None:
             return record(split, [score], proxy=proxy, seed=seed, device=device, progress=progress)[0]
-        job = _job(split, seed, device, progress)
+        job = _job(split, device, progress)
         return record_into(Path(out), split, {".": score}, proxy, seed, job)["."]
     if out is None:
-        return score_map(split, _map(score), seed, _job(split, seed, device, progress))
+        return score_map(split, _map(score), seed, _job(split, device, progress))
     score_shard(split, score, (0, 1), out=out, seed=seed, device=device, progress=progress)
     return Scores.load(out)
 
@@ -93,17 +93,17 @@ def score_shard(
         DataError: If the score takes images and the split holds texts.
         ValueError: If there is no such shard, or the score is not computed in parts.
     """
-    score = _map(parse_score(score) if isinstance(score, str) else score)
+    score, seed = _map(parse_score(score) if isinstance(score, str) else score), check_seed(seed)
     check_split(split)
     score.check(split)
-    return score_parts(Path(out), split, score, seed, _job(split, seed, device, progress, shard))
+    return score_parts(Path(out), split, score, seed, _job(split, device, progress, shard))
 
 
 def record(
     split: Split,
     scores: Sequence[FoldScore | str],
-    *,
     proxy: Recipe = PROXY,
+    *,
     seed: int = 0,
     out: Path | None = None,
     features: bool = False,
@@ -131,8 +131,8 @@ def record(
         ValueError: If the recipe is measured in steps, since these scores count epochs, or is too short for a score; if
             a score watches no proxy; if there are no scores; or if features are to be stored without a folder.
     """
-    folds = [parse_fold(score) if isinstance(score, str) else score for score in scores]
-    job = _job(split, seed, device, progress)
+    folds, seed = [parse_fold(score) if isinstance(score, str) else score for score in scores], check_seed(seed)
+    job = _job(split, device, progress)
     if out is None:
         if features:
             raise ValueError("features are kept in a folder: give `out`.")
@@ -160,7 +160,6 @@ def _map(score: Score) -> MapScore:
     return score
 
 
-def _job(split: Split, seed: int, device: str, progress: bool, shard: tuple[int, int] = (0, 1)) -> Job:
+def _job(split: Split, device: str, progress: bool, shard: tuple[int, int] = (0, 1)) -> Job:
     check_split(split)
-    check_seed(seed)
     return Job(device, progress, team=join_team(resolve_device(device), shard))

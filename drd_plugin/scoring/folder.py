@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..artifacts import ArtifactError, Scores, write_aside
-from ..artifacts.scores import read_part
-from ..core.provenance import describe, differences, identity_of
+from ..artifacts import ArtifactError, Scores, claim, read_json, write_aside
+from ..artifacts.scores import PART, read_part
+from ..core.provenance import describe, differences, digest, identity_of
 from ..data import Split
 from ..scores import Score
 
-__all__ = ["claim_folder", "merge", "plan_of", "read_plan"]
+__all__ = ["claimed_folder", "merge", "plan_of", "read_plan"]
 
 
 def plan_of(split: Split, score: Score, seed: int) -> dict[str, Any]:
@@ -30,31 +31,51 @@ def plan_of(split: Split, score: Score, seed: int) -> dict[str, Any]:
     }
 
 
-def claim_folder(folder: Path, plan: Mapping[str, Any]) -> bool:
-    """Claims a folder for a plan; whether all its parts exist already. An earlier plan without parts is replaced.
+@contextmanager
+def claimed_folder(folder: Path, plan: Mapping[str, Any]) -> Iterator[bool]:
+    """A context in which a folder belongs to a plan, and to processes with the same plan; it gives whether all parts
+    exist already. An earlier plan without parts is replaced, unless a process is at work on it.
 
     Raises:
-        ArtifactError: If the folder has parts of another plan.
+        ArtifactError: If the folder has parts of another plan, another process writes other parts there, or it cannot
+            be written.
     """
-    path, text = folder / "plan.json", json.dumps(plan, indent=2, sort_keys=True) + "\n"
+    text = json.dumps(plan, indent=2, sort_keys=True) + "\n"
     plan = json.loads(text)
-    others = [file for file in folder.glob("*") if file != path and not file.name.startswith(".")]
-    if path.exists() and others:
-        if identity_of(read_plan(folder)) != identity_of(plan):
-            raise ArtifactError(
-                f"{folder} holds scores made with other settings ({differences(read_plan(folder), plan)}): give "
-                "another folder, or remove this one."
-            )
-    elif others:
+    _check_plan(folder, plan)
+    if _is_finished(folder):
+        yield True
+        return
+    path = folder / "plan.json"
+    with claim(path, digest(identity_of(plan))):
+        if not _check_plan(folder, plan):
+            with write_aside(path) as aside:
+                aside.write_text(text)
+        yield _is_finished(folder)
+
+
+def _check_plan(folder: Path, plan: Mapping[str, Any]) -> bool:
+    """Whether a folder holds anything yet; raises ArtifactError if that belongs to another plan."""
+    others = [file for file in folder.glob("*") if file.name != "plan.json" and not file.name.startswith(".")]
+    if not others:
+        return False
+    if not (folder / "plan.json").exists():
         raise ArtifactError(
             f"{folder} holds {others[0].name} but no plan.json, so nobody knows with which settings it was made: give "
             "another folder."
         )
-    else:
-        with write_aside(path) as aside:
-            aside.write_text(text)
-    parts = [*folder.glob("part-*.parquet")]
-    return bool(parts) and len(parts) == int(parts[0].stem.split("-of-")[1])
+    stored = read_plan(folder)
+    if identity_of(stored) != identity_of(plan):
+        raise ArtifactError(
+            f"{folder} holds scores made with other settings ({differences(stored, plan)}): give another folder, or "
+            "remove this one."
+        )
+    return True
+
+
+def _is_finished(folder: Path) -> bool:
+    parts = [match for path in folder.glob("part-*") if (match := PART.fullmatch(path.name))]
+    return bool(parts) and len(parts) == int(parts[0][2])
 
 
 def read_plan(folder: Path) -> Mapping[str, Any]:
@@ -63,12 +84,13 @@ def read_plan(folder: Path) -> Mapping[str, Any]:
     Raises:
         ArtifactError: If the plan is missing or damaged.
     """
-    try:
-        return json.loads((Path(folder) / "plan.json").read_text())
-    except (OSError, ValueError) as error:
-        raise ArtifactError(
-            f"{folder} has no plan.json that can be read, as `drd-plugin score` writes ({error})."
-        ) from error
+    path, remedy = Path(folder) / "plan.json", "give a folder that `drd-plugin score` wrote, or score into another one"
+    if not path.exists():
+        raise ArtifactError(f"{folder} has no plan.json: {remedy}.")
+    plan = read_json(path, remedy)
+    if not isinstance(plan.get("score", {}), dict) or not isinstance(plan.get("inputs", {}), dict):
+        raise ArtifactError(f"{path} is no plan of scores: {remedy}.")
+    return plan
 
 
 def merge(folders: Sequence[Path], out: Path) -> Scores:
@@ -91,8 +113,8 @@ def merge(folders: Sequence[Path], out: Path) -> Scores:
             f"{other} and {folders[0]} hold parts of runs with different settings "
             f"({differences(plans[other], plans[folders[0]])}): merge the parts of one run."
         )
-    for folder in folders:
-        for path in sorted(Path(folder).iterdir()):
+    with claim(Path(out) / "plan.json", digest(plans[folders[0]])):
+        for path in (path for folder in folders for path in sorted(Path(folder).iterdir())):
             target = Path(out) / path.name
             if path.is_dir() or path.name.startswith("."):
                 continue

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from ..core.provenance import environment
 from ..core.team import is_main_process
 from ..data import Split, scaled
 from ..scores import MapScore
-from .folder import claim_folder, plan_of
+from .folder import claimed_folder, plan_of
 
 __all__ = ["ChunkScorer", "images_at_once", "score_map", "score_parts"]
 
@@ -54,19 +55,20 @@ def score_parts(out: Path, split: Split, score: MapScore, seed: int, job: Job) -
         ArtifactError: If `out` holds other scores, or a score is NaN.
     """
     team, chunks = job.team, _chunks(split)
-    with team.first_alone():
-        finished = claim_folder(out, plan_of(split, score, seed))
-    team.wait()
-    if not finished:
-        paths = [part_path(out, part, len(chunks)) for part in range(len(chunks))]
-        own = range(team.index, len(chunks), team.count)
-        missing = sum(len(chunks[part]) for part in own if not paths[part].exists())
-        job = replace(job, progress=job.progress and is_main_process(), folder=out)
-        scorer = ChunkScorer(split, score, seed, job, missing)
-        for part in team.parts(len(chunks)):
-            if not paths[part].exists():
-                write_part(out, part, len(chunks), chunks[part], scorer.score(chunks[part]), len(split))
-    team.wait()
+    with ExitStack() as claims:
+        with team.first_alone():
+            finished = claims.enter_context(claimed_folder(out, plan_of(split, score, seed)))
+        team.wait()
+        if not finished:
+            paths = [part_path(out, part, len(chunks)) for part in range(len(chunks))]
+            own = range(team.index, len(chunks), team.count)
+            missing = sum(len(chunks[part]) for part in own if not paths[part].exists())
+            job = replace(job, progress=job.progress and is_main_process(), folder=out)
+            scorer = ChunkScorer(split, score, seed, job, missing)
+            for part in team.parts(len(chunks)):
+                if not paths[part].exists():
+                    write_part(out, part, len(chunks), chunks[part], scorer.score(chunks[part]), len(split))
+        team.wait()
     return len(list(out.glob("part-*.parquet"))), len(chunks)
 
 

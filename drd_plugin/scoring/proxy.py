@@ -112,6 +112,7 @@ class ProxyTraining:
         if keep_features is not None:
             values, seconds = proxy.features.numpy(), earlier + time.perf_counter() - start
             cost = {"environment": environment(str(device)), "seconds": round(seconds, 3)}
-            keep_features(Features(values, split.fingerprint, proxy_identity(split, self.recipe, self.seed) | cost))
+            identity = proxy_identity(split, self.recipe, self.seed)
+            keep_features(Features(values, split.fingerprint, identity | cost, owned=True))
         states = zip(self.folds, recorder.states, strict=True)
         return [fold.compute(state, proxy).float().cpu() for fold, state in states], earlier

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..artifacts import ArtifactError, Features, Scores
+from ..artifacts import ArtifactError, Features, Scores, claim
 from ..core.job import Job
 from ..core.provenance import describe, digest, environment
-from ..core.seeds import check_seed
+from ..core.seeds import check_seed, generator
 from ..data import Split, check_split
 from ..methods import PUBLISHED, parse_score
 from ..scores import SCORES, FoldScore
 from ..training.loop import check_recipe
 from ..training.recipe import Recipe
-from .folder import claim_folder, plan_of
+from .folder import claimed_folder, plan_of
 from .proxy import KeepFeatures, ProxyTraining, proxy_identity
 
 __all__ = ["fitting_folds", "parse_fold", "proxy_seed", "record_folds", "record_into"]
@@ -103,26 +104,29 @@ def record_into(
     """
     _check(split, list(folds.values()), proxy, seed)
     team, identity = job.team, proxy_identity(split, proxy, seed)
-    with team.first_alone():
-        finished = {name: claim_folder(out / name, _plan(split, fold, proxy, seed)) for name, fold in folds.items()}
-    team.wait()
     path = None if features is None else out / features
-    lacks_features = path is not None and not _has_features(path, split, identity)
-    missing = {name: fold for name, fold in folds.items() if not finished[name]}
-    if missing or lacks_features:
-        work = out / f"proxies-seed{seed}-{digest(identity)}"
 
-        def keep(values: Features) -> None:
-            if team.leads and path is not None:
-                values.save(path)
+    def keep(values: Features) -> None:
+        if team.leads and path is not None:
+            values.save(path)
 
-        keep_features = keep if lacks_features else None
-        recorded = record_folds(split, list(missing.values()), proxy, seed, job.inside(work), keep_features)
-        if team.leads:
-            for name, scores in zip(missing, recorded, strict=True):
-                scores.save(out / name)
-            shutil.rmtree(work, ignore_errors=True)
+    with ExitStack() as claims:
+        with team.first_alone():
+            plans = {name: _plan(split, fold, proxy, seed) for name, fold in folds.items()}
+            finished = {name: claims.enter_context(claimed_folder(out / name, plan)) for name, plan in plans.items()}
+            lacks_features = path is not None and not _has_features(path, split, identity)
+            if path is not None and lacks_features:
+                claims.enter_context(claim(path, digest(identity)))
         team.wait()
+        missing = {name: fold for name, fold in folds.items() if not finished[name]}
+        if missing or lacks_features:
+            work, keep_features = out / f"proxies-seed{seed}-{digest(identity)}", keep if lacks_features else None
+            recorded = record_folds(split, list(missing.values()), proxy, seed, job.inside(work), keep_features)
+            if team.leads:
+                for name, scores in zip(missing, recorded, strict=True):
+                    scores.save(out / name)
+                shutil.rmtree(work, ignore_errors=True)
+            team.wait()
     return {name: Scores.load(out / name) for name in folds}
 
 
@@ -131,7 +135,6 @@ def _check(split: Split, folds: Sequence[FoldScore], proxy: Recipe, seed: int) -
     check_split(split)
     check_recipe(proxy, split)
     check_seed(seed)
-    proxy_seed(seed, 0)
     if proxy.epochs is None:
         raise ValueError(
             f"a proxy's recipe is measured in epochs, got steps={proxy.steps}: use recipe.for_epochs(...)."
@@ -155,11 +158,11 @@ def proxy_seed(seed: int, number: int) -> int:
     """The seed of the proxy with this number, from 0, of a pass; it differs between passes of different seeds.
 
     Raises:
-        ValueError: If the seed is not below 2^32.
+        ValueError: If the seed is no integer in 0..2^64 - 1.
     """
-    if seed >= 2**32:
-        raise ValueError(f"a proxy's seed is below 2^32, got {seed}.")
-    return seed + (number << 32)
+    if check_seed(seed) < 2**32:
+        return seed + (number << 32)
+    return int(generator(seed, f"proxy {number}").integers(2**63, 2**64, dtype=np.uint64))
 
 
 def parse_fold(name: str) -> FoldScore:

@@ -11,6 +11,7 @@ from ..core.job import Job
 from ..core.seeds import Seeds
 from ..data import Split, check_split
 from ..methods import Selector, matches, parse
+from ..methods.budgets import check_budget
 from ..scoring.cache import ScoreCache
 from ..training.recipe import PROXY, Recipe
 from .workbench import SplitWorkbench
@@ -52,6 +53,7 @@ def select(
     """
     check_split(split)
     selector, seeds = parse(method) if isinstance(method, str) else method, Seeds.all(seed)
+    check_budget(getattr(selector, "strategy", None), split.labels, fraction)  # before long trainings
     job = Job(device, progress)
     cache = ScoreCache(split, proxy, together=selector.scores, features=selector.needs_features, job=job)
     _add_scores(scores, selector, cache, seeds)

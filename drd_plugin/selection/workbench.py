@@ -186,6 +186,11 @@ class SplitWorkbench(RecordingWorkbench):
     def labels(self) -> np.ndarray:
         return self.cache.split.labels
 
+    @property
+    @override
+    def classes(self) -> Sequence[str]:
+        return self.cache.split.classes
+
     @override
     def _find_scores(self, name: str) -> tuple[Score, Scores]:
         score = parse_score(name, self.defaults)
@@ -232,6 +237,11 @@ class ScoresWorkbench(RecordingWorkbench):
     @override
     def labels(self) -> np.ndarray:
         return self.available[0].labels
+
+    @property
+    @override
+    def classes(self) -> Sequence[str]:
+        return () if self._networks is None else self._networks.split.classes
 
     @override
     def _find_scores(self, name: str) -> tuple[Score, Scores]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from .workbench import Workbench
 
 __all__ = ["apply_strategy", "settings_of"]
 
+log = logging.getLogger(__name__)
+
 
 def apply_strategy(
     strategy: Strategy,
@@ -24,7 +28,7 @@ def apply_strategy(
     name: str,
     budget: int | np.ndarray | None = None,
 ) -> Subset:
-    """Selects a subset by a strategy, from any scores.
+    """Selects a subset by a strategy, from any scores. Classes that are left without an example are logged.
 
     Arguments:
         strategy: The strategy.
@@ -42,6 +46,7 @@ def apply_strategy(
     """
     k = budget_of(fraction, len(scores)) if budget is None else budget
     selection = strategy.select(scores, k, generator(seed, "selection"), workbench)
+    _report_empty_classes(scores.labels, selection.indices, name, getattr(workbench, "classes", ()))
     provenance = settings_of(strategy, scores, fraction, seed, workbench)
     if workbench is not None and workbench.requests:
         provenance["further"] = dict(workbench.requests)
@@ -53,6 +58,18 @@ def apply_strategy(
         chosen=selection.chosen,
         provenance=provenance,
     )
+
+
+def _report_empty_classes(labels: np.ndarray, indices: np.ndarray, name: str, classes: Sequence[str]) -> None:
+    """Logs the classes of which no example is selected."""
+    present = np.unique(labels)
+    empty = np.setdiff1d(present, labels[indices]).tolist()
+    if empty:
+        names = [str(classes[c]) if len(classes) else str(c) for c in empty[:5]]
+        log.warning(
+            "%s keeps %d of %d examples, and none of %d of the %d classes (%s%s): keep more, or select within classes",
+            name, len(indices), len(labels), len(empty), len(present), ", ".join(names), ", ..." * (len(empty) > 5),
+        )  # fmt: skip
 
 
 def settings_of(

@@ -6,7 +6,6 @@ generator, never by the order of the data set.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..artifacts import Scores
-from ..core.registry import check_fields, check_fraction
+from ..core.registry import check_fields
+from ..core.shares import budget_of, largest_remainders
 from .workbench import Workbench
 
 __all__ = [
@@ -83,19 +83,6 @@ class Strategy(ABC):
         """
 
 
-def budget_of(fraction: float, n: int) -> int:
-    """The number of examples that a fraction keeps: fraction * n, rounded to the nearest, halves up.
-
-    Raises:
-        ValueError: If the fraction is not in (0, 1], or keeps no example.
-    """
-    check_fraction(fraction)
-    k = math.floor(fraction * n + 0.5)
-    if k == 0:
-        raise ValueError(f"the fraction {fraction} of {n} examples keeps none: take at least {0.5 / n:.2g}.")
-    return k
-
-
 def class_budgets(labels: np.ndarray, k: int | np.ndarray) -> np.ndarray:
     """The budget of each class: k shared in proportion to the class sizes, by largest remainders; int64[C] with sum k.
     If k is int64[C], the budgets themselves, they are only checked.
@@ -114,14 +101,6 @@ def class_budgets(labels: np.ndarray, k: int | np.ndarray) -> np.ndarray:
             "such classes): keep a larger fraction, or select without regard to class."
         )
     return budgets
-
-
-def largest_remainders(exact: np.ndarray, k: int) -> np.ndarray:
-    """Numbers float64[C] with sum k, rounded to int64[C] with the same sum, by largest remainders."""
-    rounded = np.floor(exact + 1e-9).astype(np.int64)
-    first = np.argsort(rounded - exact, kind="stable")[: k - rounded.sum()]
-    rounded[first] += 1
-    return rounded
 
 
 def fill_shares(demand: np.ndarray, sizes: np.ndarray, k: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -32,6 +32,11 @@ class Workbench(Protocol):
     @property
     def labels(self) -> np.ndarray:
         """The class of each example, int64[n]."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The class names; empty where they are not known."""
+        return ()
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -80,6 +85,11 @@ class Restricted(Workbench):
 
     @property
     @override
+    def classes(self) -> Sequence[str]:
+        return self.workbench.classes
+
+    @property
+    @override
     def settings(self) -> Mapping[str, Any]:
         return self.workbench.settings
 
@@ -95,7 +105,7 @@ class Restricted(Workbench):
     @override
     def features(self) -> Features:
         features = self.workbench.features()
-        return replace(features, values=features.values[self.members])
+        return replace(features, values=features.values[self.members], owned=True)
 
     @override
     def factors(self, source: str, autoencoder: Any) -> FactorValues:

@@ -22,14 +22,15 @@ from tqdm.auto import tqdm
 
 from ..artifacts import Subset, check_fingerprint
 from ..core.device import resolve_device
-from ..core.seeds import generator, seeded
+from ..core.seeds import check_seed, generator, seeded
 from ..core.team import ALONE, Team
 from ..data import Dataset, Split, check_split
 from .augment import augmentation
 from .batches import Batch, readable_ahead
+from .check import check_recipe
 from .checkpoint import Checkpoint
 from .loader import Loader
-from .nets import Net, check_net, net_for
+from .nets import Net, net_for
 from .progress import Progress, Trained
 from .recipe import Goal, Recipe
 from .recorder import Recorder
@@ -53,6 +54,7 @@ def train(
     team: Team = ALONE,
     device: str = "auto",
     label: str = "",
+    least_classes: int = 2,
 ) -> Trained:
     """A network trained from scratch, with its accuracies.
 
@@ -65,8 +67,8 @@ def train(
         recipe: How to train.
         seed_init: Determines the initial weights.
         seed_order: Determines the order of the examples, the augmentation and dropout.
-        subset: The subset to train on, or its positions int64[k]; all by default. A subset's weights, scaled to mean 1,
-            weigh the losses.
+        subset: The subset to train on, its positions int64[k], or a mask bool[n]; all by default. A subset's weights,
+            scaled to mean 1, weigh the losses.
         test: The split to measure the accuracy on.
         recorder: Receives the outputs of each step; needs a recipe in epochs.
         sampler: Chooses the examples of each epoch, instead of a subset; receives their losses and logits.
@@ -76,24 +78,31 @@ def train(
         team: The processes that share the training.
         device: `auto`, or a torch device.
         label: The label of a progress bar; "" for no bar.
+        least_classes: The least number of classes; 1 for a network that is used for its features alone.
 
     Raises:
-        ArtifactError: If the subset was made for another data set, a position is out of range or appears twice, or the
-            checkpoint is that of another training.
-        DataError: If the test split has other classes or another image size than the training split.
+        ArtifactError: If the subset was made for another data set, a position is no integer, out of range or appears
+            twice, or the checkpoint is that of another training.
+        DataError: If the test split has other classes or another image size than the training split, there is one class
+            alone, or the network cannot take images of this size.
         FloatingPointError: If the loss becomes NaN or infinite.
         ValueError: If there are more processes than examples in a batch, a sampler comes with a subset or recorder, or
             the recipe's network or augmentation takes images and the split holds texts, or the other way round.
     """
     start = time.perf_counter()
     check_split(split)
-    check_recipe(recipe, split)
+    check_recipe(recipe, split, least_classes=least_classes)
+    check_seed(seed_init)
+    check_seed(seed_order)
+    chosen, subset = subset is not None, _subset(split, subset)
+    if len(subset) // recipe.steps_per_epoch(len(subset)) == 1:
+        check_recipe(recipe, split, least_classes=least_classes, single=True)
     if test is not None:
         check_split(test)
         Dataset(split, test)  # raises unless they agree
-    if sampler is not None and (subset is not None or recorder is not None):
+    if sampler is not None and (chosen or recorder is not None):
         raise ValueError("a sampler chooses the examples itself, of which a recorder must see all: give one alone.")
-    subset, on_device = _subset(split, subset), team.device or resolve_device(device)
+    on_device = team.device or resolve_device(device)
     net = _to_device(net_for(split, recipe.net, seed_init), on_device)
     goal = goal or _goal(recipe, len(subset), sampler)
     progress = Progress(net, recipe, goal, recorder, sampler, checkpoint, team, start)
@@ -194,12 +203,6 @@ class _Loop:
         self.team.synchronise(self.net.buffers())
         for index, logits in _outputs(self.net.eval(), self.loader, self.cast, self.team):
             yield index, logits, self.loader.labels[index]
-
-
-def check_recipe(recipe: Recipe, split: Split) -> None:
-    """Raises ValueError unless the recipe's network and augmentation take the split's kind of examples."""
-    check_net(recipe.net, split.kind)
-    augmentation(recipe.augment, split.kind)
 
 
 def _goal(recipe: Recipe, n: int, sampler: EpochSampler | None) -> Goal:

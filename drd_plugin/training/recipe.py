@@ -22,9 +22,9 @@ class Recipe:
         batch_size: Examples a step; a smaller subset is one batch.
         optimizer: `sgd`, `adam` or `adamw`.
         lr: The peak learning rate.
-        momentum: SGD's momentum.
+        momentum: SGD's momentum, in [0, 1).
         nesterov: Whether SGD's momentum is Nesterov's.
-        weight_decay: Decoupled for AdamW, L2 for SGD and Adam; biases and normalisation are left out.
+        weight_decay: Decoupled for AdamW, L2 for SGD and Adam; at least 0; biases and normalisation are left out.
         decay_all: Whether biases and normalisation decay too.
         min_lr: The learning rate at which `cosine` and `linear` end.
         schedule: `cosine`, `linear`, `step` (a tenth at 1/3 and 2/3), or `constant`.
@@ -36,6 +36,10 @@ class Recipe:
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 on a GPU, float32 on a CPU.
         evaluations: How often the test accuracy is measured, evenly over the training; the last time is after the last
             step.
+
+    Raises:
+        UnknownName: If a field is none of its options.
+        ValueError: If a field has a value that it cannot have.
     """
 
     net: str = "convnet"
@@ -63,13 +67,12 @@ class Recipe:
         if self.steps is None and self.epochs is None:
             object.__setattr__(self, "steps", 300)
         check_least(self, 1, "steps", "epochs", "batch_size", "evaluations")
+        check_least(self, 0, "weight_decay")
         if not 0 <= self.min_lr <= self.lr or self.lr == 0:
             raise ValueError(f"expected lr > 0 and min_lr in [0, lr], got lr={self.lr}, min_lr={self.min_lr}.")
-        if not 0 <= self.warmup < 1 or not 0 <= self.label_smoothing < 1:
-            raise ValueError(
-                f"expected warmup and label_smoothing in [0, 1), got warmup={self.warmup}, "
-                f"label_smoothing={self.label_smoothing}."
-            )
+        for name in ("momentum", "warmup", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"Recipe.{name} must be in [0, 1), got {getattr(self, name)}.")
 
     def for_epochs(self, epochs: int) -> Recipe:
         """The same recipe for this number of epochs, instead of its steps or epochs."""

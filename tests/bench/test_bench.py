@@ -121,7 +121,7 @@ def test_a_grid_is_read_with_the_proxy_like_the_recipe(grid_file):
         (("epochs = 2", "steps = 2"), GridError, "the proxy is trained in epochs"),
         (("noise = 0", "nose = 0"), UnknownName, "unknown seed to pin 'nose'"),
         (('"Forgetting"', '"EL2N[epoch=3]"'), ValueError, "after epoch 3, but the proxy trains for 2"),
-        (("seeds = [0, 1]", "seeds = [0.5]"), ValueError, "non-negative integer, got 0.5"),
+        (("seeds = [0, 1]", "seeds = [0.5]"), GridError, r"seeds is \[0\.5\]: expected a list of whole numbers"),
         (('"Random"', '"AUM[proxies=0]"'), ValueError, "AUM.proxies must be at least 1, got 0"),
         (('name = "digits"', ""), GridError, r"dataset\.name is missing"),
         (('net = "lenet"', 'net = "lenett"'), UnknownName, "unknown net 'lenett'.*'lenet'"),

@@ -30,7 +30,7 @@ from drd_plugin.bench import (
 from drd_plugin.bench import run as bench_run
 from drd_plugin.bench import session as bench_session
 from drd_plugin.bench.cells import Budget, Terms
-from drd_plugin.bench.studies import EqualBudgets
+from drd_plugin.bench.studies.budgets import EqualBudgets
 from drd_plugin.bench.tables.budgets import budget_markdown, budget_summary, lower_end, seconds_to, speed_up
 from drd_plugin.bench.watch import WatchedSampler, usage_entropy
 from drd_plugin.core.names import read_settings
@@ -161,7 +161,7 @@ def test_a_study_that_stopped_before_its_full_trainings_has_tables_and_pictures(
 def test_an_epoch_without_examples_is_refused_before_anything_is_trained(grid, workers, monkeypatch):
     for module in (bench_session, bench_run):
         monkeypatch.setattr(module, "train", lambda *_, **__: pytest.fail("a training began"))
-    with pytest.raises(ValueError, match="has none: give a larger fraction"):
+    with pytest.raises(ValueError, match="keeps none: take at least"):
         run_grid(replace(grid, methods=("RS2",), fractions=(0.3, 0.001)), workers, within(0.2))
 
 

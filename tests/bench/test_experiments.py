@@ -19,7 +19,7 @@ from drd_plugin.bench import (
     run_grid,
 )
 from drd_plugin.bench.catalog import published_file
-from drd_plugin.bench.studies import Noise
+from drd_plugin.bench.studies.noise import Noise
 from drd_plugin.bench.tables.published import published
 from drd_plugin.cli import main
 from drd_plugin.core.registry import UnknownName

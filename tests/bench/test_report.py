@@ -16,7 +16,8 @@ from drd_plugin.artifacts import ArtifactError
 from drd_plugin.bench import Grid, RunStore, dataset_of, find_experiment, report_page, run_experiment
 from drd_plugin.bench.report.bands import likelihood_bands
 from drd_plugin.bench.report.drd import what_drd_sees
-from drd_plugin.bench.studies import CrossEvaluation, Stability
+from drd_plugin.bench.studies.cross_evaluation import CrossEvaluation
+from drd_plugin.bench.studies.stability import Stability
 from drd_plugin.cli import main
 from drd_plugin.scoring import score
 from drd_plugin.training import Recipe

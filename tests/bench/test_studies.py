@@ -10,12 +10,11 @@ import pytest
 
 from drd_plugin.artifacts import ArtifactError, Scores
 from drd_plugin.bench import Grid, RunStore, Session, Workers
-from drd_plugin.bench.studies import CrossEvaluation, Noise, Separation, Stability, Windows
-from drd_plugin.bench.studies.cross_evaluation import CrossRun, cross_table, parts_of
-from drd_plugin.bench.studies.noise import Detection, _about, detection_auroc
-from drd_plugin.bench.studies.separation import Separated, _separation
-from drd_plugin.bench.studies.stability import Stable, _agreement
-from drd_plugin.bench.studies.windows import window_runs
+from drd_plugin.bench.studies.cross_evaluation import CrossEvaluation, CrossRun, cross_table, parts_of
+from drd_plugin.bench.studies.noise import Detection, Noise, _about, detection_auroc
+from drd_plugin.bench.studies.separation import Separated, Separation, _separation
+from drd_plugin.bench.studies.stability import Stability, Stable, _agreement
+from drd_plugin.bench.studies.windows import Windows, window_runs
 from drd_plugin.bench.tables.words import gap
 from drd_plugin.core.job import Job
 from drd_plugin.core.provenance import describe

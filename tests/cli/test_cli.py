@@ -254,20 +254,20 @@ def test_bench_prints_writes_and_resumes(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["bench", "dynamic", "--study", "axs=wall"], "the study's settings 'axs': did you mean 'axis'"),
+        (["bench", "dynamic", "--study", "axs=wall"], "the study in --study 'axs': did you mean 'axis'"),
         (
             ["score", "DRD", "--dataset", "fashion_mnist", "--root", "/nowhere", "--out", "x"],
             "data root /nowhere does not exist",
         ),
         (["score", "ELBO", "--dataset", "digits", "--draws", "0", "--out", "x"], "draws must be at least 1, got 0"),
         (["score", "AUM", "--dataset", "digits", "--device", "gpu", "--out", "x"], "unknown device 'gpu'"),
-        (["score", "AUM", "--dataset", "digits", "--seed", "-1", "--out", "x"], "non-negative integer, got -1"),
+        (["score", "AUM", "--dataset", "digits", "--seed", "-1", "--out", "x"], "--seed: a seed is a non-negative"),
         (["fit", "--dataset", "digits", "--epochs", "0", "--out", "x"], "epochs must be at least 1, got 0"),
         (["bench", "main", "--methods", "EL2N[epoch=abc]", "--out", "x"], "EL2N.epoch: expected int or None"),
         (["score", "EL2N", "--dataset", "digits", "--epoch", "9", "--epochs", "3", "--out", "x"], "trains for 3"),
         (["score", "AUM", "--dataset", "digits", "--proxies", "0", "--out", "x"], "proxies must be at least 1, got 0"),
         (["bench", "main", "--device", "gpu", "--out", "x"], "unknown device 'gpu'"),
-        (["score", "AUM", "--dataset", "digits", "--out", "/dev/null/x"], "Not a directory"),
+        (["score", "AUM", "--dataset", "digits", "--out", "/dev/null/x"], "/dev/null is not a folder"),
         (["show", "/nowhere"], "there is no /nowhere"),
         (["show", "/"], "holds nothing to show"),
         (["score", "--dataset", "digits", "AUM"], "the score comes first: drd-plugin score NAME --dataset ..."),

@@ -23,8 +23,8 @@ print(json.dumps(report))
 """
 
 HELP = [
-    "", "list", "bench", "score", "score DRD", "score AUM", "record", "merge", "verify", "select", "train", "timestep",
-    "fit", "factors", "show", "report", "import-scores", "export-subset", "deepcore", "deepcore-export",
+    "", "list", "bench", "check", "score", "score DRD", "score AUM", "record", "merge", "verify", "select", "train",
+    "timestep", "fit", "factors", "show", "report", "import-scores", "export-subset", "deepcore", "deepcore-export",
     "deepcore-import", "doctor",
 ]  # fmt: skip
 
@@ -34,10 +34,15 @@ WRONG_NAMES = {
     "bench dynamic --methods InfoBach --out x": "unknown method 'InfoBach': did you mean 'InfoBatch'",
     "bench main --methods DRD+BSW --out x": "unknown strategy 'BSW': did you mean 'BWS'",
     "bench main --methods Forgeting+BWS --out x": "unknown score 'Forgeting': did you mean 'Forgetting'",
+    "bench main --methods DRD[distance=mes] --out x": "unknown DRD.distance 'mes': did you mean 'mse'",
+    "bench dynamic --methods FactorCurriculum[features=prxy] --out x": "unknown feature space 'prxy'",
+    "bench dynamic --methods FactorCurriculum[rarity=AMU] --out x": "unknown score 'AMU': did you mean 'AUM'",
+    "bench misspelt.toml --out x": "unknown study 'comparisn': did you mean 'comparison'",
     "score AMU --dataset digits --out x": "unknown score 'AMU': did you mean 'AUM'",
     "record --dataset digits --scores AUM AMU --out x": "unknown score 'AMU': did you mean 'AUM'",
     "select --scores x --strategy BSW --fraction 0.1 --out y": "unknown strategy 'BSW': did you mean 'BWS'",
     "select --scores x --strategy CCS[cutoff_score=AMU] --fraction 0.1 --out y": "unknown score 'AMU'",
+    "check --dataset digitz": "unknown data set 'digitz': did you mean 'digits'",
     "score AUM --dataset digitz --out x": "unknown data set 'digitz': did you mean 'digits'",
     "score DRD --dataset digitz --out x": "unknown data set 'digitz': did you mean 'digits'",
     "score DRD --dataset digitz --out x --dry-run": "unknown data set 'digitz': did you mean 'digits'",
@@ -56,11 +61,25 @@ WRONG_NAMES = {
     "factors --dataset digits --proxy.net lenett --out x": "unknown net 'lenett': did you mean 'lenet'",
 }
 
+MISSPELT = """
+methods = ["Random"]
+fractions = [0.5]
+seeds = [0]
+[dataset]
+name = "digits"
+[proxy]
+epochs = 10
+[study]
+name = "comparisn"
+"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """An empty folder."""
-    return tmp_path_factory.mktemp("empty")
+    """A folder with a grid alone."""
+    folder = tmp_path_factory.mktemp("almost_empty")
+    (folder / "misspelt.toml").write_text(MISSPELT)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -99,4 +118,6 @@ def test_wrong_names_are_refused_without_anything_heavy(answers, folder, command
     text, heavy = answers[command]
     assert f"drd-plugin: {WRONG_NAMES[command]}" in text
     assert heavy == []
-    assert not list(folder.iterdir()), "nothing is written by a command that could not start"
+    assert [path.name for path in folder.iterdir()] == ["misspelt.toml"], (
+        "nothing is written by a command that could not start"
+    )

@@ -22,6 +22,7 @@ from drd_plugin.diffusion.fitting.network import build_network
 from drd_plugin.methods import parse_score, parse_strategy
 from drd_plugin.scores import FoldScore, MapScore
 from drd_plugin.scoring import record, score
+from drd_plugin.strategies.strata import strata_of
 from drd_plugin.training import Recipe
 
 
@@ -72,7 +73,8 @@ SCORES = {
 STRATEGIES = {
     "Hardest": "Hardest",
     "Window": "Window",
-    "Strata": "Strata[cutoff=0.1]",
+    "Strata": "Strata[cutoff=0]",
+    "Strata, cut off": "Strata[cutoff=0.1]",
     "BestWindow": "BestWindow[proxy_epochs=1, step=0.25]",
     "BestWindow, trained": "BestWindow[selector=train, step=0.25]",
     "D2": "D2[cutoff=0]",
@@ -82,6 +84,16 @@ STRATEGIES = {
     "PerClass": "PerClass[inner=Hardest]",
 }
 """Each registered strategy, and variants that go another way."""
+
+DRAWN = {
+    "Strata": lambda scores, index: np.bincount(strata_of(scores.values, 50)[index], minlength=50),
+    "Strata, cut off": lambda scores, index: len(index),
+    "BetaSampling": lambda scores, index: len(index),
+    "ClassQuotas": lambda scores, index: len(index),
+}
+"""The strategies that draw among examples, and what another order of the data leaves as it was: how many there are of
+each stratum; a cut-off is by another score, BetaSampling draws freely, and ClassQuotas first draws those held out.
+"""
 
 DYNAMIC_METHODS = (
     "RandomDynamic",

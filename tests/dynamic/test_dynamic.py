@@ -28,6 +28,7 @@ from drd_plugin.dynamic import (
     InfoBatch,
     Moment,
     Plan,
+    dynamic_sampler,
     parse_dynamic,
 )
 from drd_plugin.dynamic.draw import gumbel, top
@@ -488,3 +489,132 @@ def test_names():
 def test_fields_are_checked(wrong, message):
     with pytest.raises(ValueError, match=message):
         parse_dynamic(wrong)
+
+
+BEGUN = "no epoch was begun, so that there are no examples: call set_epoch"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        list,
+        len,
+        iter,
+        lambda sampler: list(DataLoader(TensorDataset(torch.arange(N)), sampler=sampler)),
+        lambda sampler: sampler.weights_of(torch.arange(3)),
+        lambda sampler: sampler.update(torch.arange(3), torch.rand(3)),
+    ],
+)
+def test_a_sampler_that_no_epoch_was_begun_of_says_so(name, use):
+    with pytest.raises(ValueError, match=BEGUN):
+        use(make_sampler(name))
+
+
+@pytest.mark.parametrize("epoch", [-1, 0.0, None, "0", True, [0]])
+def test_an_epoch_is_a_number_from_zero(epoch):
+    with pytest.raises(ValueError, match="expected the number of an epoch, from 0"):
+        make_sampler("RS2").set_epoch(epoch)
+
+
+@pytest.mark.parametrize("progress", ["0.5", float("nan"), 1.0, -0.1, [0.5]])
+def test_a_progress_is_a_share(progress):
+    with pytest.raises(ValueError, match=r"expected a progress in \[0, 1\)"):
+        make_sampler("RS2").set_epoch(0, progress)
+
+
+@pytest.mark.parametrize("epochs", [0, -1, 2.5, "3", True])
+def test_the_number_of_epochs_is_checked_before_anything_is_computed(epochs, tiny, monkeypatch):
+    monkeypatch.setattr("drd_plugin.dynamic.make.ScoreCache", None)
+    with pytest.raises(ValueError, match="expected at least one epoch"):
+        dynamic_sampler(tiny, "FactorCurriculum", 0.5, epochs=epochs)
+    with pytest.raises(ValueError, match="expected at least one epoch"):
+        DynamicSampler(RS2(), make_examples(), Plan(0.5), epochs=epochs)
+
+
+def test_a_sampler_is_made_of_a_dynamic_method(tiny):
+    for method in (3, None, Plan(0.5)):
+        with pytest.raises(ValueError, match="expected a dynamic method or its name"):
+            dynamic_sampler(tiny, method, 0.5, epochs=3)
+    with pytest.raises(ValueError, match="a seed is a non-negative integer"):
+        dynamic_sampler(tiny, "RS2", 0.5, epochs=3, seed=-1)
+
+
+def losses_after(index, losses):
+    """The losses that InfoBatch knows after one report."""
+    sampler = make_sampler("InfoBatch")
+    sampler.set_epoch(0)
+    sampler.update(index, losses)
+    return sampler.state_dict()["method.loss"]
+
+
+LOSSES = torch.tensor([3.0, 1.0, 2.0])
+
+
+@pytest.mark.parametrize("index", [torch.tensor([5, 0, 9]), [5, 0, 9], np.array([5, 0, 9]), torch.tensor([5.0, 0, 9])])
+@pytest.mark.parametrize(
+    "losses",
+    [
+        LOSSES[:, None], LOSSES.int(), LOSSES.double(), LOSSES.bfloat16(), LOSSES.clone().requires_grad_(),
+        LOSSES.numpy(), LOSSES.tolist(), LOSSES[:, None].tolist(),
+    ],
+)  # fmt: skip
+def test_losses_of_any_type_are_observed(index, losses):
+    observed = losses_after(index, losses)
+    assert torch.equal(observed[[5, 0, 9]], LOSSES)
+    assert observed.isinf().sum() == N - 3
+
+
+@pytest.mark.parametrize(
+    ("index", "losses", "message"),
+    [
+        ([5, 0, 9], torch.tensor(0.5), r"reduction='none'.*got losses \(\)"),
+        ([5, 0, 9], 0.5, r"got losses \(\)"),
+        ([5, 0, 9], torch.rand(2), r"got losses \(2,\)"),
+        ([5, 0, 9], torch.rand(3, 2), r"got losses \(3, 2\)"),
+        ([5, 0, 9], torch.rand(1, 3), r"got losses \(1, 3\)"),
+        ([5, 0, 9], torch.rand(3, 1, 1), r"got losses \(3, 1, 1\)"),
+        ([5, 0, 9], torch.ones(3, dtype=torch.complex64), "the loss of each example"),
+        ([5, 0, 9], "abc", "numbers"),
+        ([5, 0, 9], [1, None, [2]], "numbers"),
+        ([-1, 0, 9], LOSSES, r"in 0\.\.\d+, got -1 at position 0"),
+        ([5, 0, N], LOSSES, f"got {N} at position 2"),
+        ([5, 0, 5], LOSSES, "got 5 a second time at position 2"),
+        ([0.5, 0, 9], LOSSES, "expected integer positions"),
+        (torch.tensor([[5], [0], [9]]), LOSSES, "got an array of the shape"),
+        (torch.tensor(5), LOSSES, "expected integer positions"),
+    ],
+)
+def test_losses_that_belong_to_no_examples_are_refused_at_once(index, losses, message):
+    with pytest.raises(ValueError, match=message):
+        losses_after(index, losses)
+
+
+def test_logits_belong_to_the_examples_too():
+    sampler = make_sampler("InfoBatch")
+    sampler.set_epoch(0)
+    with pytest.raises(ValueError, match=r"got losses \(3,\) and logits \(2, 4\)"):
+        sampler.update(torch.arange(3), LOSSES, torch.rand(2, 4))
+
+
+def test_weights_of_examples_that_are_none_are_refused():
+    sampler = make_sampler("InfoBatch")
+    for epoch in (0, 1):
+        sampler.set_epoch(epoch)
+        sampler.update(sampler.index, sampler.index.float())
+    for index in ([-1], [N]):
+        with pytest.raises(ValueError, match=rf"expected positions in 0\.\.{N - 1}, got {index[0]}"):
+            sampler.weights_of(torch.tensor(index))
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], [0, -1], [0.5, 1], [0, None], [[0], [1]], [], None, "01"])
+def test_examples_have_a_class_each(labels):
+    with pytest.raises(ValueError, match=r"labels|label"):
+        Examples(labels, 2)
+
+
+def test_examples_own_their_labels():
+    labels = np.array([0, 1, 1])
+    examples = Examples(labels, 2)
+    labels[:] = 0
+    assert examples.labels.tolist() == [0, 1, 1]
+    assert Examples(torch.tensor([0, 1, 1]), 2).labels.dtype == np.int64

@@ -73,7 +73,7 @@ def test_settings_in_brackets():
         ("DDR", UnknownName, "unknown method 'DDR': did you mean 'DRD'"),
         ("Forgeting+BWS", UnknownName, "unknown score 'Forgeting'.*'Forgetting'"),
         ("DUAL[first_epochs=20]", ValueError, "mean probability over the epochs and proxies"),
-        ("D2[gamma=nan]", ValueError, "D2.gamma must be at least 0, got nan"),
+        ("D2[gamma=nan]", ValueError, "D2.gamma: expected a finite number, got nan"),
         ("DRD+BSW", UnknownName, "unknown strategy 'BSW'.*'BWS'"),
         ("DRD[drawz=3]", UnknownName, "unknown setting of DRD 'drawz': did you mean 'draws'"),
         ("DRD[draws=many]+BWS", ValueError, r"DRD.draws: expected int, got 'many'"),

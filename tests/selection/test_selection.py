@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -103,3 +104,33 @@ def test_one_call_is_the_steps_in_turn(few):
     again = method.select(cache.get(method.ordering, seeds), 0.2, 3, workbench)
     assert np.array_equal(again.indices, expected.indices)
     assert workbench.seconds == {"score": pytest.approx(cache.get(AUM(), seeds).provenance["seconds"])}
+
+
+@pytest.mark.parametrize(
+    ("method", "fraction", "words"),
+    [
+        ("Forgetting", 1e-6, "keeps none"),
+        ("Forgetting", 0, "in (0, 1]"),
+        ("Forgetting", float("nan"), "in (0, 1]"),
+        ("Forgetting", 2, "in (0, 1]"),
+        ("Forgetting", True, "in (0, 1]"),
+        ("Forgetting", "0.5", "in (0, 1]"),
+        ("BWS", 0.03, "leaves no example of class"),
+        ("Forgetting+Window[ranking=class]", 0.03, "leaves no example of class"),
+        ("Forgetting+CCS[variant=drd, cutoff=0.0]", 0.03, "leaves no example of class"),
+        ("Forgetting+Window[start=0.9]", 0.5, "reaches beyond"),
+        ("DRoP", 0.03, "at least one example a class"),
+    ],
+)
+def test_a_fraction_that_does_not_suffice_is_refused_before_the_proxy_is_trained(
+    some, monkeypatch, method, fraction, words
+):
+    monkeypatch.setattr("drd_plugin.scoring.proxy.train", lambda *_, **__: pytest.fail("it trains a proxy"))
+    with pytest.raises(ValueError, match=re.escape(words)):
+        select(some, method, fraction, **QUICK)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64, True, 0.5, "1"])
+def test_so_is_a_seed_that_is_none(some, seed):
+    with pytest.raises(ValueError, match="a seed is a non-negative integer"):
+        select(some, "Forgetting", 0.5, seed=seed, **QUICK)

@@ -1,4 +1,5 @@
 import math
+from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from drd_plugin.strategies import (
     budget_of,
     class_budgets,
 )
+from drd_plugin.strategies.apply import apply_strategy
 from drd_plugin.strategies.best_window import window_at
 from drd_plugin.strategies.beta_sampling import beta_parameters, density
 from drd_plugin.strategies.class_quotas import quotas
@@ -34,7 +36,7 @@ class FakeWorkbench:
     """A workbench in which a network recognises as large a share of the examples as its subset is useful on average."""
 
     def __init__(self, labels, usefulness, features=None, others=()):
-        self.labels, self.usefulness, self.matrix, self.others = labels, usefulness, features, dict(others)
+        self.labels, self.usefulness, self.matrix, self.others = labels, usefulness, features, others
         self.trainings = []
 
     def predictions(self, indices):
@@ -61,7 +63,7 @@ def random_scores(n=200, classes=4, seed=0, higher_is_harder=True, name="AUM", l
 
 def workbench_for(scores):
     rng = np.random.default_rng(1)
-    others = {"AUM": scores, "Confidence[early=true]": replace(scores, estimates=rng.random((len(scores), 1)))}
+    others = defaultdict(lambda: replace(scores, estimates=rng.random((len(scores), 1))))  # of any name
     return FakeWorkbench(scores.labels, rng.random(len(scores)), rng.normal(size=(len(scores), 5)), others)
 
 
@@ -79,15 +81,6 @@ def test_every_strategy_keeps_exactly_the_budget(name, n, fraction, seed, levels
     assert one.indices.max() < n
     assert np.array_equal(one.indices, two.indices)
     assert np.array_equal(scores.estimates, before)
-
-
-@pytest.mark.parametrize("name", [name for name in STRATEGIES if name != "Strata"])
-def test_the_direction_of_the_score_counts_and_not_its_sign(name):
-    """Strata lie along the values; which stratum of equal size comes first may differ."""
-    up = random_scores(higher_is_harder=True)
-    down = Scores(up.name, -up.estimates, up.labels, False, up.fingerprint)
-    one, two = (STRATEGIES[name]().select(s, 50, np.random.default_rng(0), workbench_for(s)) for s in (up, down))
-    assert np.array_equal(np.sort(one.indices), np.sort(two.indices))
 
 
 @given(st.lists(st.integers(0, 4), min_size=10, max_size=80), st.data())
@@ -567,8 +560,8 @@ def test_beta_sampling_needs_probabilities():
         BetaSampling().select(scores, 4, np.random.default_rng(0), workbench)
     with pytest.raises(ValueError, match="needs the Confidence"):
         BetaSampling().select(scores, 4, np.random.default_rng(0))
-    for c in (0.0, math.nan):
-        with pytest.raises(ValueError, match="c is positive"):
+    for c, message in ((0.0, "c is positive"), (math.nan, "c: expected a finite number")):
+        with pytest.raises(ValueError, match=f"BetaSampling.{message}"):
             BetaSampling(c=c)
 
 
@@ -626,9 +619,32 @@ def test_a_class_of_one_or_none_takes_part_where_a_fifth_is_held_out():
     how = BestWindow(selector="train", reference="heldout", step=0.5)
     chosen = how.select(scores, np.array([4, 1, 0, 4]), np.random.default_rng(0), FakeWorkbench(labels, np.ones(41)))
     assert np.bincount(labels[chosen.indices]).tolist() == [4, 1, 0, 4]
-    for ridge in (-1.0, math.nan):
-        with pytest.raises(ValueError, match=f"the ridge penalty is positive, got {ridge}"):
+    for ridge, message in ((-1.0, "the ridge penalty is positive, got -1.0"), (math.nan, "ridge: expected a finite")):
+        with pytest.raises(ValueError, match=message):
             BestWindow(ridge=ridge)
+
+
+@pytest.mark.parametrize("strategy", [Hardest(), Window(), Strata(cutoff=0.0), D2(graph="global", cutoff=0.0)])
+def test_classes_that_a_strategy_drops_are_logged_by_name(strategy, caplog):
+    """The classes 3 to 8 have one example each, in the middle of the ranking of none of these strategies."""
+    labels = np.concatenate([np.arange(300) % 3, np.arange(3, 9)])
+    values = np.concatenate([np.linspace(0.4, 1, 300), np.zeros(6)])[:, None]
+    scores = Scores("Forgetting", values, labels, True, "f")
+    workbench = FakeWorkbench(labels, np.ones(306), np.linspace(0, 1, 612).reshape(306, 2))
+    workbench.settings = workbench.requests = {}
+    for names, shown in (((), "3, 4, 5, 6, 7, ..."), ([f"bird {c}" for c in range(9)], "bird 3, bird 4")):
+        workbench.classes = names
+        caplog.clear()
+        subset = apply_strategy(strategy, scores, 0.05, 0, workbench, "Mine")
+        missing = {*range(3, 9)} - {*labels[subset.indices].tolist()}
+        [record] = [record for record in caplog.records if record.name == "drd_plugin.strategies.apply"]
+        assert f"Mine keeps 15 of 306 examples, and none of {len(missing)} of the 9 classes" in record.getMessage()
+        assert len(missing) < 6 or shown in record.getMessage()
+
+
+def test_nothing_is_logged_where_every_class_keeps_an_example(caplog):
+    apply_strategy(Hardest(), random_scores(), 0.5, 0, None, "Mine")
+    assert not caplog.records
 
 
 def test_best_window_needs_a_workbench():

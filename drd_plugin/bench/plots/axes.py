@@ -9,11 +9,13 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase
 from numpy.typing import ArrayLike
 
+from ...artifacts import ArtifactError, check_writable, write_aside
 from ...methods.published import METHODS
 
-__all__ = ["draw_means", "finish", "line_styles", "new_axis", "save"]
+__all__ = ["check_picture", "draw_means", "finish", "line_styles", "new_axis", "save"]
 
 
 def new_axis(width: float = 7, height: float = 4.5) -> Axes:
@@ -56,10 +58,23 @@ def finish(ax: Axes, **legend: Any) -> Axes:
     return ax
 
 
+def check_picture(path: Path) -> None:
+    """Raises ArtifactError unless a picture can be written to the path."""
+    kinds = FigureCanvasBase.get_supported_filetypes()
+    if Path(path).suffix and Path(path).suffix[1:].lower() not in kinds:
+        raise ArtifactError(f"{path}: no picture is written with this ending: give one of {', '.join(sorted(kinds))}.")
+    check_writable(Path(path), folder=False)
+
+
 def save(ax: Axes, path: Path) -> None:
-    """Writes the axis's figure as PNG and closes it."""
+    """Writes the axis's figure, in the format that the path's ending names (PNG where it has none), and closes it.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
     figure = ax.get_figure()
     assert figure is not None
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150, bbox_inches="tight")  # type: ignore[union-attr]
+    path = Path(path) if Path(path).suffix else Path(f"{path}.png")
+    with write_aside(path) as aside:
+        figure.savefig(aside, format=path.suffix[1:], dpi=150, bbox_inches="tight")  # type: ignore[union-attr]
     plt.close(figure)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...artifacts import ArtifactError, Scores
+from ...artifacts import ArtifactError, Scores, read_json
 from ...data import DataError, Split
 from ...diffusion.timesteps.rule import TimestepChoice
 from ...scoring.folder import read_plan
@@ -23,6 +23,7 @@ from .html import Picture, Section, draw_picture, paragraph, pictures_of
 __all__ = ["what_drd_sees"]
 
 TITLE = "What DRD sees"
+COUNTS = ("forwards", "exhaustive", "dropped")
 
 
 def what_drd_sees(
@@ -118,9 +119,9 @@ def _timesteps(path: Path, split: Split | None) -> Section:
 
 
 def _choice(path: Path) -> TimestepChoice:
-    content = json.loads(path.read_text())
+    content = read_json(path, "remove it and run the command again", "timesteps", "window", "slope", *COUNTS)
     slope = np.array([[np.nan if value is None else value for value in row] for row in content["slope"]])
-    counts = content["forwards"], content["exhaustive"], content["dropped"]
+    counts = [content[name] for name in COUNTS]
     none = np.empty((len(slope), 0)), np.empty(0, np.int64)
     return TimestepChoice(np.array(content["timesteps"]), np.array(content["window"]), slope, *none, *counts)
 

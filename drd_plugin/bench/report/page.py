@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -59,7 +58,7 @@ def report_page(folder: Path, scores: Path | None = None, root: Path | None = No
 
 def _dataset(folder: Path) -> dict[str, Any]:
     """The data set's settings in the grid of the results."""
-    dataset = json.loads((RunStore(folder).folder / "grid.json").read_text()).get("dataset")
+    dataset = RunStore(folder).grid.get("dataset")
     if dataset is None:
         raise ArtifactError(
             f"{folder} holds runs of another tool, with unknown data and settings: `drd-plugin show` prints them."

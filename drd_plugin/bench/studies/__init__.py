@@ -1,26 +1,15 @@
-"""The studies by name: what can be done with a grid."""
+"""Studies: what can be done with a grid."""
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from ...core.registry import Registry, unknown
+from ...core.registry import UnknownName, unknown
+from ..kinds import TABLE, TEXT, GridError
+from ..names import STUDIES
 from .base import Results, Study
-from .budgets import EqualBudgets
-from .comparison import Comparison
-from .cross_evaluation import CrossEvaluation
-from .noise import Noise
-from .separation import Separation
-from .stability import Stability
-from .windows import Windows
 
 __all__ = ["STUDIES", "Results", "Study", "study_from", "with_settings"]
-
-STUDIES: Registry[type[Study]] = Registry(
-    "study",
-    "drd_plugin.studies",
-    {kind.name: kind for kind in (Comparison, CrossEvaluation, EqualBudgets, Noise, Separation, Stability, Windows)},
-)
 
 
 def study_from(content: Mapping[str, Any], file: str) -> Study:
@@ -31,8 +20,11 @@ def study_from(content: Mapping[str, Any], file: str) -> Study:
         file: The file, for messages.
 
     Raises:
+        GridError: If it is no table, or a setting has a value of the wrong kind.
         UnknownName: If the study or a setting is not known.
     """
+    TABLE.check(content, f"{file}: study")
+    TEXT.check(content.get("name", ""), f"{file}: study.name")
     kind = STUDIES[content.get("name", "comparison")]
     return with_settings(kind(), {key: value for key, value in content.items() if key != "name"}, file)
 
@@ -41,6 +33,7 @@ def with_settings(study: Study, settings: Mapping[str, Any], file: str) -> Study
     """The study with some of its settings changed; lists become tuples.
 
     Raises:
+        GridError: If a setting has a value of the wrong kind.
         UnknownName: If a setting is not known.
     """
     names = {f.name for f in fields(study)}
@@ -48,4 +41,9 @@ def with_settings(study: Study, settings: Mapping[str, Any], file: str) -> Study
         if key not in names:
             raise unknown(f"setting of the study in {file}", key, names)
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
-    return replace(study, **values)
+    try:
+        return replace(study, **values)
+    except UnknownName:
+        raise
+    except ValueError as error:
+        raise GridError(f"{file}: {error}") from error

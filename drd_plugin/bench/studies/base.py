@@ -12,7 +12,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ...core.registry import check_fields
-from ..grid import Grid, GridError
+from ..grid import Grid
+from ..kinds import GridError
 from ..tables.footnotes import compared, left_out_text, origin
 from ..workers import Workers
 
@@ -65,13 +66,11 @@ class Study(ABC):
     """A study does something with a grid, and reads its results; its fields are its settings.
 
     Arguments:
-        name: Its name in TOML files and in folders of results.
         takes_dynamic: Whether the grid may hold dynamic methods.
         uses_fractions: Whether the study uses the grid's fractions.
         uses_nets: Whether the grid may name several networks.
     """
 
-    name: ClassVar[str]
     takes_dynamic: ClassVar[bool] = False
     uses_fractions: ClassVar[bool] = True
     uses_nets: ClassVar[bool] = True
@@ -79,17 +78,20 @@ class Study(ABC):
     def __post_init__(self) -> None:
         check_fields(self)
 
-    def why_not(self, grid: Grid) -> str:
-        """Why the study cannot be done with a grid; empty if it can."""
+    def check(self, grid: Grid) -> None:
+        """Raises GridError unless the study can be done with a grid."""
         if grid.dynamic and not self.takes_dynamic:
-            return (
-                f"{', '.join(grid.dynamic)} choose other examples every epoch and have no place in this study: compare "
-                "them in a study `comparison` or `mixed`, as the experiment `dynamic` does."
+            raise GridError(
+                f"{grid.name}: {', '.join(grid.dynamic)} choose other examples every epoch and have no place in this "
+                "study: compare them in a study `comparison` or `mixed`, as the experiment `dynamic` does."
             )
         if not self.uses_nets and (unused := [net for net in grid.nets if net != grid.recipe.net]):
-            return f"this study makes no use of nets: leave them out; {', '.join(unused)} would not be trained."
-        return ""
+            raise GridError(
+                f"{grid.name}: this study makes no use of nets: leave them out; {', '.join(unused)} would not be "
+                "trained."
+            )
 
+    @abstractmethod
     def run(self, grid: Grid, workers: Workers) -> None:
         """Does what is missing, and stores each row in the workers' folder as it is finished.
 
@@ -97,13 +99,6 @@ class Study(ABC):
             GridError: If the grid has methods or nets that the study does not take.
             ArtifactError: If the folder holds another grid's rows.
         """
-        if reason := self.why_not(grid):
-            raise GridError(f"{grid.name}: {reason}")
-        self._run(grid, workers)
-
-    @abstractmethod
-    def _run(self, grid: Grid, workers: Workers) -> None:
-        """Does what is missing, of a grid that the study takes."""
 
     @abstractmethod
     def read(self, folder: Path) -> Results:

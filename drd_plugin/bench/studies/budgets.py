@@ -33,7 +33,6 @@ class EqualBudgets(Study):
         full_last: The last share of the training in which dynamic methods see all examples.
     """
 
-    name = "mixed"
     takes_dynamic = True
 
     axis: Literal["samples", "steps", "wall"] = "samples"
@@ -47,9 +46,10 @@ class EqualBudgets(Study):
             raise ValueError(f"budgets are shares of the full training's, above 0, got {self.budgets}.")
 
     @override
-    def _run(self, grid: Grid, workers: Workers) -> None:
+    def run(self, grid: Grid, workers: Workers) -> None:
+        self.check(grid)
         budgets = tuple(Budget(self.axis, share) for share in self.budgets)
-        run_grid(grid, workers, Terms(budgets, self.slope, self.full_last), study=self.name, axis=self.axis)
+        run_grid(grid, workers, Terms(budgets, self.slope, self.full_last), study="mixed", axis=self.axis)
 
     @override
     def read(self, folder: Path) -> Results:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from ..grid import Grid
+from ..kinds import GridError
 from ..plots import plot_accuracy, plot_cost
 from ..run import run_grid
 from ..store import RunStore
@@ -32,7 +33,6 @@ class Comparison(Study):
         costs: Whether accuracy is also drawn against the seconds of scoring, selection and training.
     """
 
-    name = "comparison"
     takes_dynamic = True
 
     baselines: tuple[str, ...] = ("Random",)
@@ -40,11 +40,21 @@ class Comparison(Study):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.baselines, str) or not self.baselines:
+        if not self.baselines:
             raise ValueError(f"baselines: expected a list of at least one method, got {self.baselines!r}.")
 
     @override
-    def _run(self, grid: Grid, workers: Workers) -> None:
+    def check(self, grid: Grid) -> None:
+        super().check(grid)
+        for name in {*self.baselines} - {"Full"}:
+            try:
+                grid.parse(name)
+            except ValueError as error:
+                raise GridError(f"{grid.name}: baselines: {error}") from None
+
+    @override
+    def run(self, grid: Grid, workers: Workers) -> None:
+        self.check(grid)
         run_grid(grid, workers)
 
     @override

@@ -30,6 +30,7 @@ from ...scores.diffusion import DiffusionScore
 from ...strategies.base import by_hardness, grouped
 from ...training.loop import predict, train
 from ..grid import Grid
+from ..kinds import GridError
 from ..plots import plot_cross
 from ..session import Session, find_session, start_session
 from ..store import RunStore, ScoreRow
@@ -82,7 +83,6 @@ class CrossEvaluation(Study):
         rankings: Whether all examples are ranked together (`global`, as in the paper), or each `class` by itself.
     """
 
-    name = "cross_evaluation"
     uses_fractions = False
     uses_nets = False
 
@@ -93,14 +93,21 @@ class CrossEvaluation(Study):
         super().__post_init__()
         if self.parts < 2:
             raise ValueError(f"a ranking is cut into two parts or more, got {self.parts}.")
+        if not isinstance(self.rankings, tuple) or not self.rankings:
+            raise ValueError(f"rankings: expected a list of at least one, got {self.rankings!r}.")
         for ranking in self.rankings:
             if ranking not in ("global", "class"):
-                raise unknown("ranking", ranking, ("global", "class"))
+                raise unknown("ranking", str(ranking), ("global", "class"))
 
     @override
-    def _run(self, grid: Grid, workers: Workers) -> None:
+    def run(self, grid: Grid, workers: Workers) -> None:
+        self.check(grid)
         session = start_session(grid, workers)
-        store = RunStore(workers.out, session.identity(study=self.name), CrossRun)
+        counts = session.dataset.train.class_counts
+        most = min(int(max(counts) if ranking == "class" else sum(counts)) for ranking in self.rankings)
+        if self.parts > most:
+            raise GridError(f"{grid.name}: a ranking of {most} examples has no {self.parts} parts: give fewer parts.")
+        store = RunStore(workers.out, session.identity(study="cross_evaluation"), CrossRun)
         finished = set(store.frame()["key"])
         parts = [
             _Part(method.name, ranking, self.parts, part, seed)

@@ -67,23 +67,24 @@ class Noise(Study):
         kinds: The kinds of noise: `wrong_labels`, `corrupted`.
     """
 
-    name = "noise"
-
     shares: tuple[float, ...] = (0.1, 0.2, 0.4)
     kinds: tuple[str, ...] = tuple(KINDS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.kinds or not self.shares:
+            raise ValueError(f"kinds and shares: expected at least one each, got {self.kinds} and {self.shares}.")
         for kind in self.kinds:
             if kind not in KINDS:
                 raise unknown("kind of noise", kind, KINDS)
         for share in self.shares:
             if not 0 < share < 1:
-                raise ValueError(f"the share that is planted is in (0, 1), got {share}.")
+                raise ValueError(f"shares: the share that is planted is in (0, 1), got {share}.")
 
     @override
-    def _run(self, grid: Grid, workers: Workers) -> None:
-        store = RunStore(workers.out, {"study": self.name} | grid.identity, Detection)
+    def run(self, grid: Grid, workers: Workers) -> None:
+        self.check(grid)
+        store = RunStore(workers.out, {"study": "noise"} | grid.identity, Detection)
         with store.filling():
             for kind, share in itertools.product(self.kinds, self.shares):
                 planted = replace(grid, dataset={**grid.dataset, kind: share})

@@ -41,6 +41,7 @@ from ...core.seeds import generator
 from ...methods.selector import Selector
 from ...training.loop import features, train
 from ..grid import Grid
+from ..kinds import GridError
 from ..plots import plot_strata
 from ..session import Session, find_session, start_session
 from ..store import RunStore, ScoreRow
@@ -81,7 +82,6 @@ class Separation(Study):
         shown: The most examples in the picture, which shows the first class.
     """
 
-    name = "separation"
     uses_fractions = False
     uses_nets = False
 
@@ -94,9 +94,16 @@ class Separation(Study):
         check_least(self, 2, "strata", "most", "shown")
 
     @override
-    def _run(self, grid: Grid, workers: Workers) -> None:
+    def run(self, grid: Grid, workers: Workers) -> None:
+        self.check(grid)
         session = start_session(grid, workers)
-        store = RunStore(workers.out, session.identity(study=self.name), Separated)
+        least = min(*session.dataset.train.class_counts, self.most)
+        if least <= self.strata:
+            raise GridError(
+                f"{grid.name}: {self.strata} strata of each class need more examples than that in each, and the "
+                f"smallest has {least}: give fewer strata."
+            )
+        store = RunStore(workers.out, session.identity(study="separation"), Separated)
         finished = set(store.frame()["key"])
         missing = {
             seed: [method for method in grid.static if _key(self, session, method, seed) not in finished]
@@ -180,7 +187,7 @@ def _strata(study: Separation, scores: Scores, seed: int) -> np.ndarray:
 
 def _separation(values: np.ndarray, stratum: np.ndarray, strata: int, seed: int) -> tuple[float, float]:
     """The silhouette and the adjusted mutual information of one class."""
-    clusters = KMeans(strata, n_init=5, random_state=seed).fit_predict(values)
+    clusters = KMeans(strata, n_init=5, random_state=seed % 2**32).fit_predict(values)
     return float(silhouette_score(values, stratum)), float(adjusted_mutual_info_score(stratum, clusters))
 
 
@@ -190,7 +197,7 @@ def _write_map(path: Path, values: np.ndarray, index: np.ndarray, strata: Mappin
         places = pd.read_parquet(path)
     else:
         perplexity = min(30.0, (len(index) - 1) / 3)
-        x, y = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(values).T
+        x, y = TSNE(perplexity=perplexity, init="pca", random_state=seed % 2**32).fit_transform(values).T
         places = pd.DataFrame({"index": index, "x": x, "y": y})
     columns = {name: stratum[places["index"]] for name, stratum in strata.items()}
     with write_aside(path) as aside:

@@ -25,9 +25,11 @@ from typing_extensions import override
 
 from ...artifacts import Scores
 from ...artifacts.reliability import within_classes
+from ...core.registry import check_least
 from ...core.seeds import Seeds
 from ...methods.selector import Selector
 from ...scores import FoldScore
+from ...training.names import NETS
 from ..grid import Grid
 from ..plots import plot_stability
 from ..session import Session, ordering_of, start_session
@@ -69,17 +71,23 @@ class Stability(Study):
         noise_seeds: The number of noise seeds for scores that use a diffusion model.
     """
 
-    name = "stability"
     uses_fractions = False
     uses_nets = False
 
     proxies: tuple[str, ...] = ()
     noise_seeds: int = 1
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_least(self, 1, "noise_seeds")
+        for net in self.proxies:
+            NETS.check(net)
+
     @override
-    def _run(self, grid: Grid, workers: Workers) -> None:
+    def run(self, grid: Grid, workers: Workers) -> None:
+        self.check(grid)
         session = start_session(grid, workers)
-        store = RunStore(workers.out, session.identity(study=self.name), Stable)
+        store = RunStore(workers.out, session.identity(study="stability"), Stable)
         with store.filling():
             scores: dict[str, dict[Proxy, Scores]] = {method.name: {} for method in grid.static}
             for net in (grid.proxy.net, *self.proxies):

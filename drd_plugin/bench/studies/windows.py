@@ -25,7 +25,6 @@ __all__ = ["Windows", "window_runs"]
 class Windows(Comparison):
     """A comparison of methods that are windows, `SCORE+Window[start=...]`, laid out by their starts."""
 
-    name = "windows"
     takes_dynamic = False
 
     @override

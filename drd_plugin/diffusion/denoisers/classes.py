@@ -12,7 +12,7 @@ References:
 
 from __future__ import annotations
 
-import json
+import logging
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -22,8 +22,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...artifacts import ArtifactError, read_json, read_text
 from ...data import Split
 from .base import Denoiser, DenoiserError, how_to_fit
+
+log = logging.getLogger(__name__)
 
 __all__ = ["Bridged", "bridge", "class_ids", "imagenet_wnids", "read_mapping", "wordnet_ancestors"]
 
@@ -47,15 +50,17 @@ def read_mapping(path: Path) -> dict[str, int]:
     Raises:
         DenoiserError: If the file cannot be read, or a value is no integer.
     """
+    path, remedy = Path(path), "write a line NAME = NUMBER for each class in TOML, or a table in JSON"
     try:
-        text = Path(path).read_text()
-        content = json.loads(text) if Path(path).suffix == ".json" else tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise DenoiserError(f"the mapping {path} cannot be read as {Path(path).suffix or 'TOML'} ({error}).") from error
+        content = read_json(path, remedy) if path.suffix.lower() == ".json" else tomllib.loads(read_text(path))
+    except ArtifactError as error:
+        raise DenoiserError(f"the mapping of classes {error}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise DenoiserError(f"the mapping of classes {path} cannot be read as TOML ({error}): {remedy}.") from error
     wrong = {name: number for name, number in content.items() if type(number) is not int}
     if wrong:
         name, number = next(iter(wrong.items()))
-        raise DenoiserError(f"{path}: expected the number of a class of the model for {name}, got {number!r}.")
+        raise DenoiserError(f"{path}: expected the number of a class of the model for {name!r}, got {number!r:.80}.")
     return content
 
 
@@ -74,10 +79,14 @@ def class_ids(denoiser: Denoiser, split: Split, labels: str = "auto", unmapped: 
     ids = _by_name(denoiser, split, labels)
     missing = [name for name in split.classes if name not in ids]
     if missing and (unmapped != "null" or denoiser.null_class is None):
-        raise DenoiserError(_missing(denoiser, split, missing))
-    wrong = next((ids[name] for name in split.classes if not 0 <= ids.get(name, 0) < denoiser.num_classes), None)
+        mapping = "" if labels in ("auto", "order") else f"the mapping {labels} has no number for {_some(missing)}; "
+        raise DenoiserError(mapping + _missing(denoiser, split, missing))
+    wrong = next((name for name in split.classes if not 0 <= ids.get(name, 0) < denoiser.num_classes), None)
     if wrong is not None:
-        raise DenoiserError(f"the model has the classes 0 to {denoiser.num_classes - 1}, but the mapping has {wrong}.")
+        raise DenoiserError(
+            f"the model has the classes 0 to {denoiser.num_classes - 1}, but the mapping {labels} gives {wrong!r} the "
+            f"number {ids[wrong]}."
+        )
     return [int(ids.get(name, denoiser.null_class or 0)) for name in split.classes]
 
 
@@ -91,7 +100,10 @@ def _by_name(denoiser: Denoiser, split: Split, labels: str) -> Mapping[str, int]
             )
         return {name: i for i, name in enumerate(split.classes)}
     if labels != "auto":
-        return read_mapping(Path(labels))
+        mapping = read_mapping(Path(labels))
+        if foreign := sorted(mapping.keys() - set(split.classes)):
+            log.warning("%s: %d names are no classes of %s: %s", labels, len(foreign), split.name, _some(foreign))
+        return mapping
     fitted = denoiser.card.get("classes")
     if fitted is not None:
         return {name: i for i, name in enumerate(fitted)}

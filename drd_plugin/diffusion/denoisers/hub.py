@@ -6,7 +6,6 @@ safetensors to this library's cache; the model is loaded from that copy.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -15,7 +14,7 @@ from typing import Any
 
 import torch
 
-from ...artifacts import write_aside
+from ...artifacts import ArtifactError, read_json, write_aside
 from ...artifacts.files import save_tensors
 from ...core.provenance import digest
 from .base import DenoiserError
@@ -68,9 +67,9 @@ def read_config(folder: Path, part: str, *keys: str) -> dict[str, Any]:
     """
     path = folder / part / "config.json"
     try:
-        config = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise DenoiserError(f"{path} cannot be read ({error}): copy or fit the model again.") from error
+        config = read_json(path, "copy or fit the model again")
+    except ArtifactError as error:
+        raise DenoiserError(str(error)) from error
     missing = [key for key in keys if config.get(key) is None]
     if missing:
         raise DenoiserError(f"{path} does not say the {missing[0]}: write it there, or copy or fit the model again.")
@@ -81,7 +80,7 @@ def licence_of(folder: Path) -> str:
     """The licence in the model's `card.json` or README.md, or `unknown`."""
     card: dict[str, Any] = {}
     if (folder / "card.json").is_file():
-        card = json.loads((folder / "card.json").read_text())
+        card = read_json(folder / "card.json", "put back a copy of it, or fit or copy the model again")
     if "licence" not in card and (folder / "README.md").is_file():
         from huggingface_hub import ModelCard
 

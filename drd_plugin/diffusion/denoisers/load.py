@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 
 import torch
 
+from ...artifacts import read_json
 from ...data import Split, check_images
 from .base import Denoiser, DenoiserError, PredictionType, how_to_fit
 from .classes import bridge
@@ -85,7 +86,7 @@ def load_denoiser(
         model = _read(getattr(diffusers, kind), folder, part, PRECISIONS[precision])
         vae = _read(diffusers.AutoencoderKL, folder, "vae") if (folder / "vae").is_dir() else None
         scheduler = diffusers.DDIMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
-        card = json.loads((folder / "card.json").read_text()) if (folder / "card.json").is_file() else {}
+        card = read_json(folder / "card.json", "put back a copy of it") if (folder / "card.json").is_file() else {}
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise DenoiserError(f"the model in {folder} cannot be read ({error}): copy or fit it again.") from error
     predicted = scheduler.config.prediction_type

@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from diffusers import DDIMScheduler
 
-from ...artifacts import write_aside
+from ...artifacts import check_writable, claim, write_aside
 from ...core.device import resolve_device
 from ...core.provenance import describe, environment
 from ...data import Split, check_images, check_split
@@ -55,17 +56,28 @@ def fit_denoiser(
         it, images per second, the share of samples that a classifier recognises, the data set and the environment.
 
     Raises:
-        ArtifactError: If the folder holds the checkpoint of another fit.
+        ArtifactError: If the folder holds the checkpoint of another fit, cannot be written, or another process fits a
+            denoiser into it.
         DataError: If the split holds no images, or some that the network does not take.
         FileExistsError: If the folder holds anything but a checkpoint.
         FloatingPointError: If the loss becomes NaN or infinite.
     """
     check_split(split)
     check_images(split, "a denoiser")
-    out, on_device, start = Path(out), resolve_device(device), time.perf_counter()
-    if out.exists() and any(path.name != "checkpoint" for path in out.iterdir()):
-        state = "holds a finished fit" if (out / "card.json").exists() else "is not empty"
-        raise FileExistsError(f"{out} {state}: give another folder, or remove this one.")
+    out, on_device = Path(out), resolve_device(device)
+    check_writable(out)
+    with claim(out):
+        if out.exists() and any(path.name != "checkpoint" for path in out.iterdir()):
+            state = "holds a finished fit" if (out / "card.json").exists() else "is not empty"
+            raise FileExistsError(f"{out} {state}: give another folder, or remove this one.")
+        return _fitted(split, out, fit, test, command, on_device, progress)
+
+
+def _fitted(
+    split: Split, out: Path, fit: Fit, test: Split | None, command: str, on_device: torch.device, progress: bool
+) -> dict[str, Any]:
+    """The card of a denoiser that is fitted and written; see `fit_denoiser`."""
+    start = time.perf_counter()
     machine = environment(str(on_device))  # before the work, since the code on disk may change during it
     scheduler: Any = DDIMScheduler(
         clip_sample=False, timestep_spacing="leading", steps_offset=0, prediction_type=fit.prediction_type

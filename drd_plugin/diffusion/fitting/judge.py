@@ -65,7 +65,7 @@ def judge(
     """
     labels = torch.arange(split.num_classes).repeat_interleave(each)
     samples = ((draw_samples(denoiser, labels, seed, device).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    trained = train(split, CLASSIFIER, seed_init=seed, seed_order=seed, test=test, device=str(device))
+    trained = train(split, CLASSIFIER, seed_init=seed, seed_order=seed, test=test, device=str(device), least_classes=1)
     sample_split = Split("samples", samples, labels.numpy(), split.classes)
     hits = predict(trained.net, sample_split, str(device), split.statistics).argmax(1) == labels
     accuracy = None if test is None else trained.acc_last

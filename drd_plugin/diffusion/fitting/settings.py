@@ -82,7 +82,7 @@ class Fit:
     def __post_init__(self) -> None:
         check_fields(self)
         check_least(self, 1, "epochs", "batch_size")
-        check_least(self, 0, "attention", "samples")
+        check_least(self, 0, "attention", "samples", "seed")
         if any(width < 8 or width % 8 for width in self.channels):
             raise ValueError(f"expected channels in multiples of 8, one for each resolution, got {self.channels}.")
         check_least(self, 1, "width", "depth", "heads", "patch", "layers")

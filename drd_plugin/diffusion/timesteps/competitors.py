@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from scipy.special import softmax
 
+from ...artifacts import ArtifactError, read_json
 from ...core.seeds import generator
 from ...data import Split
 from ...training.loop import predict
@@ -134,11 +135,11 @@ def _wordnet(split: Split) -> Mapping[str, list[str]]:
 def _read(path: Path) -> Mapping[str, list[str]]:
     """The lists in a file that `confusions` wrote."""
     try:
-        lists = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        lists = read_json(path, "name a file with a list of class names for each class")
+    except ArtifactError as error:
         raise DenoiserError(
-            f"competitors by {path}: expected screen, proxy, wordnet, or a JSON file ({error})."
+            f"competitors by {path}: expected screen, proxy, wordnet, or a JSON file; {error}"
         ) from error
-    if not isinstance(lists, dict) or not all(isinstance(others, list) for others in lists.values()):
+    if not all(isinstance(others, list) for others in lists.values()):
         raise DenoiserError(f"{path}: expected a list of class names for each class.")
     return lists

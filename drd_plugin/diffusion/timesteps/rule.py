@@ -65,6 +65,9 @@ class SNRWindow:
     def __post_init__(self) -> None:
         check_fields(self)
         check_least(self, 1, "steps")
+        check_least(self, 0, "gamma_min", "gamma_max")
+        if self.gamma_min > self.gamma_max:
+            raise ValueError(f"expected gamma_min up to gamma_max, got {self.gamma_min} and {self.gamma_max}.")
 
     def window(self, denoiser: Denoiser) -> np.ndarray:
         """The grid steps with a_t / (1 - a_t) in [gamma_min, gamma_max], int64, rising.
