@@ -63,6 +63,9 @@ class Subset:
     def __len__(self) -> int:
         return len(self.indices)
 
+    def __repr__(self) -> str:
+        return f"Subset({len(self)} of {self.n} examples by {self.method!r}, fingerprint={self.fingerprint!r})"
+
     def save(self, path: Path) -> None:
         """Writes the subset as JSON."""
         content = {

@@ -22,6 +22,8 @@ __all__ = ["Workers"]
 T = TypeVar("T")
 R = TypeVar("R")
 
+PLURALS = {"proxy": "proxies"}
+
 MOST = 8
 """The most processes by default; each holds the data set."""
 
@@ -95,7 +97,7 @@ class Workers:
         """
         total, most = len(items) + finished, min(self.processes, len(items) if long else len(items) // 2)
         hidden = not self.progress or not items
-        with tqdm(total=total, desc=f"{unit}s", unit=unit, initial=finished, disable=hidden) as bar:
+        with tqdm(total=total, desc=PLURALS.get(unit, f"{unit}s"), unit=unit, initial=finished, disable=hidden) as bar:
             if most <= 1:
                 results: Iterator[tuple[T, R]] = map(partial(self._in_this_process, do), items)
             else:

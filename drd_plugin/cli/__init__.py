@@ -54,7 +54,10 @@ def main(args: Sequence[str] | None = None) -> None:
             raise
         sys.exit("drd-plugin: this command line cannot be read, as said above.")
     except KeyboardInterrupt:
-        print("\ndrd-plugin: stopped; bench, record and score go on when run again.", file=sys.stderr)
+        print(
+            "\ndrd-plugin: stopped; bench, record and score go on when run again, and fit from its last checkpoint.",
+            file=sys.stderr,
+        )
         sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe has had enough, `head` for one
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoints, entry_points
-from inspect import getdoc
+from inspect import getdoc, isfunction
 from numbers import Real
 from types import NoneType, UnionType
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -57,10 +57,13 @@ def check_fields(thing: Any) -> None:
 
     Raises:
         UnknownName: If the value of a Literal field is none of its options.
-        ValueError: If a value has another type than its field, or is NaN or infinite.
+        ValueError: If a value has another type than its field, or is NaN or infinite; or a field hides a method.
     """
     hints = get_type_hints(type(thing))
     for f in fields(thing):
+        owner = next((base for base in type(thing).__mro__[1:] if isfunction(vars(base).get(f.name))), None)
+        if owner:
+            raise ValueError(f"{type(thing).__name__}.{f.name} is a method of {owner.__name__}: rename the field.")
         name, value, hint = f"{type(thing).__name__}.{f.name}", getattr(thing, f.name), hints[f.name]
         options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
         if get_origin(hint) is Literal:

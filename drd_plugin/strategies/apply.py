@@ -45,6 +45,8 @@ def apply_strategy(
         ValueError: If the fraction keeps nothing, or does not fit the strategy.
     """
     k = budget_of(fraction, len(scores)) if budget is None else budget
+    if len(scores) > 1 and np.ptp(scores.values) == 0:
+        log.warning("all %d %s scores are equal, so that %s selects at random", len(scores), scores.name, name)
     selection = strategy.select(scores, k, generator(seed, "selection"), workbench)
     _report_empty_classes(scores.labels, selection.indices, name, getattr(workbench, "classes", ()))
     provenance = settings_of(strategy, scores, fraction, seed, workbench)

@@ -5,7 +5,7 @@ decoded by worker processes.
 from __future__ import annotations
 
 import math
-import os
+import sys
 from collections.abc import Iterable, Iterator
 
 import torch
@@ -15,6 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 from ..data import DataError, Split
 
 __all__ = ["Loader"]
+
+START = "fork" if sys.platform == "linux" else "spawn"
+"""How processes that read images start; named, since joblib's workers have a way of their own as their default."""
 
 
 class Loader:
@@ -43,9 +46,15 @@ class Loader:
             on_device = (index.to(self.device) for index in batches)
             pairs: Iterable[tuple[Tensor, Tensor]] = ((index, self.images[index]) for index in on_device)
         else:
-            workers = getattr(self.split.images, "workers", min(8, os.cpu_count() or 1))
-            pin = self.device.type == "cuda"
-            pairs = DataLoader(_Lazy(self.split), None, sampler=batches, num_workers=workers, pin_memory=pin)
+            workers = getattr(self.split.images, "workers", min(8, torch.get_num_threads()))
+            pairs = DataLoader(
+                _Lazy(self.split),
+                None,
+                sampler=batches,
+                num_workers=workers,
+                pin_memory=self.device.type == "cuda",
+                multiprocessing_context=START if workers else None,
+            )
         try:
             for index, images in pairs:
                 yield index.to(self.device), self._normalised(images.to(self.device, non_blocking=True))

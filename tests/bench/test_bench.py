@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from PIL import Image
 
 from drd_plugin.artifacts import ArtifactError, Scores, Subset
 from drd_plugin.bench import (
@@ -448,3 +449,24 @@ def test_images_and_scores_are_drawn_on_new_axes(tiny, make_scores):
     ax = plot_scores(make_scores([[3.0, 4.0], [1.0, 1.0]]))
     assert ax.collections
     plt.close("all")
+
+
+def test_workers_train_on_images_of_a_folder(tmp_path):
+    """Each worker process reads the images by processes of its own."""
+    rng = np.random.default_rng(0)
+    for part in ("train", "val"):
+        for name in ("a", "b"):
+            (tmp_path / "data" / part / name).mkdir(parents=True)
+            for i in range(6):
+                pixels = rng.integers(0, 256, (8, 8, 3)).astype(np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "data" / part / name / f"{i}.png")
+    dataset = {"name": "image_folder", "root": tmp_path / "data", "size": 8}
+    grid = Grid("g", ("Random",), (0.5,), (0, 1), dataset, Recipe(net="convnet_small", steps=2), Recipe(epochs=1))
+    rows = run_grid(grid, Workers(tmp_path / "out", device="cpu", workers=2, progress=False)).frame()
+    assert sorted(rows["method"]) == ["Full", "Full", "Random", "Random"]
+
+
+def test_a_dynamic_method_among_subsets_is_called_one(tmp_path):
+    grid = Grid("g", ("RS2",), (0.5,), (0,), {"name": "digits", "examples": 40}, Recipe(net="convnet_small", steps=2))
+    store = run_grid(grid, Workers(tmp_path, device="cpu", workers=1, progress=False))
+    assert "- RS2: RS2(); dynamic: each epoch has this share of the examples" in compared(store.latest())

@@ -309,7 +309,7 @@ def test_an_interrupt_says_that_the_run_goes_on(monkeypatch, capsys):
 
     monkeypatch.setattr("drd_plugin.bench.run_experiment", interrupted)
     text = fails(capsys, "bench", "main")
-    assert text.startswith("130 drd-plugin: stopped; bench, record and score go on when run again.")
+    assert text.startswith("130 drd-plugin: stopped; bench, record and score go on when run again, and fit")
 
 
 def test_scores_of_another_data_set_are_refused(tmp_path, capsys):

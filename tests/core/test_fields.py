@@ -11,7 +11,7 @@ from drd_plugin.core.registry import UnknownName, check_fields, check_fraction, 
 from drd_plugin.diffusion import Fit, InformationBottleneck
 from drd_plugin.dynamic import DYNAMIC, Plan
 from drd_plugin.factors import Autoencoder
-from drd_plugin.scores import SCORES
+from drd_plugin.scores import AUM, SCORES
 from drd_plugin.strategies import STRATEGIES
 from drd_plugin.training import Recipe
 
@@ -110,3 +110,12 @@ def test_a_fraction_may_be_a_number_of_numpy(fraction):
 
 def test_the_least_of_a_number_that_is_none_is_not_checked():
     check_least(Recipe(), 1, "epochs")
+
+
+def test_a_field_that_hides_a_method_is_refused():
+    @dataclass(frozen=True)
+    class Late(AUM):
+        last: int = 3
+
+    with pytest.raises(ValueError, match=r"Late\.last is a method of AUM: rename the field"):
+        Late()

@@ -669,3 +669,10 @@ def test_a_budget_that_rounds_to_nothing_is_refused():
 def test_the_budget_is_the_nearest_number(n, fraction):
     if fraction * n >= 0.5:
         assert abs(budget_of(fraction, n) - fraction * n) <= 0.5 + 1e-6
+
+
+@pytest.mark.parametrize("values", [np.zeros(20), np.arange(20.0)])
+def test_a_selection_by_equal_scores_is_called_random(values, caplog):
+    scores = Scores("Mine", values[:, None], np.arange(20) % 2, True, "made:up")
+    apply_strategy(Hardest(), scores, 0.5, 0, None, "Mine+Hardest")
+    assert ("all 20 Mine scores are equal, so that Mine+Hardest selects at random" in caplog.text) == (not values.any())

@@ -16,6 +16,8 @@ from ...scores import FoldScore
 from .summary import in_order
 from .words import listed
 
+DYNAMIC_NOTE = "; dynamic: each epoch has this share of the examples, and other ones, so that the training sees all"
+
 __all__ = ["compared", "left_out_text", "method_definitions", "origin"]
 
 
@@ -34,7 +36,9 @@ def method_definitions(runs: pd.DataFrame) -> dict[str, str]:
     provenance = {method: json.loads(text) for method, text in zip(runs["method"], runs["provenance"], strict=True)}
     epochs = json.loads(runs["provenance"].iloc[0])["proxy"].get("epochs")
     specs = {method: provenance[method]["method"] for method in in_order(provenance) if provenance[method]["method"]}
-    return {method: f"{_definition(method, specs)}{_watched(method, epochs)}" for method in specs}
+    without_budget = {*runs.loc[runs["axis"] == "", "method"]} if "axis" in runs else set()
+    notes = {method: DYNAMIC_NOTE for method in without_budget if is_dynamic(method)}
+    return {m: f"{_definition(m, specs)}{_watched(m, epochs)}{notes.get(m, '')}" for m in specs}
 
 
 def _definition(method: str, specs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
