@@ -33,6 +33,19 @@ ALONE, TOGETHER = (fcntl.LOCK_EX, fcntl.LOCK_SH) if fcntl else (0, 0)
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 """The errors of file systems without locks."""
 
+HELD: set[IO[str]] = set()
+"""The open files of the locks of this process."""
+
+
+def _close_in_child() -> None:
+    """Closes what a forked process inherits, so that a lock does not outlive the process that holds it."""
+    while HELD:
+        HELD.pop().close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)
+
 PATIENCE = 1.0
 """Seconds to wait for a process that is just beginning or ending."""
 
@@ -51,9 +64,11 @@ def claim(path: Path, identity: str = "") -> Iterator[None]:
     place = Path(os.path.abspath(path))
     lock = place.with_name(f".{place.name}.lock")
     file = _locked(lock, path, identity)
+    HELD.add(file)
     try:
         yield
     finally:
+        HELD.discard(file)
         with suppress(OSError):
             if _take(file, ALONE):
                 lock.unlink()

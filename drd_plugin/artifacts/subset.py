@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .files import ArtifactError, write_aside
+from .files import ArtifactError, read_json, write_aside
 from .vectors import as_array, positions_of
 
 __all__ = ["Subset"]
@@ -43,6 +43,12 @@ class Subset:
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
+        if type(self.n) is bool or not isinstance(self.n, Integral) or not isinstance(self.method, str):
+            raise ArtifactError(f"a subset has a size n and a method's name, got n={self.n!r}, method={self.method!r}.")
+        if not isinstance(self.chosen, Mapping) or not isinstance(self.provenance, Mapping):
+            raise ArtifactError(
+                f"the chosen settings and the provenance of a subset are tables, got {self.chosen!r:.40}."
+            )
         indices = positions_of(self.indices, self.n)
         if not len(indices):
             raise ArtifactError(f"a subset needs distinct indices in 0..{self.n - 1}, at least one; got none.")
@@ -92,7 +98,7 @@ class Subset:
         if not Path(path).exists():
             raise ArtifactError(f"there is no subset {path}.")
         try:
-            content = json.loads(Path(path).read_text("utf-8-sig"))
+            content = read_json(path, "give a file that `drd-plugin select` wrote", "kind", "k", "indices")
             if content["kind"] != "subset" or content["k"] != len(content["indices"]):
                 raise ValueError("not a complete subset")
             return cls(
@@ -104,7 +110,7 @@ class Subset:
                 chosen=content["chosen"],
                 provenance=content["provenance"],
             )
-        except (OSError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError, ValueError) as error:
+        except (ArtifactError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(
                 f"{path} is no subset file ({error}): expected JSON as `drd-plugin select` writes it."
             ) from error

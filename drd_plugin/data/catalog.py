@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.registry import Registry
+from ..core.registry import Registry, unknown
 from .decoding import Mode, whole_size
 from .folders import image_folder
 from .hub import hugging_face
@@ -121,8 +121,8 @@ def load(name: str, root: Path | None = None, size: int | None = None, **setting
             `drd_plugin.data.hub.hugging_face`.
 
     Raises:
-        UnknownName: If no data set has this name.
-        DataError: If the data are missing, damaged or cannot be used, or have no such setting.
+        UnknownName: If no data set has this name, or it has no such setting.
+        DataError: If the data are missing, damaged or cannot be used.
     """
     return loading(name, root, size, **settings)()
 
@@ -134,10 +134,12 @@ def loading(name: str, root: Path | None = None, size: int | None = None, **sett
         raise DataError(f"the data root {root} does not exist; give the folder that holds {name}.")
     size = None if size is None else whole_size(size)
     load_it = DATASETS[name]
-    try:
-        signature(load_it).bind(root, size, **settings)
-    except TypeError as error:
-        raise DataError(f"{name} has no such setting: {error}.") from None
+    accepted = [*signature(load_it).parameters][2:]
+    wrong = next((setting for setting in settings if setting not in accepted), None)
+    if wrong is not None and not accepted:
+        raise DataError(f"{name} has no settings beside its root and size, got {wrong}: leave it out.")
+    if wrong is not None:
+        raise unknown(f"setting of {name}", wrong, accepted)
     return partial(load_it, root, size, **settings)
 
 

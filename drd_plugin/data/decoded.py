@@ -25,7 +25,7 @@ __all__ = ["DecodedImages"]
 log = logging.getLogger(__name__)
 
 REMARKS = {
-    "16 bits": "holds 16-bit grey, of which the high byte is taken",
+    "16 bits": "holds 16 bits, of which the high byte is taken",
     "floating point": "holds floating-point numbers in [0, 1], which are multiplied by 255",
     "transparent": "has transparent pixels, which are laid on {background} (the setting background)",
     "animated": "is animated, and the first frame is taken",
@@ -69,15 +69,20 @@ class DecodedImages(Images, ABC):
 
         sources = self.sources(index.tolist())
         if torch.utils.data.get_worker_info() is not None:
-            return torch.from_numpy(np.stack([*map(self._decode, sources)]))
+            return torch.from_numpy(np.stack([self._decode(*each)[0] for each in sources]))
         with ThreadPoolExecutor() as pool:
-            return torch.from_numpy(np.stack([*pool.map(self._decode, sources)]))
+            decoded = [*pool.map(self._decode, *zip(*sources, strict=True))] if sources else []
+        for (_, name), (_, remarks) in zip(sources, decoded, strict=True):
+            self._log(name, {*remarks} & {*REMARKS} - self._remarked)
+        return torch.from_numpy(np.stack([pixels for pixels, _ in decoded]))
 
-    def _decode(self, source: tuple[Path | bytes, str]) -> np.ndarray:
-        with open_image(*source) as image:
-            pixels, remarks = self.decoding.square(image)
-        for remark in {*remarks} & {*REMARKS} - self._remarked:
-            self._remarked.add(remark)
+    def _decode(self, source: Path | bytes, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+        with open_image(source, name) as image:
+            return self.decoding.square(image)
+
+    def _log(self, name: str, remarks: set[str]) -> None:
+        """Logs the remarks on an image, the first of its kind."""
+        self._remarked |= remarks
+        for remark in sorted(remarks):
             text = REMARKS[remark].format(background=self.decoding.background)
-            log.warning("%s %s; so with others like it, which drd-plugin check counts", source[1], text)
-        return pixels
+            log.warning("%s %s; so with others like it, which drd-plugin check counts", name, text)

@@ -1,7 +1,7 @@
 """The one decoder: from an image file, or an image of Pillow, to square 8-bit grey or colour.
 
 - The orientation of the EXIF data is applied; EXIF data that cannot be read are ignored.
-- 16-bit grey is divided by 256 (its high byte), and floating point in [0, 1] is multiplied by 255. Whole numbers of 32
+- 16 bits are divided by 256 (the high byte), and floating point in [0, 1] is multiplied by 255. Whole numbers of 32
   bits, whose range is not known, and floating point outside [0, 1] are refused.
 - Transparency, of an alpha channel, of a palette or of one colour, is laid on a background colour.
 - Palettes, CMYK and other colour spaces become RGB by Pillow's conversions; colour profiles are not applied.
@@ -85,6 +85,11 @@ class Decoding:
         """The number of channels, C: 3 or 1."""
         return 3 if self.mode == "rgb" else 1
 
+    @property
+    def background_rgb(self) -> bytes:
+        """The red, green and blue of the background."""
+        return bytes(ImageColor.getrgb(self.background)[:3])
+
     def square(self, image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
         """An opened image as uint8[C, size, size], and the remarks of `Decoded`."""
         decoded, remarks = decode(image, self.mode, self.background)
@@ -146,15 +151,17 @@ def decode(image: Image.Image, mode: Mode, background: str = "white") -> Decoded
         DataError: If its numbers have no known range; the message lacks the image's name, which `open_image` adds.
     """
     remarks = ["animated"] if getattr(image, "is_animated", False) else []
+    deep_colour = image.mode not in SIXTEEN_BITS and ";16" in str(getattr(image, "tile", ""))
     sixteen_bits = image.mode in SIXTEEN_BITS or (image.mode == "I" and image.format in ("PNG", "PPM"))
     inverted = sixteen_bits and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0
     image, turned = _upright(image)
     if turned:
         remarks.append("turned")
+    if sixteen_bits or deep_colour:
+        remarks.append("16 bits")
     if sixteen_bits:
         high = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
         image = Image.fromarray(255 - high if inverted else high)
-        remarks.append("16 bits")
     elif image.mode in ("I", "F"):
         image = _from_numbers(image)
         remarks.append("floating point")

@@ -12,6 +12,7 @@ import os
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
@@ -43,17 +44,22 @@ log = logging.getLogger(__name__)
 class FolderImages(DecodedImages):
     """The images in the files `paths`, of length n; see `DecodedImages`."""
 
-    def __init__(self, paths: Sequence[Path], decoding: Decoding) -> None:
+    def __init__(self, paths: Sequence[str | Path], decoding: Decoding) -> None:
         super().__init__(decoding)
-        self.paths = tuple(paths)
+        self._files = tuple(os.fspath(path) for path in paths)
+
+    @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """The files of the images, of length n."""
+        return tuple(map(Path, self._files))
 
     @override
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self._files)
 
     @override
     def sources(self, index: Sequence[int]) -> list[tuple[Path | bytes, str]]:
-        return [(self.paths[i], text_of(self.paths[i])) for i in index]
+        return [(Path(self._files[i]), text_of(self._files[i])) for i in index]
 
 
 def image_folder(
@@ -113,7 +119,12 @@ def _two_parts(train: Path, test: Path, how: Decoding, name: str) -> Dataset:
 
 
 def _folders(root: Path) -> list[str]:
-    return sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    """The folders in a folder that are not hidden; raises DataError for a link that leads nowhere."""
+    paths = [path for path in root.iterdir() if not path.name.startswith(".")]
+    lost = next((path for path in sorted(paths) if path.is_symlink() and not path.exists()), None)
+    if lost is not None:
+        raise DataError(f"{text_of(lost)} is a link to a place that is not there: restore it, or remove the link.")
+    return sorted(path.name for path in paths if path.is_dir())
 
 
 def _class_folders(folder: Path) -> dict[str, Path]:
@@ -173,7 +184,8 @@ def list_images(folder: Path) -> Listing:
             f"{folder} holds no images in class folders: expected {folder}/CLASS/IMAGE with one of the endings "
             f"{', '.join(sorted(readable_endings()))}."
         )
-    others = [path for path in chain(*files.values()) if not is_image(path)]
+    mixed = (group for name, group in files.items() if len(group) > len(images[name]))
+    others = [path for path in chain(*mixed) if not is_image(path)]
     return Listing(images, [*chain(*nested.values())], others)
 
 
@@ -189,15 +201,20 @@ def tree(folder: Path, how: Decoding, name: str) -> Split:
     """
     listing = list_images(folder)
     _log(listing.nested, "images lie in folders inside those of their classes, and are read")
+    loose = sorted(path for path in os.listdir(folder) if is_image(path) and not path.startswith("."))
+    _log(loose, f"images lie in {text_of(folder)} beside the folders of the classes, and are passed over")
     _log(listing.others, "files have no ending of an image, and are passed over")
     labels = np.repeat(np.arange(len(listing.images)), [*map(len, listing.images.values())])
     return split_of_files(name, [*chain(*listing.images.values())], labels, tuple(listing.images), folder, how)
 
 
 def _files(folder: str) -> Iterator[str]:
-    """The files below a folder that are not hidden, in any order."""
-    for path, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    """The files below a folder that are not hidden, in any order; linked folders are followed, each once."""
+    places = {os.path.realpath(folder)}
+    for path, folders, names in os.walk(folder, followlinks=True):
+        below = {name: os.path.realpath(f"{path}/{name}") for name in folders if not name.startswith(".")}
+        folders[:] = [name for name, place in below.items() if place not in places]
+        places.update(below.values())
         yield from (f"{path}/{name}" for name in names if not name.startswith("."))
 
 
@@ -219,15 +236,15 @@ def split_of_files(
     Raises:
         DataError: If a file cannot be read.
     """
-    sha, start = hashlib.sha256(how.background.encode()), "" if str(folder) == "." else f"{folder}/"
+    sha, start = hashlib.sha256(how.background_rgb), "" if str(folder) == "." else f"{folder.as_posix()}/"
     for path, digest in zip(paths, digests_of_files(paths), strict=True):
-        sha.update(os.fsencode(path.removeprefix(start)) + b"\0" + digest)
-    return Split(name, FolderImages([*map(Path, paths)], how), labels, classes, content=sha.hexdigest())
+        sha.update(os.fsencode(path.replace(os.sep, "/").removeprefix(start)) + b"\0" + digest)
+    return Split(name, FolderImages(paths, how), labels, classes, content=sha.hexdigest())
 
 
 def _part(split: Split, index: np.ndarray) -> Split:
     images = split.images
     assert isinstance(images, FolderImages)
-    part = FolderImages([images.paths[i] for i in index], images.decoding)
+    part = FolderImages([images._files[i] for i in index], images.decoding)
     content = f"{split.content}:{hashlib.sha256(index.tobytes()).hexdigest()}"
     return replace(split, images=part, labels=split.labels[index], content=content)

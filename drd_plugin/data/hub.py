@@ -71,7 +71,7 @@ class HubImages(DecodedImages):
 
     def digest(self) -> str:
         """The digest of the images' contents."""
-        sha = hashlib.sha256(self.decoding.background.encode())
+        sha = hashlib.sha256(self.decoding.background_rgb)
         for block in self.blocks():
             cells = self._cells.with_format("arrow")[self.table.rows[block].tolist()][self.column].combine_chunks()
             for content, path in zip(cells.field("bytes"), cells.field("path"), strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,14 +49,24 @@ def text_of(path: Path | str) -> str:
 
 def _of_file(path: str) -> bytes:
     try:
-        file = os.open(path, os.O_RDONLY)
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
         try:
-            return _digest(os.fstat(file).st_size, partial(os.pread, file))
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError("it is no regular file")
+            return _digest(status.st_size, partial(_read, file))
         finally:
             os.close(file)
     except OSError as error:
         reason = "a link to a file that is not there" if os.path.islink(path) else str(error)
         raise DataError(f"{text_of(path)} cannot be read ({reason}): restore the file, or remove it.") from error
+
+
+def _read(file: int, length: int, place: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(file, length, place)
+    os.lseek(file, place, os.SEEK_SET)  # on Windows
+    return os.read(file, length)
 
 
 def _digest(size: int, read: Callable[[int, int], bytes | memoryview]) -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..artifacts import write_aside
 from .decoding import Decoding, Mode
-from .folders import image_folder, split_of_files, tree
+from .folders import image_folder, is_image, split_of_files, tree
 from .split import CACHE, DataError, Dataset
 
 __all__ = ["flat_images", "imagenet", "imagenette", "imagewoof", "is_flat", "place_of"]
@@ -69,7 +69,7 @@ def place_of(name: str, root: Path | None) -> Path:
 
 def is_flat(val: Path) -> bool:
     """Whether this folder holds images without class folders, as the official archive of ImageNet unpacks."""
-    return val.is_dir() and not any(path.is_dir() for path in val.iterdir())
+    return val.is_dir() and not any(path.is_dir() and not path.name.startswith(".") for path in val.iterdir())
 
 
 def flat_images(root: Path, classes: tuple[str, ...]) -> tuple[list[str], np.ndarray]:
@@ -82,14 +82,14 @@ def flat_images(root: Path, classes: tuple[str, ...]) -> tuple[list[str], np.nda
     from scipy.io import loadmat
 
     val = root / "val"
-    paths = sorted(map(str, val.glob("*.JPEG")))
+    paths = sorted(str(path) for path in val.iterdir() if is_image(path.name) and not path.name.startswith("."))
     try:
         numbers = np.loadtxt(root / GROUND_TRUTH, dtype=np.int64, ndmin=1)
         synsets = loadmat(root / META, squeeze_me=True)["synsets"]
         number_of = {name: i for i, name in enumerate(classes)}
         class_of = {int(row["ILSVRC2012_ID"]): number_of.get(str(row["WNID"])) for row in synsets}
         labels = np.array([class_of[number] for number in numbers.tolist()], np.int64)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # of the many kinds that the readers raise
         raise DataError(
             f"{val} holds images without class folders, and {root / GROUND_TRUTH} and {root / META} do not say their "
             f"classes ({error}): unpack the development kit beside them, or sort the images into folders."

@@ -44,7 +44,13 @@ def labelled(name: str, labels: Any, classes: Sequence[str] | None) -> tuple[np.
     if array.dtype.kind in "UT" or (array.dtype.kind == "O" and len(array) and isinstance(array[0], str)):
         return _numbered(name, array, names)
     numbers = whole_numbers(array, "labels", DataError, f"{name}: ").astype(np.int64)
-    return numbers, tuple(map(str, range(int(numbers.max(initial=0)) + 1))) if names is None else names
+    most = int(numbers.max(initial=0))
+    if names is None and most > max(10 * len(numbers), 10_000):
+        raise DataError(
+            f"{name}: the label {most} at position {int(numbers.argmax())} is no class number; they count from 0: give "
+            "np.unique(labels, return_inverse=True)[1]."
+        )
+    return numbers, tuple(map(str, range(most + 1))) if names is None else names
 
 
 def _numbered(name: str, labels: np.ndarray, names: tuple[str, ...] | None) -> tuple[np.ndarray, tuple[str, ...]]:

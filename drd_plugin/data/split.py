@@ -47,7 +47,8 @@ CACHE = Path("~/.cache/drd_plugin/data").expanduser()
 
 class Images(Protocol):
     """Un-augmented images by position: a uint8 tensor, or the images of a folder, decoded on access. An optional
-    attribute `workers` is the number of processes that read them; by default the number of cores, at most 8.
+    attribute `workers` is the number of processes that read them; by default the number of cores that this process may
+    use, at most 8.
     """
 
     @property

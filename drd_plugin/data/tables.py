@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..core.names import natural_order
 from ..core.registry import unknown
+from .parquet import parquet_parts
 from .split import DataError, stratified
 
 __all__ = ["Table", "classes_of", "columns_of", "labelled_parts", "only_column", "train_and_test"]
@@ -99,7 +99,7 @@ def _parts(name: str, root: Path | None) -> Mapping[str, Any]:
     try:
         if saved is None:
             parts = datasets.load_dataset(*name.split(":", 1))
-        elif not (saved / "dataset_dict.json").exists() and (files := _parquet_files(saved, name)):
+        elif not (saved / "dataset_dict.json").exists() and (files := parquet_parts(saved, name)):
             parts = datasets.DatasetDict(  # each by itself, since their columns may differ
                 {
                     part: datasets.load_dataset("parquet", data_files=paths, split="train")
@@ -108,27 +108,14 @@ def _parts(name: str, root: Path | None) -> Mapping[str, Any]:
             )
         else:
             parts = datasets.load_from_disk(str(saved))
+    except DataError:
+        raise
     except Exception as error:  # of the many kinds that its readers raise
         raise DataError(
             f"hf:{name} cannot be loaded from {saved or 'the hub'} ({error}): give a name on the hub, a folder that "
             "save_to_disk wrote, or Parquet files."
         ) from error
     return parts if isinstance(parts, datasets.DatasetDict) else {"train": parts}
-
-
-def _parquet_files(saved: Path, name: str) -> dict[str, list[str]]:
-    """The Parquet files of each part."""
-    if saved.suffix == ".parquet":
-        return {"train": [str(saved)]}
-    paths = sorted(path for path in saved.rglob("*.parquet") if not path.name.startswith("."))
-    last = re.split(r"[/:]", name)[-1]
-    paths = [path for path in paths if last in str(path.relative_to(saved))] or paths
-    parts: dict[str, list[str]] = {}
-    for path in paths:
-        words = re.split(r"[^a-z]+", path.stem.lower())
-        part = next((part for part in ("train", *TEST_NAMES) if part in words), "train")
-        parts.setdefault(part, []).append(str(path))
-    return parts
 
 
 def _label_column(data: Any, name: str) -> str:
@@ -149,7 +136,10 @@ def _labelled(name: str, part: str, data: Any, column: str) -> Table:
     if names is not None:
         texts = [None if value is None or value < 0 else names[value] for value in values]
     else:
-        texts = [None if value is None else str(value) for value in values]
+        wrong = next((value for value in values if not isinstance(value, str | int | float | None)), None)
+        if wrong is not None:
+            raise DataError(f"hf:{name}: the column {column} holds {wrong!r:.60}: expected a text or a number a row.")
+        texts = [None if value in (None, -1) or value != value else str(value) for value in values]
     classes = tuple(names or natural_order({text for text in texts if text is not None}))
     return Table(f"hf:{name}, {part}", data, np.arange(len(data)), np.array(texts, object), classes)
 

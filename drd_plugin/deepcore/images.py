@@ -239,7 +239,10 @@ def _pixels(dataset: Any, i: int) -> Tensor:
     except (DataError, OSError) as error:
         raise DataError(f"image {i} cannot be read ({error}): repair it, or leave it out.") from error
     pixels = torch.as_tensor(image if isinstance(image, (Tensor, np.ndarray)) else np.array(image))
-    if not isinstance(image, (Tensor, np.ndarray)) and pixels.ndim == 3:
+    if pixels.dtype == torch.uint16:
+        pixels = pixels.to(torch.int32)
+    channels_last = pixels.ndim == 3 and pixels.shape[2] in (1, 3, 4) and pixels.shape[0] not in (1, 3, 4)
+    if pixels.ndim == 3 and (channels_last or not isinstance(image, (Tensor, np.ndarray))):
         pixels = pixels.permute(2, 0, 1)
     if pixels.ndim == 2:
         pixels = pixels.unsqueeze(0)

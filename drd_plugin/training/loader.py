@@ -5,6 +5,8 @@ decoded by worker processes.
 from __future__ import annotations
 
 import math
+import multiprocessing
+import os
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -46,7 +48,7 @@ class Loader:
             on_device = (index.to(self.device) for index in batches)
             pairs: Iterable[tuple[Tensor, Tensor]] = ((index, self.images[index]) for index in on_device)
         else:
-            workers = getattr(self.split.images, "workers", min(8, torch.get_num_threads()))
+            workers = getattr(self.split.images, "workers", min(8, _cores()))
             pairs = DataLoader(
                 _Lazy(self.split),
                 None,
@@ -69,6 +71,11 @@ class Loader:
         """The positions of the split, first to last, in batches of at most 500 images and 2^24 values."""
         at_once = max(1, min(500, 2**24 // math.prod(self.split.shape)))
         return torch.arange(len(self.split)).tensor_split(-(-len(self.split) // at_once))
+
+
+def _cores() -> int:
+    """The cores that this process may use: all, or as many as a worker of the harness has threads."""
+    return torch.get_num_threads() if multiprocessing.parent_process() else os.cpu_count() or 1
 
 
 class _Lazy(Dataset):

@@ -67,6 +67,9 @@ class Recipe:
         if self.steps is None and self.epochs is None:
             object.__setattr__(self, "steps", 300)
         check_least(self, 1, "steps", "epochs", "batch_size", "evaluations")
+        for name in ("steps", "epochs", "batch_size", "evaluations"):
+            if (getattr(self, name) or 0) >= 2**31:
+                raise ValueError(f"Recipe.{name} must be below 2^31, got {getattr(self, name)}.")
         check_least(self, 0, "weight_decay")
         if not 0 <= self.min_lr <= self.lr or self.lr == 0:
             raise ValueError(f"expected lr > 0 and min_lr in [0, lr], got lr={self.lr}, min_lr={self.min_lr}.")

@@ -85,7 +85,7 @@ def test_sets_of_images_in_memory_and_of_texts(capsys):
         (("--dataset", "digitz"), "unknown data set 'digitz'"),
         (("--dataset", "image_folder"), "image_folder needs a root"),
         (("--dataset", "image_folder", "--root", "nowhere"), "does not exist"),
-        (("--dataset", "digits", "--label", "x"), "no such setting"),
+        (("--dataset", "digits", "--label", "x"), "no settings beside"),
         (("--dataset", "digits", "--fractions", "1.5"), "in (0, 1]"),
         (("--dataset", "digits", "--fractions", "nan"), "in (0, 1]"),
         (("--dataset", "digits", "--json", "."), "is a folder"),

@@ -370,3 +370,8 @@ def test_a_part_of_nearly_all_has_as_many_as_were_asked_for():
     for wrong in (2, 13, 6.5, "6"):
         with pytest.raises(DataError, match="12 examples of 3 classes, got"):
             take(split, wrong)
+
+
+def test_a_label_that_is_no_class_number_is_named_before_names_are_made():
+    with pytest.raises(DataError, match=r"the label 2000000000 at position 2 is no class number"):
+        from_arrays("m", np.zeros((3, 1, 4, 4)), np.array([0, 1, 2 * 10**9]))

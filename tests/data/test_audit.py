@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image, ImageEnhance
 
+from drd_plugin.core.registry import UnknownName
 from drd_plugin.data import DataError, Dataset, from_arrays, from_texts, load
 from drd_plugin.data.audit import audit, contents_of, in_pictures, in_words, list_contents
 
@@ -300,7 +301,7 @@ def test_images_without_class_folders_end_in_the_words_of_load(tmp_path):
         checked(tmp_path)
     with pytest.raises(DataError, match="needs a root"):
         list_contents("image_folder")
-    with pytest.raises(DataError, match="no such setting"):
+    with pytest.raises(UnknownName, match="unknown setting of image_folder 'label'"):
         list_contents("image_folder", tmp_path, label="x")
 
 

@@ -2,6 +2,8 @@
 
 import io
 import logging
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -247,3 +249,24 @@ def test_the_endings_are_those_of_pictures():
     endings = readable_endings()
     assert {".jpg", ".jfif", ".png", ".tif", ".webp", ".pgm", ".avif"} <= endings
     assert not {".pdf", ".txt", ".mpg", ".eps", ".h5", ""} & endings
+
+
+@pytest.mark.parametrize(("colours", "kind"), [(3, 2), (4, 6), (2, 4)])
+def test_deep_colours_are_remarked_on(colours, kind):
+    """PNG of 16 bits with colour, with colour and alpha, and with grey and alpha: the high bytes."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 65536, (5, 7, colours)).astype(">u2")
+    if colours != 3:
+        pixels[..., -1] = 65535
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    head = struct.pack(">IIBBBBB", 7, 5, 16, kind, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    with open_image(content, "the picture") as image:
+        decoded, remarks = decode(image, "rgb")
+    expected = (pixels[..., :3] if colours > 2 else pixels[..., [0, 0, 0]]) >> 8
+    assert np.abs(np.asarray(decoded).astype(int) - expected).max() <= 1
+    assert "16 bits" in remarks

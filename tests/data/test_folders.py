@@ -205,8 +205,8 @@ def test_imagenets_family_is_read_alike(tree, name, caplog):
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("digits", {"mode": "grey"}, "digits has no such setting: .*mode"),
-        ("image_folder", {"label": "x"}, "image_folder has no such setting: .*label"),
+        ("digits", {"mode": "grey"}, "digits has no settings beside its root and size, got mode"),
+        ("image_folder", {"label": "x"}, "unknown setting of image_folder 'label'"),
         ("image_folder", {"size": 0}, "size: expected a whole number of pixels, at least 1, got 0"),
         ("image_folder", {"size": -3}, "size: .*got -3"),
         ("image_folder", {"size": "x"}, "size: .*got 'x'"),
@@ -216,5 +216,37 @@ def test_imagenets_family_is_read_alike(tree, name, caplog):
     ],
 )
 def test_settings_that_cannot_be(tree, name, settings, message):
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(ValueError, match=message):
         load(name, None if name == "digits" else tree, **settings)
+
+
+def test_linked_folders_are_followed_once_and_loose_images_are_logged(tree, tmp_path_factory, caplog):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    picture(1).save(elsewhere / "far.png")
+    (tree / "train" / "heron" / "more").symlink_to(elsewhere)
+    (tree / "train" / "heron" / "again").symlink_to(tree / "train" / "heron")
+    picture(2).save(tree / "train" / "lost.png")
+    with caplog.at_level(logging.WARNING):
+        train = load("image_folder", tree, 8).train
+    assert [path.name for path in train.images.paths if path.suffix == ".png"] == ["far.png"]
+    assert len(train) == 7
+    assert "1 images lie in" in caplog.text
+    assert "beside the folders of the classes, and are passed over (the first: lost.png)" in caplog.text
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_class_that_is_a_link_to_nowhere_is_named(tree, part):
+    (tree / part / "ibis").symlink_to("/nowhere/ibis")
+    with pytest.raises(DataError, match="ibis is a link to a place that is not there"):
+        load("image_folder", tree, 8)
+
+
+def test_two_names_of_one_background_are_the_same_data(tree):
+    assert load("image_folder", tree, 8, background="#ffffff").train.fingerprint == fingerprints(tree)[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes")
+def test_what_is_no_regular_file_is_named_and_not_waited_for(tree):
+    os.mkfifo(tree / "train" / "heron" / "pipe.png")
+    with pytest.raises(DataError, match=r"pipe\.png cannot be read \(it is no regular file\)"):
+        load("image_folder", tree, 8)

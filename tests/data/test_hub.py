@@ -239,3 +239,42 @@ def test_large_sets_are_decoded_on_access_and_identified_by_their_contents(save,
     assert load("hf:x", save({"train": changed, "test": table}, "other")).train.fingerprint != one.fingerprint
     third, held_out = (load("hf:x", save({"train": table}, "fifth")).train for _ in range(2))
     assert third.fingerprint == held_out.fingerprint != one.fingerprint
+
+
+@pytest.mark.parametrize("name", ["x", "stl"])
+def test_of_several_data_sets_in_a_folder_one_must_be_named(tmp_path, name):
+    files = {"cifar10-train.parquet": 0, "cifar10-test.parquet": 20, "cifar100-train.parquet": 40}
+    parquet(tmp_path, files)
+    with pytest.raises(DataError, match=r"Parquet files of several data sets \(cifar10, cifar100\): name one"):
+        load(f"hf:{name}", tmp_path)
+    data = load("hf:cifar10", tmp_path)
+    assert (len(data.train), len(data.test)) == (10, 10)
+    assert torch.equal(data.train.images[0], pixels_of(picture(0)))
+
+
+def test_other_parts_stay_apart_and_can_be_trained_on(tmp_path):
+    files = {"train-00000-of-00001.parquet": 0, "test-00000-of-00001.parquet": 20, "extra-00000-of-00001.parquet": 40}
+    data = load("hf:x", parquet(tmp_path, files))
+    assert (len(data.train), len(data.test)) == (10, 10)
+    assert torch.equal(load("hf:x", tmp_path, split="extra").train.images[0], pixels_of(picture(40)))
+
+
+def test_withheld_labels_in_a_column_of_numbers(save):
+    table = {"image": rows(8)["image"], "kind": [3, 7] * 4}
+    test = {"image": rows(4)["image"], "kind": [-1] * 4}
+    data = load("hf:x", save({"train": table, "test": test}, image=IMAGE, kind=datasets.Value("int64")), label="kind")
+    assert data.train.classes == ("3", "7")
+    assert len(data.train) + len(data.test) == 8
+
+
+@pytest.mark.parametrize(
+    ("values", "feature", "message"),
+    [
+        ([0.0, 1.0, float("nan"), 1.0] * 2, datasets.Value("float32"), r"2 rows have no label \(the first: row 2\)"),
+        ([[0], [1]] * 4, datasets.Sequence(datasets.Value("int64")), r"the column kind holds \[0\]: expected a text"),
+    ],
+)
+def test_labels_that_are_none_are_refused(save, values, feature, message):
+    table = {"image": rows(8)["image"], "kind": values}
+    with pytest.raises(DataError, match=message):
+        load("hf:x", save({"train": table}, image=IMAGE, kind=feature), label="kind")

@@ -194,3 +194,10 @@ def test_the_files_of_torchvisions_folders_are_decoded_as_elsewhere(tmp_path):
         Image.fromarray(ramp).save(tmp_path / name / "0.png")
     data = datasets.ImageFolder(tmp_path, transforms.ToTensor())
     assert np.array_equal(split_of(data).images[0].numpy(), np.stack([ramp >> 8] * 3))
+
+
+def test_arrays_with_the_channels_last_are_images():
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 3)).astype(np.uint8)
+    data = Files(pixels, pixels)
+    data.transform = None
+    assert np.array_equal(split_of(data).images[0].numpy(), pixels.transpose(2, 0, 1))
