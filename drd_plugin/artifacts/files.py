@@ -35,6 +35,7 @@ __all__ = [
     "reason_of",
     "save_tensors",
     "sha256",
+    "without_doubles",
     "write_aside",
 ]
 
@@ -65,7 +66,7 @@ def write_aside(path: Path, first: bool = False) -> Iterator[Path]:
         if not (first and _put_in_place(aside, path)):
             os.replace(aside, path)
     except Exception as error:
-        if not _of_writing(error):
+        if not _of_writing(error, path):
             raise
         raise OSError(f"{path} cannot be written ({reason_of(error)}). Nothing of it was left behind.") from error
     finally:
@@ -77,10 +78,13 @@ def _aside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
 
 
-def _of_writing(error: Exception) -> bool:
-    """Whether the operating system raised an error, or safetensors or torch, which hide its errors in their own."""
-    hidden = type(error).__name__ == "SafetensorError" or "PytorchStreamWriter" in str(error)
-    return hidden or isinstance(error, OSError)
+def _of_writing(error: Exception, path: Path) -> bool:
+    """Whether writing there failed: by an error of the operating system, not one about another file or a download; or
+    of safetensors or torch, which hide its errors in their own.
+    """
+    if isinstance(error, OSError):
+        return error.errno is not None and str(error.filename or path).startswith(str(path.parent))
+    return type(error).__name__ == "SafetensorError" or "PytorchStreamWriter" in str(error)
 
 
 def reason_of(error: Exception) -> str:
@@ -168,7 +172,7 @@ def read_json(path: Path, remedy: str, *names: str) -> dict[str, Any]:
         ArtifactError: If the file is missing or damaged, holds no table, has an entry twice or lacks one.
     """
     try:
-        content = json.loads(read_text(path), object_pairs_hook=_without_doubles)
+        content = json.loads(read_text(path), object_pairs_hook=without_doubles)
     except (OSError, ValueError, RecursionError) as error:
         empty = isinstance(error, json.JSONDecodeError) and not error.doc.strip()
         reason = "it is empty" if empty else reason_of(error)
@@ -181,7 +185,7 @@ def read_json(path: Path, remedy: str, *names: str) -> dict[str, Any]:
     return content
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The table with these entries; raises ValueError if a name comes twice."""
     table = dict(pairs)
     if len(table) < len(pairs):

@@ -21,7 +21,8 @@ from ..scores import FoldScore, Score
 from ..scores.diffusion import DiffusionScore
 from ..scoring.cache import ScoreCache, seconds_of
 from ..selection import SplitWorkbench, select_from
-from ..training.loop import check_recipe, train
+from ..training.check import check_recipe
+from ..training.loop import train
 from ..training.recipe import Recipe
 from .grid import Grid
 from .workers import Workers

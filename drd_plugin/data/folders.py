@@ -23,7 +23,8 @@ from ..core.names import natural_order
 from .decoded import DecodedImages
 from .decoding import Decoding, Mode, readable_endings
 from .identity import digests_of_files, text_of
-from .split import DataError, Dataset, Split, stratified
+from .parts import TEST_NAMES, stratified
+from .split import DataError, Dataset, Split
 
 __all__ = [
     "FolderImages",
@@ -35,8 +36,6 @@ __all__ = [
     "split_of_files",
     "tree",
 ]
-
-TEST_NAMES = ("test", "val", "valid", "validation")
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from .split import DataError, Dataset, Split
 from .tables import Table, classes_of, columns_of, only_column, train_and_test
 from .text import Vocabulary, check_no_size, from_texts
 
-__all__ = ["HubImages", "as_images", "hugging_face", "image_column"]
+__all__ = ["IN_MEMORY", "HubImages", "as_images", "hugging_face", "image_column"]
 
 IN_MEMORY = 2**30
 """The most bytes of images that are read into memory."""

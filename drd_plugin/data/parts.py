@@ -9,7 +9,10 @@ import numpy as np
 
 from .errors import DataError
 
-__all__ = ["stratified"]
+__all__ = ["TEST_NAMES", "stratified"]
+
+TEST_NAMES = ("test", "val", "valid", "validation")
+"""The names of the part that is the test split, the first of them that there is."""
 
 
 def stratified(

@@ -13,11 +13,10 @@ import numpy as np
 from ..core.names import natural_order
 from ..core.registry import unknown
 from .parquet import parquet_parts
-from .split import DataError, stratified
+from .parts import TEST_NAMES, stratified
+from .split import DataError
 
 __all__ = ["Table", "classes_of", "columns_of", "labelled_parts", "only_column", "train_and_test"]
-
-TEST_NAMES = ("test", "validation", "valid", "val")
 
 log = logging.getLogger(__name__)
 

@@ -27,6 +27,7 @@ from typing_extensions import override
 
 from ..data import DataError, Split
 from ..data.decoding import decode, is_grey, open_image
+from ..data.hub import IN_MEMORY
 from ..data.identity import text_of
 from .datasets import SplitDataset
 
@@ -48,9 +49,6 @@ LEFT_OUT = {
 
 NAMES = {"FashionMNIST": "fashion_mnist", "CIFAR10": "cifar10", "CIFAR100": "cifar100"}
 """The names in this library of torchvision's data sets that have the same images and labels."""
-
-IN_MEMORY = 2**30
-"""The most bytes of images that are read into memory."""
 
 
 def split_of(dst_train: Any, workers: int = 0) -> Split:
@@ -75,7 +73,7 @@ def split_of(dst_train: Any, workers: int = 0) -> Split:
     name = NAMES.get(type(dst_train).__name__, type(dst_train).__name__.lower())
     lazy = _Lazy(plain, workers)
     images = _array(plain, lazy)
-    if images is None and lazy.bytes <= IN_MEMORY:
+    if images is None and lazy.bytes < IN_MEMORY:
         images = lazy.all()
     content = lazy.sample_digest() if images is None else ""
     return Split(name, lazy if images is None else images, labels, _class_names(dst_train, classes), content)

@@ -43,7 +43,8 @@ from ..artifacts.files import sha256
 from ..core.registry import unknown
 from ..data import Split, check_split
 from ..scores import SCORES
-from .formats import Table, indistinct, is_permutation, is_sorted, numbers, plain, read
+from .columns import indistinct, is_permutation, is_sorted, numbers, plain
+from .formats import Table, read
 from .matching import check_labels, rows_in_order, rows_of
 
 __all__ = ["check_import", "import_scores"]

@@ -15,7 +15,8 @@ import numpy as np
 from ..artifacts import ArtifactError
 from ..core.registry import unknown
 from ..data import Split
-from .formats import Column, Table, cells, entry_name, is_permutation, is_sorted, numbers, plain
+from .columns import Column, cells, entry_name, is_permutation, is_sorted, numbers, plain
+from .formats import Table
 
 __all__ = ["check_labels", "rows_in_order", "rows_of"]
 

@@ -21,7 +21,7 @@ from ..core.seeds import check_seed, generator
 from ..data import Split, check_split
 from ..methods import PUBLISHED, parse_score
 from ..scores import SCORES, FoldScore
-from ..training.loop import check_recipe
+from ..training.check import check_recipe
 from ..training.recipe import Recipe
 from .folder import claimed_folder, plan_of
 from .proxy import KeepFeatures, ProxyTraining, proxy_identity

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from bisect import bisect_left
 from contextlib import suppress
 from functools import cache
 
@@ -101,8 +102,12 @@ def _remedy(net: str, split: Split, training: bool, problem: str) -> str:
 
 def _least_side(net: str, channels: int, num_classes: int) -> int | None:
     """The least side in pixels of a square image that a network takes; None if that is above `LARGEST`."""
-    for side in range(1, LARGEST + 1):
+
+    def takes(side: int) -> bool:
         with suppress(ValueError):
-            if not _trial(net, (channels, side, side), num_classes, False):
-                return side
-    return None
+            return not _trial(net, (channels, side, side), num_classes, False)
+        return False
+
+    sides = range(1, LARGEST + 1)
+    place = bisect_left(sides, True, key=takes)
+    return sides[place] if place < LARGEST else None

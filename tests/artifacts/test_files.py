@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -197,3 +198,11 @@ def test_json_that_cannot_be_read_is_named_with_what_to_do(tmp_path, content, wo
 def test_a_folder_in_the_place_of_json_is_named(tmp_path):
     with pytest.raises(ArtifactError, match="Is a directory"):
         read_json(tmp_path, "remove it")
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "No such file", "/elsewhere/x"), URLError("no network")])
+def test_an_error_about_something_else_is_not_called_one_of_writing(tmp_path, error):
+    with pytest.raises(type(error)) as raised, write_aside(tmp_path / "x"):
+        raise error
+    assert raised.value is error
+    assert not list(tmp_path.iterdir())

@@ -314,7 +314,7 @@ def test_json_is_a_list_or_a_list_of_rows(split, tmp_path):
     [
         ("{", "cannot be read as JSON"),
         ("[" * 100_000, "cannot be read as JSON"),
-        ('{"0": 1, "0": 2}', r"cannot be read as JSON \(the name '0' comes more than once\)"),
+        ('{"0": 1, "0": 2}', r"cannot be read as JSON \('0' is there twice\)"),
         ("3", "expected a dictionary of lists, as CCS has it, got a str"),
         ("{}", "expected a dictionary of lists"),
         ("[]", "expected 30 numbers"),
