@@ -122,3 +122,30 @@ def test_where_there_are_no_locks_nothing_is_claimed(tmp_path, monkeypatch):
     with claim(tmp_path / "out", "a"), claim(tmp_path / "out", "b"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+FORKING = """
+import os, signal, sys, time
+from drd_plugin.artifacts import claim
+with claim(sys.argv[1]):
+    child = os.fork()
+    if child == 0:
+        time.sleep(30)
+        os._exit(0)
+    print(child, flush=True)
+    time.sleep(30)
+"""
+
+
+def test_a_child_that_outlives_a_killed_process_holds_nothing(tmp_path):
+    command = [sys.executable, "-c", FORKING, str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        child = int(process.stdout.readline())
+        try:
+            time.sleep(0.2)
+            process.kill()
+            process.wait()
+            with claim(tmp_path / "out"):
+                os.kill(child, 0)  # raises if it has ended
+        finally:
+            os.kill(child, signal.SIGKILL)

@@ -250,3 +250,14 @@ def test_what_is_no_regular_file_is_named_and_not_waited_for(tree):
     os.mkfifo(tree / "train" / "heron" / "pipe.png")
     with pytest.raises(DataError, match=r"pipe\.png cannot be read \(it is no regular file\)"):
         load("image_folder", tree, 8)
+
+
+@pytest.mark.parametrize("place", [60, 2400, 4850])
+def test_a_change_in_any_block_of_a_file_is_noticed(tree, place):
+    """At the beginning, in the middle and at the end of 4,854 bytes."""
+    before = fingerprints(tree)
+    path = tree / "train" / "stork" / "1.bmp"
+    content = bytearray(path.read_bytes())
+    content[place] ^= 255
+    path.write_bytes(content)
+    assert fingerprints(tree)[0] != before[0]
